@@ -1,0 +1,305 @@
+"""The contract: every tensor that crosses a step of the ensemble, defined once.
+
+Configs, adapters, exports, the client and the tests take names, dtypes, shapes and units from here, or are held
+against it by `tests/unit/test_configs.py`. Letters in the shapes: n frames, m faces, p sound patches, w voice windows,
+c speech chunks (at most 30 s each), s utterances of a chunk (padded), u utterances of the clip, t timeline windows,
+k audio tags, d an embedding's width. Times are seconds from the start of the clip. Boxes are `x1, y1, x2, y2` in pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SCHEMA = "triptych/1"
+"""Version of the JSON answer; bumped on any breaking change."""
+
+ENSEMBLE = "emotion"
+"""Name of the ensemble that clients call."""
+
+EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+"""The seven expressed emotions, in the order of every [.., 7] tensor (Ekman's six and neutral)."""
+
+CHANNELS = ("face", "sound", "voice", "words")
+"""The four channels, in the order of every [4, ..] tensor."""
+
+STATES = ("ok", "absent", "failed")
+"""What a channel can be: used, not there (with weight 0), or broken (with weight 0)."""
+
+TASKS = ("transcribe", "translate")
+"""What the speech recogniser may be asked for, as the request parameter `task`."""
+
+SAMPLE_RATE_HZ = 16_000
+CHUNK_SAMPLES = 30 * SAMPLE_RATE_HZ
+"""Whisper's window: 30 s."""
+VOICE_SAMPLES = 3 * SAMPLE_RATE_HZ
+"""The voice channel's window: 3 s, about one spoken sentence."""
+FACE_PX = 112
+"""Side of an aligned face crop, in pixels (the customary size of aligned faces since ArcFace, Deng et al. 2019)."""
+MAX_FACES_PER_FRAME = 32
+
+CLIP_FIELDS = ("duration_s", "width_px", "height_px", "frame_rate_hz", "has_video", "has_audio")
+"""Columns of CLIP. Width and height are those of the upright picture, after rotation."""
+
+MODEL_FIELDS = ("role", "name", "sha256", "licence")
+"""Columns of MODELS."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One named tensor. `dims` leaves out the batch axis of a batching step; -1 is any length."""
+
+    name: str
+    dtype: str
+    dims: tuple[int, ...]
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One Triton model of the repository. `max_batch_size` 0: no batch axis, one request at a time."""
+
+    name: str
+    max_batch_size: int
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+    def tensor(self, name: str) -> Tensor:
+        """Return the input or output called `name`; KeyError when the step has none."""
+        for tensor in (*self.inputs, *self.outputs):
+            if tensor.name == name:
+                return tensor
+        raise KeyError(f"step {self.name} has no tensor {name}")
+
+
+# Tensors that more than one step shares.
+VIDEO = Tensor("VIDEO", "UINT8", (-1,), "the bytes of one media file")
+CLIP = Tensor("CLIP", "FP32", (len(CLIP_FIELDS),), "facts of the container, see CLIP_FIELDS")
+FRAMES = Tensor("FRAMES", "UINT8", (-1, -1, -1, 3), "[n, H, W, 3] upright RGB frames")
+FRAME_TIMES = Tensor("FRAME_TIMES", "FP32", (-1,), "[n] time of each frame; NaN: a blank stand-in, no frame was decoded")
+VIDEO_STATUS = Tensor("VIDEO_STATUS", "BYTES", (2,), "state and reason of the video stream")
+AUDIO_STATUS = Tensor("AUDIO_STATUS", "BYTES", (2,), "state and reason of the audio stream")
+CHUNK_SPANS = Tensor("CHUNK_SPANS", "FP32", (-1, 2), "[c, 2] start and end of the sound in each chunk; equal: no sound")
+SOUND_SPANS = Tensor("SOUND_SPANS", "FP32", (-1, 2), "[p, 2] start and end of each sound window; equal: no sound")
+VOICE_SPANS = Tensor("VOICE_SPANS", "FP32", (-1, 2), "[w, 2] start and end of each voice window; equal: no sound")
+FACE_TIMES = Tensor("FACE_TIMES", "FP32", (-1,), "[m] time of the frame that a face is in")
+FACE_TRACKS = Tensor("FACE_TRACKS", "INT32", (-1,), "[m] number of the person's track in the clip, from 0")
+FACE_BOXES = Tensor("FACE_BOXES", "FP32", (-1, 4), "[m, 4] box in pixels of the upright source frame")
+FACE_SCORES = Tensor("FACE_SCORES", "FP32", (-1,), "[m] the detector's probability of a face")
+FACE_COUNT = Tensor("FACE_COUNT", "INT32", (1,), "how many of the m rows are faces: 0 with one blank row, else m")
+UTTERANCES = Tensor("UTTERANCES", "BYTES", (-1, -1), "[c, s] text of each utterance, UTF-8; empty: padding")
+UTTERANCE_SPANS = Tensor("UTTERANCE_SPANS", "FP32", (-1, -1, 2), "[c, s, 2] start and end in the clip; NaN: padding")
+UTTERANCE_LOGPROBS = Tensor("UTTERANCE_LOGPROBS", "FP32", (-1, -1), "[c, s] mean log-probability a token; NaN: padding")
+LANGUAGES = Tensor("LANGUAGES", "BYTES", (-1, 1), "[c, 1] ISO 639-1 code of each chunk; empty: no speech")
+NO_SPEECH_PROBS = Tensor("NO_SPEECH_PROBS", "FP32", (-1, 1), "[c, 1] Whisper's probability of no speech; NaN: no sound")
+
+
+def _row(tensor: Tensor) -> Tensor:
+    """Return the tensor as a batching step sees it: without its first axis."""
+    return Tensor(tensor.name, tensor.dtype, tensor.dims[1:], tensor.meaning)
+
+
+_LOGITS = Tensor("LOGITS", "FP32", (7,), "logits over EMOTIONS")
+_EMBEDDING = Tensor("EMBEDDING", "FP32", (-1,), "[d] the model's own representation")
+_MEL_PATCH = Tensor("LOG_MEL", "FP32", (-1, -1), "log-mel patch of one window; axes as the model was trained")
+_WHISPER_MEL = Tensor("LOG_MEL", "FP32", (80, 3000), "Whisper's log-mel of 30 s: [mel band, 10 ms frame]")
+
+STEPS = {
+    step.name: step
+    for step in (
+        Step(
+            "media_probe",
+            0,
+            (VIDEO,),
+            (
+                CLIP,
+                Tensor("PLANNED_INDICES", "INT32", (-1,), "[n] index of each frame to sample, in order of presentation"),
+                Tensor("PLANNED_TIMES", "FP32", (-1,), "[n] its time; empty plan: n = 0"),
+            ),
+        ),
+        Step(
+            "video_decode",
+            0,
+            (
+                VIDEO,
+                CLIP,
+                Tensor("PLANNED_INDICES", "INT32", (-1,), "as of media_probe"),
+                Tensor("PLANNED_TIMES", "FP32", (-1,), "as of media_probe"),
+            ),
+            (FRAMES, FRAME_TIMES, VIDEO_STATUS),
+        ),
+        Step(
+            "audio_decode",
+            0,
+            (VIDEO, CLIP),
+            (
+                Tensor("CHUNKS", "FP32", (-1, CHUNK_SAMPLES), "[c, 480000] 16 kHz mono in [-1, 1], cut at pauses, 0-padded"),
+                CHUNK_SPANS,
+                Tensor("SOUND_WINDOWS", "FP32", (-1, -1), "[p, samples] overlapping windows for the sound tagger"),
+                SOUND_SPANS,
+                Tensor("VOICE_WINDOWS", "FP32", (-1, VOICE_SAMPLES), "[w, 48000] overlapping windows for the voice model"),
+                VOICE_SPANS,
+                AUDIO_STATUS,
+            ),
+        ),
+        Step(
+            "face_detector",
+            128,
+            (_row(FRAMES),),
+            (
+                Tensor("BOXES", "FP32", (MAX_FACES_PER_FRAME, 4), "in pixels of the frame, best first, 0-padded"),
+                Tensor("SCORES", "FP32", (MAX_FACES_PER_FRAME,), "probability of a face; 0: padding"),
+                Tensor("LANDMARKS", "FP32", (MAX_FACES_PER_FRAME, 5, 2), "x, y of eyes, nose tip, mouth corners, in pixels"),
+            ),
+        ),
+        Step(
+            "face_crop",
+            0,
+            (
+                CLIP,
+                FRAMES,
+                FRAME_TIMES,
+                Tensor("BOXES", "FP32", (-1, MAX_FACES_PER_FRAME, 4), "[n, 32, 4] as of face_detector"),
+                Tensor("SCORES", "FP32", (-1, MAX_FACES_PER_FRAME), "[n, 32] as of face_detector"),
+                Tensor("LANDMARKS", "FP32", (-1, MAX_FACES_PER_FRAME, 5, 2), "[n, 32, 5, 2] as of face_detector"),
+            ),
+            (
+                Tensor("FACES", "UINT8", (-1, FACE_PX, FACE_PX, 3), "[m, 112, 112, 3] aligned RGB faces; none: one blank"),
+                FACE_TIMES,
+                FACE_TRACKS,
+                FACE_BOXES,
+                FACE_SCORES,
+                FACE_COUNT,
+            ),
+        ),
+        Step(
+            "expression",
+            256,
+            (Tensor("FACES", "UINT8", (FACE_PX, FACE_PX, 3), "an aligned RGB face"),),
+            (_LOGITS, _EMBEDDING),
+        ),
+        Step(
+            "sound_features",
+            128,
+            (Tensor("SOUND_WINDOWS", "FP32", (-1,), "16 kHz mono in [-1, 1]"),),
+            (_MEL_PATCH,),
+        ),
+        Step(
+            "sound_tagger",
+            128,
+            (_MEL_PATCH,),
+            (Tensor("TAGS", "FP32", (-1,), "probability of each AudioSet class of the model, independent of each other"),),
+        ),
+        Step("sound_emotion", 128, (Tensor("TAGS", "FP32", (-1,), "as of sound_tagger"),), (_LOGITS,)),
+        Step(
+            "voice_features",
+            64,
+            (Tensor("VOICE_WINDOWS", "FP32", (VOICE_SAMPLES,), "16 kHz mono in [-1, 1]"),),
+            (_MEL_PATCH,),
+        ),
+        Step("voice_emotion", 64, (_MEL_PATCH,), (_LOGITS,)),
+        Step(
+            "whisper_features",
+            8,
+            (Tensor("CHUNKS", "FP32", (CHUNK_SAMPLES,), "16 kHz mono in [-1, 1]"),),
+            (_WHISPER_MEL,),
+        ),
+        Step(
+            "whisper",
+            8,
+            (_WHISPER_MEL, _row(CHUNK_SPANS)),
+            (
+                _row(UTTERANCES),
+                _row(UTTERANCE_SPANS),
+                _row(UTTERANCE_LOGPROBS),
+                _row(LANGUAGES),
+                Tensor("LANGUAGE_PROBS", "FP32", (1,), "probability of the language; NaN: no sound"),
+                _row(NO_SPEECH_PROBS),
+                Tensor("TOKENS", "INT32", (-1,), "the decoded token ids with timestamps, -1-padded"),
+            ),
+        ),
+        Step(
+            "text_tokens",
+            0,
+            (UTTERANCES,),
+            (
+                Tensor("INPUT_IDS", "INT64", (-1, -1), "[u, length] ids of the utterances in order; none: one blank row"),
+                Tensor("ATTENTION_MASK", "INT64", (-1, -1), "[u, length] 1: a token, 0: padding"),
+            ),
+        ),
+        Step(
+            "text_emotion",
+            64,
+            (
+                Tensor("INPUT_IDS", "INT64", (-1,), "ids of one utterance"),
+                Tensor("ATTENTION_MASK", "INT64", (-1,), "1: a token, 0: padding"),
+            ),
+            (_LOGITS, _EMBEDDING),
+        ),
+        Step(
+            "fusion",
+            0,
+            (
+                CLIP,
+                VIDEO_STATUS,
+                AUDIO_STATUS,
+                FRAME_TIMES,
+                FACE_TIMES,
+                FACE_TRACKS,
+                FACE_BOXES,
+                FACE_SCORES,
+                FACE_COUNT,
+                Tensor("FACE_LOGITS", "FP32", (-1, 7), "[m, 7] of expression"),
+                SOUND_SPANS,
+                Tensor("TAGS", "FP32", (-1, -1), "[p, classes] of sound_tagger"),
+                Tensor("SOUND_LOGITS", "FP32", (-1, 7), "[p, 7] of sound_emotion"),
+                VOICE_SPANS,
+                Tensor("VOICE_LOGITS", "FP32", (-1, 7), "[w, 7] of voice_emotion"),
+                CHUNK_SPANS,
+                UTTERANCES,
+                UTTERANCE_SPANS,
+                UTTERANCE_LOGPROBS,
+                LANGUAGES,
+                NO_SPEECH_PROBS,
+                Tensor("WORDS_LOGITS", "FP32", (-1, 7), "[u, 7] of text_emotion"),
+            ),
+            (
+                Tensor("PROBABILITIES", "FP32", (7,), "the clip's expressed emotion; sums to 1"),
+                Tensor("LOGITS", "FP32", (7,), "its logits: the sum of CONTRIBUTIONS over the channels"),
+                Tensor("CONTRIBUTIONS", "FP32", (4, 7), "what each channel adds to the logits; 0 where it is not ok"),
+                Tensor("CHANNEL_PROBABILITIES", "FP32", (4, 7), "each channel alone; NaN where it is not ok"),
+                Tensor("CHANNEL_WEIGHTS", "FP32", (4,), "share of each channel; sums to 1, or all 0"),
+                Tensor("CHANNEL_STATUS", "BYTES", (4, 2), "state and reason of each channel"),
+                Tensor("ABSTAINED", "BOOL", (1,), "the evidence is too weak to name an emotion"),
+                Tensor("CONFLICT", "BOOL", (1,), "the channels disagree"),
+                Tensor("RATIONALE", "BYTES", (2,), "why, in English and in Russian"),
+                Tensor("TIMELINE_SPANS", "FP32", (-1, 2), "[t, 2] start and end of each window"),
+                Tensor("TIMELINE_PROBABILITIES", "FP32", (-1, 7), "[t, 7] NaN in a window without evidence"),
+                Tensor("TIMELINE_CHANNELS", "FP32", (-1, 4, 7), "[t, 4, 7] each channel alone; NaN without evidence"),
+                Tensor("FACE_PROBABILITIES", "FP32", (-1, 7), "[m, 7] of each face; m = 0 without faces"),
+                Tensor("FACE_TIMES", "FP32", (-1,), "[m]"),
+                Tensor("FACE_TRACKS", "INT32", (-1,), "[m]"),
+                Tensor("FACE_BOXES", "FP32", (-1, 4), "[m, 4] in pixels of the upright source frame"),
+                Tensor("FACE_SCORES", "FP32", (-1,), "[m]"),
+                Tensor("TEXTS", "BYTES", (-1,), "[u] text of each utterance; u = 0 without speech"),
+                Tensor("TEXT_SPANS", "FP32", (-1, 2), "[u, 2] its start and end"),
+                Tensor("TEXT_PROBABILITIES", "FP32", (-1, 7), "[u, 7] its emotion"),
+                Tensor("TEXT_CONFIDENCES", "FP32", (-1,), "[u] mean probability of a token, geometric"),
+                Tensor("LANGUAGE", "BYTES", (1,), "ISO 639-1 code of most of the speech; empty: no speech"),
+                Tensor("TAG_NAMES", "BYTES", (-1,), "[k] AudioSet names in English, strongest first"),
+                Tensor("TAG_SCORES", "FP32", (-1,), "[k] their probabilities"),
+                Tensor("MODELS", "BYTES", (-1, len(MODEL_FIELDS)), "the models that answered, see MODEL_FIELDS"),
+                Tensor("VERSION", "BYTES", (1,), "of Triptych on the server"),
+            ),
+        ),
+    )
+}
+"""Every step by name, in the order of the graph."""
+
+EMBEDDINGS = (
+    Tensor("FACE_EMBEDDINGS", "FP32", (-1, -1), "[m, d] of expression; a blank row stands for no face"),
+    Tensor("WORDS_EMBEDDINGS", "FP32", (-1, -1), "[u, d] of text_emotion; a blank row stands for no speech"),
+)
+"""Outputs of the ensemble that are sent on request only."""
+
+ANSWER = (CLIP, *STEPS["fusion"].outputs)
+"""Outputs of the ensemble that every client asks for."""

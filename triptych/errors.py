@@ -1,0 +1,9 @@
+"""Errors that a caller can do something about."""
+
+
+class TriptychError(Exception):
+    """Something is wrong that the message explains: what, which limit, how to go on."""
+
+
+class ClipError(TriptychError):
+    """The clip cannot be analysed: unreadable, without any stream, or over a limit. Sent as INVALID_ARGUMENT."""

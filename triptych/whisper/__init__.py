@@ -1,0 +1,1 @@
+"""Whisper: features to utterances, batched across requests."""
