@@ -1,0 +1,112 @@
+"""Log-mel spectrograms of the sound and the voice channel: their numbers, and a plain numpy reference of each.
+
+The served features are DALI pipelines (`model_repository/*_features/1/dali.py`) that take these numbers and are held
+against these functions by tests; training uses the functions themselves. Numpy only, so that it runs anywhere.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from triptych_client.contract import SAMPLE_RATE_HZ, VOICE_SAMPLES
+
+WINDOW_SAMPLES = SAMPLE_RATE_HZ * 25 // 1000
+HOP_SAMPLES = SAMPLE_RATE_HZ * 10 // 1000
+FFT_SIZE = 512
+"""The next power of two above the window of 25 ms."""
+
+SOUND_MELS = 64
+SOUND_RANGE_HZ = (125.0, 7500.0)
+SOUND_FLOOR = 1e-3
+"""Added to a band's magnitude before the logarithm."""
+SOUND_FRAMES = 96
+SOUND_SAMPLES = WINDOW_SAMPLES + (SOUND_FRAMES - 1) * HOP_SAMPLES
+"""15600 samples, 0.975 s: one patch of YAMNet (github.com/tensorflow/models, research/audioset/yamnet/params.py)."""
+
+VOICE_MELS = 64
+VOICE_RANGE_HZ = (50.0, 8000.0)
+"""From below the pitch of a deep voice to the highest frequency there is."""
+VOICE_FLOOR = 1e-6
+"""Least power of a band: about that of white noise at -80 dB of full scale, below any microphone's own."""
+VOICE_FRAMES = VOICE_SAMPLES // HOP_SAMPLES
+
+Array = np.ndarray
+
+
+def hann() -> Array:
+    """Return the periodic Hann window, [400] float32 (as `tf.signal.hann_window` and `torch.hann_window`)."""
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW_SAMPLES) / WINDOW_SAMPLES)).astype(np.float32)
+
+
+def sound_filters() -> Array:
+    """Return YAMNet's mel filters, [64, 257] float32: triangles in HTK mels, as `tf.signal.linear_to_mel_weight_matrix`.
+
+    The constant component (bin 0) has no weight there.
+    """
+    filters = _triangles(_hz_to_htk_mel(_bins_hz()), np.linspace(*_hz_to_htk_mel(SOUND_RANGE_HZ), SOUND_MELS + 2))
+    filters[:, 0] = 0
+    return filters
+
+
+def voice_filters() -> Array:
+    """Return the voice channel's mel filters, [64, 257] float32: triangles in Hz between Slaney mels, peak 1.
+
+    As `librosa.filters.mel(htk=False, norm=None)` and DALI's `mel_filter_bank(mel_formula="slaney", normalize=False)`.
+    """
+    low, high = _hz_to_slaney_mel(np.array(VOICE_RANGE_HZ))
+    return _triangles(_bins_hz(), _slaney_mel_to_hz(np.linspace(low, high, VOICE_MELS + 2)))
+
+
+def sound_log_mel(pcm: Array) -> Array:
+    """Return YAMNet's features of 0.975 s of sound: float32 [15600] in [-1, 1] -> float32 [96 frames, 64 mels].
+
+    ln(mel + 0.001) of the magnitude spectrogram, frames not centred (research/audioset/yamnet/features.py).
+    """
+    magnitude = np.abs(_spectra(pcm, SOUND_FRAMES))
+    return np.log(magnitude @ sound_filters().T + SOUND_FLOOR).astype(np.float32)
+
+
+def voice_log_mel(pcm: Array) -> Array:
+    """Return the voice features of 3 s: float32 [48000] in [-1, 1] -> float32 [64 mels, 300 frames].
+
+    ln(max(mel, 1e-6)) of the power spectrogram; frame i is centred on sample 160 i, with the ends mirrored
+    (and the 301st frame dropped) as Whisper and librosa do.
+    """
+    mirrored = np.pad(pcm, WINDOW_SAMPLES // 2, mode="reflect")
+    power = np.abs(_spectra(mirrored, VOICE_FRAMES)) ** 2
+    return np.log(np.maximum(voice_filters() @ power.T, VOICE_FLOOR)).astype(np.float32)
+
+
+def _spectra(pcm: Array, frames: int) -> Array:
+    """Return the complex spectrum of each windowed frame, [frames, 257]."""
+    windows = np.lib.stride_tricks.sliding_window_view(pcm, WINDOW_SAMPLES)[::HOP_SAMPLES][:frames]
+    return np.fft.rfft(windows * hann(), FFT_SIZE)
+
+
+def _bins_hz() -> Array:
+    return np.linspace(0, SAMPLE_RATE_HZ / 2, FFT_SIZE // 2 + 1)
+
+
+def _triangles(bins: Array, edges: Array) -> Array:
+    """Return triangles that rise from edge i to edge i + 1 and fall to edge i + 2, at each bin: [edges - 2, bins]."""
+    low, peak, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
+    rising, falling = (bins - low) / (peak - low), (high - bins) / (high - peak)
+    return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+
+
+def _hz_to_htk_mel(hz: Array | tuple[float, float]) -> Array:
+    return 1127 * np.log1p(np.asarray(hz) / 700)
+
+
+# Slaney's Auditory Toolbox (1998): linear below 1 kHz, 3 mels for 200 Hz; above it 27 mels for each factor of 6.4.
+_SLANEY_HZ_PER_MEL = 200 / 3
+_SLANEY_MELS_PER_NEPER = 27 / np.log(6.4)
+
+
+def _hz_to_slaney_mel(hz: Array) -> Array:
+    above = 15 + np.log(np.maximum(hz, 1000) / 1000) * _SLANEY_MELS_PER_NEPER
+    return np.where(hz < 1000, hz / _SLANEY_HZ_PER_MEL, above)
+
+
+def _slaney_mel_to_hz(mel: Array) -> Array:
+    above = 1000 * np.exp((mel - 15) / _SLANEY_MELS_PER_NEPER)
+    return np.where(mel < 15, mel * _SLANEY_HZ_PER_MEL, above)
