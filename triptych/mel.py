@@ -7,6 +7,7 @@ against these functions by tests; training uses the functions themselves. Numpy 
 from __future__ import annotations
 
 import numpy as np
+
 from triptych_client.contract import SAMPLE_RATE_HZ, VOICE_SAMPLES
 
 WINDOW_SAMPLES = SAMPLE_RATE_HZ * 25 // 1000
@@ -38,7 +39,7 @@ def hann() -> Array:
 
 
 def sound_filters() -> Array:
-    """Return YAMNet's mel filters, [64, 257] float32: triangles in HTK mels, as `tf.signal.linear_to_mel_weight_matrix`.
+    """Return YAMNet's mel filters, [64, 257] float32: triangles in HTK mels, `tf.signal.linear_to_mel_weight_matrix`.
 
     The constant component (bin 0) has no weight there.
     """

@@ -1,0 +1,58 @@
+"""YAMNet's log-mel: DALI against numpy, numpy against an independent implementation."""
+
+import dali_pipelines
+import numpy as np
+import pytest
+from transformers.audio_utils import mel_filter_bank, spectrogram, window_function
+from triptych import mel
+
+RNG = np.random.default_rng(0)
+NOISE = (0.1 * RNG.standard_normal(mel.SOUND_SAMPLES)).astype(np.float32)
+SILENCE = np.zeros(mel.SOUND_SAMPLES, np.float32)
+TONE = (0.5 * np.sin(2 * np.pi * 440 * np.arange(mel.SOUND_SAMPLES) / 16000)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory):
+    return dali_pipelines.serialise("sound_features", tmp_path_factory.mktemp("dali") / "model.dali")
+
+
+def test_reference_equals_transformers():
+    filters = mel_filter_bank(257, 64, 125.0, 7500.0, 16000, mel_scale="htk", triangularize_in_mel_space=True)
+    bands = spectrogram(
+        NOISE,
+        window_function(400, "hann"),
+        frame_length=400,
+        hop_length=160,
+        fft_length=512,
+        power=1.0,
+        center=False,
+        mel_filters=filters,
+        mel_floor=0.0,
+    )
+    np.testing.assert_allclose(mel.sound_log_mel(NOISE), np.log(bands.T + 1e-3), atol=1e-5)
+
+
+@pytest.mark.parametrize("gain", [1.0, 1e-2, 1e-4])
+def test_dali_equals_reference(pipeline, gain):
+    pcm = NOISE * np.float32(gain)
+    (log_mel,) = dali_pipelines.run(pipeline, "SOUND_WINDOWS", [pcm])
+    assert log_mel.shape == (mel.SOUND_FRAMES, mel.SOUND_MELS)
+    np.testing.assert_allclose(log_mel, mel.sound_log_mel(pcm), atol=1e-4)
+
+
+def test_dali_on_a_pure_tone(pipeline):
+    (log_mel,) = dali_pipelines.run(pipeline, "SOUND_WINDOWS", [TONE])
+    # Bands without sound lie at the rounding of DALI's float32 FFT (peak 50, so 3e-6) over the floor of 1e-3.
+    np.testing.assert_allclose(log_mel, mel.sound_log_mel(TONE), atol=5e-3)
+
+
+def test_silence_is_the_floor_and_rows_do_not_mix(pipeline):
+    silent, noisy = dali_pipelines.run(pipeline, "SOUND_WINDOWS", [SILENCE, NOISE])
+    np.testing.assert_allclose(silent, np.log(mel.SOUND_FLOOR), atol=1e-6)
+    np.testing.assert_array_equal(noisy, dali_pipelines.run(pipeline, "SOUND_WINDOWS", [NOISE])[0])
+
+
+def test_gpu_operators_serialise(monkeypatch, tmp_path):
+    monkeypatch.setenv("TRIPTYCH_DALI_DEVICE", "gpu")
+    assert b"gpu" in dali_pipelines.serialise("sound_features", tmp_path / "model.dali").read_bytes()
