@@ -4,6 +4,7 @@ import dali_pipelines
 import numpy as np
 import pytest
 from transformers.audio_utils import mel_filter_bank, spectrogram, window_function
+
 from triptych import mel
 from triptych_client.contract import VOICE_SAMPLES
 

@@ -1,4 +1,4 @@
-"""YAMNet's log-mel of 0.975 s of sound, [15600] -> [96 frames, 64 mels]; the reference is `triptych.mel.sound_log_mel`."""
+"""YAMNet's log-mel of 0.975 s of sound, [15600] -> [96 frames, 64 mels]: `triptych.mel.sound_log_mel` by DALI."""
 
 import os
 
@@ -6,6 +6,7 @@ import numpy as np
 from nvidia.dali import fn, math, pipeline_def, types
 from nvidia.dali.pipeline import DataNode
 from nvidia.dali.plugin.triton import autoserialize
+
 from triptych.mel import FFT_SIZE, HOP_SAMPLES, SOUND_FLOOR, SOUND_MELS, WINDOW_SAMPLES, hann, sound_filters
 
 DEVICE = os.environ.get("TRIPTYCH_DALI_DEVICE", "cpu")

@@ -1,10 +1,11 @@
-"""The voice channel's log-mel of 3 s, [48000] -> [64 mels, 300 frames]; the reference is `triptych.mel.voice_log_mel`."""
+"""The voice channel's log-mel of 3 s, [48000] -> [64 mels, 300 frames]: `triptych.mel.voice_log_mel` by DALI."""
 
 import os
 
 from nvidia.dali import fn, math, pipeline_def, types
 from nvidia.dali.pipeline import DataNode
 from nvidia.dali.plugin.triton import autoserialize
+
 from triptych.mel import (
     FFT_SIZE,
     HOP_SAMPLES,
