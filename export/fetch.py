@@ -9,9 +9,8 @@ import sys
 import zipfile
 from pathlib import Path
 
-from triptych.errors import TriptychError
-
 from export.catalog import Entry, Wheel
+from triptych.errors import TriptychError
 
 BLOCK_BYTES = 1 << 20
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]
-from triptych_client import contract
 
 from triptych.errors import ClipError, TriptychError
+from triptych_client import contract
 
 Arrays = Mapping[str, np.ndarray]
 

@@ -75,7 +75,9 @@ class Step:
 VIDEO = Tensor("VIDEO", "UINT8", (-1,), "the bytes of one media file")
 CLIP = Tensor("CLIP", "FP32", (len(CLIP_FIELDS),), "facts of the container, see CLIP_FIELDS")
 FRAMES = Tensor("FRAMES", "UINT8", (-1, -1, -1, 3), "[n, H, W, 3] upright RGB frames")
-FRAME_TIMES = Tensor("FRAME_TIMES", "FP32", (-1,), "[n] time of each frame; NaN: a blank stand-in, no frame was decoded")
+FRAME_TIMES = Tensor(
+    "FRAME_TIMES", "FP32", (-1,), "[n] time of each frame; NaN: a blank stand-in, no frame was decoded"
+)
 VIDEO_STATUS = Tensor("VIDEO_STATUS", "BYTES", (2,), "state and reason of the video stream")
 AUDIO_STATUS = Tensor("AUDIO_STATUS", "BYTES", (2,), "state and reason of the audio stream")
 CHUNK_SPANS = Tensor("CHUNK_SPANS", "FP32", (-1, 2), "[c, 2] start and end of the sound in each chunk; equal: no sound")
@@ -112,7 +114,9 @@ STEPS = {
             (VIDEO,),
             (
                 CLIP,
-                Tensor("PLANNED_INDICES", "INT32", (-1,), "[n] index of each frame to sample, in order of presentation"),
+                Tensor(
+                    "PLANNED_INDICES", "INT32", (-1,), "[n] index of each frame to sample, in order of presentation"
+                ),
                 Tensor("PLANNED_TIMES", "FP32", (-1,), "[n] its time; empty plan: n = 0"),
             ),
         ),
@@ -132,11 +136,15 @@ STEPS = {
             0,
             (VIDEO, CLIP),
             (
-                Tensor("CHUNKS", "FP32", (-1, CHUNK_SAMPLES), "[c, 480000] 16 kHz mono in [-1, 1], cut at pauses, 0-padded"),
+                Tensor(
+                    "CHUNKS", "FP32", (-1, CHUNK_SAMPLES), "[c, 480000] 16 kHz mono in [-1, 1], cut at pauses, 0-padded"
+                ),
                 CHUNK_SPANS,
                 Tensor("SOUND_WINDOWS", "FP32", (-1, -1), "[p, samples] overlapping windows for the sound tagger"),
                 SOUND_SPANS,
-                Tensor("VOICE_WINDOWS", "FP32", (-1, VOICE_SAMPLES), "[w, 48000] overlapping windows for the voice model"),
+                Tensor(
+                    "VOICE_WINDOWS", "FP32", (-1, VOICE_SAMPLES), "[w, 48000] overlapping windows for the voice model"
+                ),
                 VOICE_SPANS,
                 AUDIO_STATUS,
             ),
@@ -148,7 +156,9 @@ STEPS = {
             (
                 Tensor("BOXES", "FP32", (MAX_FACES_PER_FRAME, 4), "in pixels of the frame, best first, 0-padded"),
                 Tensor("SCORES", "FP32", (MAX_FACES_PER_FRAME,), "probability of a face; 0: padding"),
-                Tensor("LANDMARKS", "FP32", (MAX_FACES_PER_FRAME, 5, 2), "x, y of eyes, nose tip, mouth corners, in pixels"),
+                Tensor(
+                    "LANDMARKS", "FP32", (MAX_FACES_PER_FRAME, 5, 2), "x, y of eyes, nose tip, mouth corners, in pixels"
+                ),
             ),
         ),
         Step(
@@ -163,7 +173,9 @@ STEPS = {
                 Tensor("LANDMARKS", "FP32", (-1, MAX_FACES_PER_FRAME, 5, 2), "[n, 32, 5, 2] as of face_detector"),
             ),
             (
-                Tensor("FACES", "UINT8", (-1, FACE_PX, FACE_PX, 3), "[m, 112, 112, 3] aligned RGB faces; none: one blank"),
+                Tensor(
+                    "FACES", "UINT8", (-1, FACE_PX, FACE_PX, 3), "[m, 112, 112, 3] aligned RGB faces; none: one blank"
+                ),
                 FACE_TIMES,
                 FACE_TRACKS,
                 FACE_BOXES,
@@ -187,7 +199,11 @@ STEPS = {
             "sound_tagger",
             128,
             (_MEL_PATCH,),
-            (Tensor("TAGS", "FP32", (-1,), "probability of each AudioSet class of the model, independent of each other"),),
+            (
+                Tensor(
+                    "TAGS", "FP32", (-1,), "probability of each AudioSet class of the model, independent of each other"
+                ),
+            ),
         ),
         Step("sound_emotion", 128, (Tensor("TAGS", "FP32", (-1,), "as of sound_tagger"),), (_LOGITS,)),
         Step(
@@ -222,7 +238,9 @@ STEPS = {
             0,
             (UTTERANCES,),
             (
-                Tensor("INPUT_IDS", "INT64", (-1, -1), "[u, length] ids of the utterances in order; none: one blank row"),
+                Tensor(
+                    "INPUT_IDS", "INT64", (-1, -1), "[u, length] ids of the utterances in order; none: one blank row"
+                ),
                 Tensor("ATTENTION_MASK", "INT64", (-1, -1), "[u, length] 1: a token, 0: padding"),
             ),
         ),

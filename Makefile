@@ -1,0 +1,39 @@
+# Thin aliases: what they do is in the commands they call.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
+
+.PHONY: demo test lint serve doctor bench clean
+
+demo: .venv/demo
+	$(BIN)/triptych demo $(CLIP)
+
+test: .venv/dev
+	$(BIN)/python -m pytest
+
+lint: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright --level error
+
+serve: .venv/demo
+	$(BIN)/triptych serve
+
+doctor: .venv/demo
+	$(BIN)/triptych doctor
+
+bench: .venv/dev
+	$(BIN)/python -m benchmarks.end_to_end
+
+clean:
+	rm -rf .venv build
+	git clean -fdXq model_repository
+
+.venv/demo: pyproject.toml client/pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(INSTALL) --editable client --editable '.[export,demo]'
+	touch $@
+
+.venv/dev: .venv/demo
+	$(INSTALL) --editable client --editable '.[dev]'
+	touch $@

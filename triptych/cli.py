@@ -1,0 +1,105 @@
+"""Server-side commands of `triptych`; the client's command line finds them by the entry points of pyproject.toml."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from triptych import doctor as checks
+from triptych.errors import TriptychError
+from triptych.server import MODEL_REPOSITORY, ROOT, EmbeddedServer
+
+CACHE = ROOT / "build" / "cache"
+console = Console(stderr=True)
+
+
+def export(
+    choices: Annotated[
+        list[str] | None, typer.Option("--set", help="STEP=MODEL: another model of the catalogue.")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Export again what is up to date.")] = False,
+) -> None:
+    """Download weights and export every model into the model repository; what is up to date stays."""
+    run_export(parse_choices(choices or ()), force)
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; the server itself asks for no password.")
+    ] = "127.0.0.1",
+    grpc_port: Annotated[int, typer.Option(help="Port for gRPC clients.")] = 8001,
+    http_port: Annotated[int, typer.Option(help="Port for HTTP and health checks.")] = 8000,
+    metrics_port: Annotated[int, typer.Option(help="Port for Prometheus.")] = 8002,
+    option: Annotated[
+        list[str] | None, typer.Option(help="A further flag of tritonserver, such as --log-verbose=1.")
+    ] = None,
+) -> None:
+    """Start the embedded Triton server with every exported model, until Ctrl-C."""
+    run_export({}, force=False)
+    server = EmbeddedServer(
+        host=host, grpc_port=grpc_port, http_port=http_port, metrics_port=metrics_port, options=option or ()
+    )
+    signal.signal(signal.SIGTERM, lambda number, frame: raise_exit())
+    with server:
+        console.print(f"Serving on [bold]{host}:{grpc_port}[/] (gRPC). Ctrl-C stops it. Log: {server.log}")
+        try:
+            raise typer.Exit(server.wait())
+        except KeyboardInterrupt:
+            console.print("Stopping: requests under way are answered first.")
+
+
+def doctor() -> None:
+    """Check whether this machine can run the embedded server, and say how to mend what it cannot."""
+    findings = checks.examine()
+    checks.show(findings, Console())
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+def demo(
+    clip: Annotated[Path | None, typer.Argument(help="A media file; without one, a demo clip is made.")] = None,
+    lang: Annotated[str, typer.Option(help="Language of the report: en or ru.")] = "en",
+) -> None:
+    """Export, start the server, analyse one clip, show the answer, write it to build/demo/answer.json, stop."""
+    from triptych import demo as steps
+
+    if clip is not None and not clip.is_file():
+        raise TriptychError(f"there is no file {clip}")
+    run_export({}, force=False)
+    steps.run(clip, lang, console)
+
+
+def raise_exit() -> None:
+    """End `serve` on SIGTERM as on Ctrl-C: the server is stopped on the way out."""
+    raise KeyboardInterrupt
+
+
+def parse_choices(choices: Iterable[str]) -> dict[str, str]:
+    """Return {"step": "model"} of "step=model"; TriptychError for any other form."""
+    pairs = [choice.partition("=") for choice in choices]
+    for step, sign, name in pairs:
+        if not (step and sign and name):
+            raise TriptychError(f"--set takes STEP=MODEL, not {step}{sign}{name}")
+    return {step: name for step, _, name in pairs}
+
+
+def run_export(choices: dict[str, str], force: bool) -> None:
+    """Export with one line of progress a model."""
+    from export import runner
+
+    started: dict[str, float] = {}
+    with console.status("Looking at the models") as status:
+
+        def report(name: str, doing: str) -> None:
+            if doing != "ready":
+                started.setdefault(name, time.monotonic())
+                status.update(f"{doing.capitalize()} {name}")
+            elif name in started:
+                console.print(f"Exported {name} in {time.monotonic() - started[name]:.0f} s")
+
+        runner.export(MODEL_REPOSITORY, CACHE, choices, report, force)
