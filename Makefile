@@ -14,7 +14,7 @@ test: .venv/dev
 lint: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/basedpyright --level error
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
 serve: .venv/demo
 	$(BIN)/triptych serve

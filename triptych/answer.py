@@ -47,15 +47,14 @@ class Utterances:
     @classmethod
     def of(cls, texts: np.ndarray, spans: np.ndarray, logprobs: np.ndarray, languages: np.ndarray) -> Utterances:
         """Flatten the padded chunks [c, s] of the speech recogniser."""
-        rows, columns = text.flatten(texts)
-        flat = spans[rows, columns]
+        where = text.flatten(texts)
+        flat = spans.reshape(-1, 2)[where]
         seconds: dict[str, float] = {}
-        for row, (start, end) in zip(rows, flat):
-            code = _decoded(languages[row, 0])
+        for chunk, (start, end) in zip(where // texts.shape[1], flat):
+            code = _decoded(languages[chunk, 0])
             seconds[code] = seconds.get(code, 0.0) + float(end - start)
         language = max(seconds, key=lambda code: seconds[code], default="")
-        decoded = [_decoded(item) for item in texts[rows, columns]]
-        return cls(decoded, flat, logprobs[rows, columns], language)
+        return cls(text.texts(texts), flat, logprobs.reshape(-1)[where], language)
 
 
 def answer(inputs: dict[str, np.ndarray], manifest: Manifest) -> dict[str, np.ndarray]:

@@ -21,7 +21,7 @@ from triptych.server import MODEL_REPOSITORY, python_library, triton_home
 MIN_GLIBC = (2, 35)
 """The wheel of the embedded Triton is tagged manylinux_2_35."""
 MIN_SHARED_MEMORY_GIB = 1.0
-"""Tensors pass between Triton and its Python steps through /dev/shm: 88 MB of frames a clip, and regions never shrink."""
+"""Tensors pass between Triton and its Python steps through /dev/shm: up to 88 MB of frames; regions never shrink."""
 MIN_MEMORY_GIB = 4.0
 PORTS = {"HTTP": 8000, "gRPC": 8001, "metrics": 8002}
 GIB = 1 << 30

@@ -17,7 +17,7 @@ from triptych.evidence import Evidence
 from triptych_client.contract import CHANNELS, EMOTIONS
 
 ABSTAIN_BELOW = 0.25
-"""No emotion is named when the best has less than this probability (seven equal ones have 0.14). Chosen, not trained."""
+"""No emotion is named when the best has less than this probability (seven equal ones: 0.14). Chosen, not trained."""
 CONFLICT_ABOVE = 0.15
 """Channels conflict when their Jensen-Shannon divergence, in nats, is larger. Two sure and different channels have
 ln 2 = 0.69; 0.15 is about that of two channels that give each other's favourite a fifth of their own. Chosen."""

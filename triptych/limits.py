@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from triptych.errors import TriptychError
 
@@ -21,7 +22,7 @@ class Limits:
     @classmethod
     def from_environment(cls) -> Limits:
         """Read TRIPTYCH_MAX_SECONDS and so on; TriptychError for a value that is not a positive number."""
-        return cls(**{field.name: _positive(field.name, field.default) for field in fields(cls)})
+        return cls(**{name: _positive(name, default) for name, default in asdict(cls()).items()})
 
 
 def variable(field: str) -> str:
@@ -29,7 +30,7 @@ def variable(field: str) -> str:
     return f"TRIPTYCH_MAX_{field.upper()}"
 
 
-def _positive(field: str, default: float) -> float:
+def _positive(field: str, default: Any) -> Any:
     text = os.environ.get(variable(field), "")
     if not text:
         return default

@@ -1,4 +1,4 @@
-"""The genuine Triton server of the `nvidia-pytriton` wheel, started as a child process on a CPU host, without Docker."""
+"""The genuine Triton server of the `nvidia-pytriton` wheel, as a child process on a CPU host, without Docker."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ class EmbeddedServer:
     @staticmethod
     def _answers(client: triton.InferenceServerClient) -> bool:
         try:
-            return client.is_server_ready()
+            return bool(client.is_server_ready())
         except triton.InferenceServerException:
             return False
 

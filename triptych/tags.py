@@ -23,5 +23,5 @@ def strongest(tags: np.ndarray, spans: np.ndarray, labels: Sequence[str]) -> tup
         return [], np.zeros(0, np.float32)
     count = int(np.ceil(STRONGEST_SHARE * len(sounding)))
     scores = sounding[-count:].mean(axis=0)
-    order = [i for i in np.argsort(-scores, kind="stable")[:MAX_TAGS] if scores[i] >= MIN_SCORE]
-    return [labels[i] for i in order], scores[order]
+    order = [int(i) for i in np.argsort(-scores, kind="stable")[:MAX_TAGS] if scores[i] >= MIN_SCORE]
+    return [str(labels[i]) for i in order], scores[order]

@@ -14,6 +14,7 @@ import json
 import os
 import sys
 import tempfile
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -124,7 +125,7 @@ class TritonPythonModel:
 def regroup(samples: list[np.ndarray], counts: list[int]) -> list[np.ndarray]:
     """Return the samples of each request stacked to [batch, ...]."""
     starts = np.cumsum([0, *counts])
-    return [np.stack(samples[start:stop]) for start, stop in zip(starts, starts[1:])]
+    return [np.stack(samples[start:stop]) for start, stop in pairwise(starts)]
 
 
 def error_response(message: str, code: int | None = None) -> Any:

@@ -54,7 +54,7 @@ def check_names(what: str, configured: set[str], graph: set[str]) -> None:
     missing = configured - graph or (graph - configured if what == "input" else set())
     if missing:
         raise pb_utils.TritonModelException(
-            f"{what}s {sorted(configured)} of config.pbtxt do not fit the graph's {sorted(graph)}: see {sorted(missing)}"
+            f"{what}s {sorted(configured)} of config.pbtxt do not fit the graph's {sorted(graph)}: {sorted(missing)}"
         )
 
 

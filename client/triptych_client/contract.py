@@ -3,7 +3,7 @@
 Configs, adapters, exports, the client and the tests take names, dtypes, shapes and units from here, or are held
 against it by `tests/unit/test_configs.py`. Letters in the shapes: n frames, m faces, p sound patches, w voice windows,
 c speech chunks (at most 30 s each), s utterances of a chunk (padded), u utterances of the clip, t timeline windows,
-k audio tags, d an embedding's width. Times are seconds from the start of the clip. Boxes are `x1, y1, x2, y2` in pixels.
+k audio tags, d an embedding's width. Times are seconds from the start of the clip; boxes `x1, y1, x2, y2` in pixels.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def wheel_entry(folder: Path, digest: str | None = None) -> catalog.Entry:
 
 def test_a_wheel_is_unpacked_as_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     entry = wheel_entry(tmp_path)
-    monkeypatch.setattr(fetch, "_download", lambda wheel, folder: fetch._verified(wheel, folder))
+    monkeypatch.setattr(fetch, "_download", fetch._verified)
     folder = fetch.fetch(entry, tmp_path)
     assert (folder / "a").read_bytes() == b"left right"
     assert sorted(path.name for path in folder.iterdir()) == [".complete", "a"]
