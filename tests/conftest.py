@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 from export import catalog, fetch, runner
-from triptych.server import MODEL_REPOSITORY, ROOT, EmbeddedServer
-
-CACHE = ROOT / "build" / "cache"
+from triptych.server import CACHE, MODEL_REPOSITORY, EmbeddedServer
 
 
 @pytest.fixture(scope="session")

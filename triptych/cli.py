@@ -13,9 +13,8 @@ from rich.console import Console
 
 from triptych import doctor as checks
 from triptych.errors import TriptychError
-from triptych.server import MODEL_REPOSITORY, ROOT, EmbeddedServer
+from triptych.server import CACHE, MODEL_REPOSITORY, EmbeddedServer
 
-CACHE = ROOT / "build" / "cache"
 console = Console(stderr=True)
 
 

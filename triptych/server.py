@@ -22,6 +22,7 @@ from triptych.errors import TriptychError
 ROOT = Path(__file__).resolve().parent.parent
 MODEL_REPOSITORY = ROOT / "model_repository"
 BACKENDS = ROOT / "backends"
+CACHE = ROOT / "build" / "cache"
 
 # glibc gives the pages of a freed tensor back at once and takes them anew for the next: with these settings it keeps
 # them, which makes a step with tensors of 44 MB three to five times as fast.
