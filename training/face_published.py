@@ -1,0 +1,81 @@
+"""Fine-tunes a published Swin-V2 for faces, unmodified: the way where a model hub, or a copy of it, is at hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import Swinv2ForImageClassification
+
+from training import data_fer
+from training.data_fer import View
+from training.face_teacher import VOTE_SHARE, evaluate, soft_cross_entropy
+from training.init import published
+from training.loop import Settings, Task, fit, write_atomically
+from triptych_client.contract import EMOTIONS
+
+SETTINGS = Settings(epochs=10, learning_rate=1e-4, weight_decay=0.05, ema_decay=0.998, patience=3)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class _Logits(nn.Module):
+    """The backbone as the loop wants it: pictures in, logits out."""
+
+    def __init__(self, swin: Swinv2ForImageClassification) -> None:
+        super().__init__()
+        self.swin = swin
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Faces f32 [n, 3, h, w] -> logits [n, 7]."""
+        return self.swin(faces).logits
+
+
+def fine_tune(data: Path, out: Path, init: str, settings: Settings = SETTINGS, batch_size: int = 32) -> Path:
+    """Train every weight of the published Swin-V2 at its own picture size; return the folder of the new checkpoint.
+
+    The folder is as transformers writes it, with `preprocessor_config.json`; its classes are EMOTIONS, its pictures
+    the part of a face that FER2013 shows (`face_swin.CROP_ROWS`, `CROP_COLUMNS`), grey in three channels.
+    """
+    train, validation = data_fer.load(data, VOTE_SHARE)
+    labels = dict(enumerate(EMOTIONS))
+    swin = published(
+        Swinv2ForImageClassification, init, id2label=labels, label2id={name: i for i, name in labels.items()}
+    )
+    view = View(int(swin.config.image_size), imagenet)
+    task = Task(
+        batches_per_epoch=len(train) // batch_size,
+        batches=lambda epoch, generator: data_fer.batches(train, batch_size, view, generator),
+        loss=soft_cross_entropy,
+        evaluate=lambda average: evaluate(average, validation, view),
+    )
+    fit(_Logits(swin), task, settings, out)
+    swin.save_pretrained(out / "model")
+    text = json.dumps(_preprocessing(view.side_px), indent=2)
+    write_atomically(out / "model" / "preprocessor_config.json", lambda path: _write(path, text))
+    return out / "model"
+
+
+def imagenet(faces: Tensor) -> Tensor:
+    """Grey levels f32 [n, 1, h, w] -> [n, 3, h, w], normalised as published backbones were trained."""
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    return (faces / 255 - mean) / std
+
+
+def _preprocessing(side_px: int) -> dict[str, Any]:
+    return {
+        "image_processor_type": "ViTImageProcessor",
+        "size": {"height": side_px, "width": side_px},
+        "do_resize": True,
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": IMAGENET_MEAN,
+        "image_std": IMAGENET_STD,
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

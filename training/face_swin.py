@@ -1,0 +1,104 @@
+"""Swin-V2 for small grey faces: transformers' Swin-V2 on top of the convolutions that its teacher learnt first."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+from transformers import Swinv2Config, Swinv2ForImageClassification
+
+from training import data_fer
+from training.cnn import STEM_CHANNELS, STEM_STRIDE, FaceCnn, make_stem
+from triptych_client.contract import EMOTIONS, FACE_PX
+
+CROP_ROWS, CROP_COLUMNS = slice(18, 110), slice(10, 102)
+"""The part of an aligned 112 px face that a FER2013 picture shows.
+
+In the mean FER2013 face, eyes and mouth lie at 0.365 and 0.79 of the height and the eyes 0.386 of the width apart; in
+the alignment's template (Deng et al. 2019) they lie at 51.7 and 92.4 px and 35.2 px apart.
+"""
+GREY = (0.299, 0.587, 0.114)
+"""ITU-R BT.601 weights of red, green and blue: those of the pictures that FER2013 was made with."""
+
+
+def swin_config(depths: tuple[int, ...] = (2, 6)) -> Swinv2Config:
+    """Return the architecture: 12 x 12 tokens of the stem in windows of 6, then 6 x 6 in one."""
+    return Swinv2Config(
+        image_size=data_fer.FACE_PX // STEM_STRIDE,
+        patch_size=1,
+        num_channels=STEM_CHANNELS,
+        embed_dim=STEM_CHANNELS,
+        depths=depths,
+        num_heads=tuple(3 * 2**stage for stage in range(len(depths))),
+        window_size=6,
+        drop_path_rate=0.1,
+        id2label=dict(enumerate(EMOTIONS)),
+    )
+
+
+class FaceSwin(nn.Module):
+    """Grey face, zero mean and unit variance f32 [n, 1, 48, 48] -> logits [n, 7] over EMOTIONS."""
+
+    def __init__(self, config: Swinv2Config | None = None) -> None:
+        super().__init__()
+        self.stem = make_stem()
+        self.swin = Swinv2ForImageClassification(config or swin_config())
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Faces f32 [n, 1, 48, 48] -> logits [n, 7]."""
+        return self.classify(faces)[0]
+
+    def classify(self, faces: Tensor) -> tuple[Tensor, Tensor]:
+        """Faces f32 [n, 1, 48, 48] -> logits [n, 7] and embedding [n, 192], the mean of the last tokens."""
+        embedding = self.swin.swinv2(self.stem(faces)).pooler_output
+        return self.swin.classifier(embedding), embedding
+
+    @torch.no_grad()
+    def warm_start(self, teacher: FaceCnn) -> None:
+        """Take the teacher's stem over (early convolutions help: Xiao et al. 2021), and pass its output through.
+
+        The projection of patches starts as the identity. Swin-V2 normalises *after* attention and MLP; those norms
+        start with a small gain, so that the untrained blocks disturb the stem's features little.
+        """
+        self.stem.load_state_dict(teacher.stem.state_dict())
+        projection = self.swin.swinv2.embeddings.patch_embeddings.projection
+        for name, parameter in projection.named_parameters():
+            (nn.init.dirac_ if name == "weight" else nn.init.zeros_)(parameter)
+        for name, parameter in self.swin.named_parameters():
+            if name.endswith(("layernorm_before.weight", "layernorm_after.weight")):
+                nn.init.constant_(parameter, 0.1)
+
+
+class ServedFace(nn.Module):
+    """The graph of the step `expression`: FACES u8 [m, 112, 112, 3] RGB -> LOGITS [m, 7], EMBEDDING [m, 192].
+
+    `temperature` divides the logits (Guo et al. 2017).
+    """
+
+    def __init__(self, model: FaceSwin, temperature: float = 1.0) -> None:
+        super().__init__()
+        self.model = model
+        self.temperature = temperature
+
+    def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
+        """Faces u8 [m, 112, 112, 3] -> logits f32 [m, 7], embedding f32 [m, 192]."""
+        logits, embedding = self.model.classify(prepare(faces))
+        return logits / self.temperature, embedding
+
+
+def prepare(faces: Tensor) -> Tensor:
+    """Aligned faces u8 [m, 112, 112, 3] RGB -> as the model was trained, f32 [m, 1, 48, 48]: crop, grey, shrink.
+
+    Shrinking averages over pixels (one fixed matrix a side), so that it does not alias.
+    """
+    assert faces.shape[1:] == (FACE_PX, FACE_PX, 3)
+    grey = faces[:, CROP_ROWS, CROP_COLUMNS].float() @ torch.tensor(GREY)
+    shrink = _shrinking(grey.shape[1], data_fer.FACE_PX)
+    return data_fer.standardise((shrink @ grey @ shrink.T)[:, None])
+
+
+def _shrinking(source_px: int, target_px: int) -> Tensor:
+    """Return the matrix f32 [target, source] of an antialiased bilinear resize along one axis."""
+    identity = torch.eye(source_px)[None, None]
+    resized = interpolate(identity, (target_px, source_px), mode="bilinear", antialias=True)
+    return resized[0, 0]
