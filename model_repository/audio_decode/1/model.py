@@ -1,0 +1,34 @@
+"""Triton adapter: bytes -> 16 kHz mono, cut for the speech, sound and voice models. See triptych/audio.py."""
+
+import json
+
+from triptych import adapter, audio
+from triptych.limits import Limits
+from triptych.media import longest_s
+
+
+class TritonPythonModel:
+    """Decodes and cuts the sound of one clip a request."""
+
+    def initialize(self, args):
+        parameters = json.loads(args["model_config"])["parameters"]
+        self.sound_samples = int(parameters["sound_window_samples"]["string_value"])
+        self.max_seconds = longest_s(Limits.from_environment())
+
+    def execute(self, requests):
+        return adapter.each(requests, "audio_decode", self.decode)
+
+    def decode(self, video, clip):
+        sound = audio.decode(video, self.max_seconds)
+        chunks, chunk_spans = audio.chunks(sound.pcm)
+        sound_windows, sound_spans = audio.sound_windows(sound.pcm, self.sound_samples)
+        voice_windows, voice_spans = audio.voice_windows(sound.pcm)
+        return {
+            "CHUNKS": chunks,
+            "CHUNK_SPANS": chunk_spans,
+            "SOUND_WINDOWS": sound_windows,
+            "SOUND_SPANS": sound_spans,
+            "VOICE_WINDOWS": voice_windows,
+            "VOICE_SPANS": voice_spans,
+            "AUDIO_STATUS": sound.status.tensor(),
+        }

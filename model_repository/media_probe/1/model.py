@@ -1,0 +1,22 @@
+"""Triton adapter of the first step: bytes -> facts of the clip and which frames to sample. See triptych/media.py."""
+
+from triptych import adapter, media
+from triptych.limits import Limits
+
+
+class TritonPythonModel:
+    """Probes one clip a request; refuses what is unreadable or over a limit."""
+
+    def initialize(self, args):
+        self.limits = Limits.from_environment()
+
+    def execute(self, requests):
+        return adapter.each(requests, "media_probe", self.probe)
+
+    def probe(self, video):
+        facts = media.probe(video, self.limits)
+        return {
+            "CLIP": facts.clip(),
+            "PLANNED_INDICES": facts.planned_indices,
+            "PLANNED_TIMES": facts.planned_times,
+        }

@@ -1,0 +1,28 @@
+"""Triton adapter: bytes and the plan -> upright RGB frames. See triptych/video.py, and video_gpu.py for NVDEC."""
+
+import json
+
+from triptych import adapter
+from triptych.video import decode as decode_on_cpu
+
+
+class TritonPythonModel:
+    """Decodes the planned frames of one clip a request: on the CPU or, with the parameter `decoder: "dali"`, NVDEC."""
+
+    def initialize(self, args):
+        parameters = json.loads(args["model_config"]).get("parameters", {})
+        self.gpu = None
+        if parameters.get("decoder", {}).get("string_value") == "dali":
+            from triptych.video_gpu import GpuDecoder
+
+            self.gpu = GpuDecoder(device_id=int(args["model_instance_device_id"]))
+
+    def execute(self, requests):
+        return adapter.each(requests, "video_decode", self.decode)
+
+    def decode(self, video, clip, planned_indices, planned_times):
+        if self.gpu:
+            decoded = self.gpu.decode(video, planned_indices, planned_times)
+        else:
+            decoded = decode_on_cpu(video, planned_times)
+        return {"FRAMES": decoded.frames, "FRAME_TIMES": decoded.times, "VIDEO_STATUS": decoded.status.tensor()}
