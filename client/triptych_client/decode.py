@@ -1,0 +1,200 @@
+"""From the tensors of the answer (contract.ANSWER) to an Analysis. Pure: no network, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from triptych_client.contract import CHANNELS, CLIP_FIELDS, EMBEDDINGS, EMOTIONS, MODEL_FIELDS
+from triptych_client.results import (
+    Analysis,
+    AudioTag,
+    Channel,
+    Clip,
+    Emotion,
+    Face,
+    Model,
+    Probabilities,
+    Server,
+    TimelineWindow,
+    Transcript,
+    Utterance,
+)
+
+Arrays = Mapping[str, np.ndarray]
+
+RATIONALE_LANGUAGES = ("en", "ru")
+"""Columns of RATIONALE."""
+
+UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my"})
+"""Languages written without spaces between sentences (as in Whisper's tokenizer, split_to_word_tokens)."""
+
+
+def analysis(arrays: Arrays, path: str | None, triton_version: str) -> Analysis:
+    """Return the answer that the tensors hold.
+
+    `arrays` has every tensor of contract.ANSWER in its shape and dtype (BYTES: object arrays of UTF-8 bytes), and may
+    have those of contract.EMBEDDINGS. NaN becomes None.
+    """
+    rationales: dict[str, str] = dict(zip(RATIONALE_LANGUAGES, _texts(arrays["RATIONALE"]), strict=True))
+    return Analysis(
+        clip=_clip(arrays["CLIP"], path),
+        emotion=_emotion(arrays),
+        channels=_channels(arrays),
+        transcript=_transcript(arrays),
+        audio_tags=_audio_tags(arrays),
+        faces=_faces(arrays),
+        timeline=_timeline(arrays),
+        rationale=rationales["en"],
+        models={row[0]: _model(row) for row in _texts(arrays["MODELS"])},
+        server=Server(triton=triton_version, triptych=_texts(arrays["VERSION"])[0]),
+        rationales=rationales,
+        embeddings={tensor.name: arrays[tensor.name] for tensor in EMBEDDINGS if tensor.name in arrays},
+    )
+
+
+def _clip(facts: np.ndarray, path: str | None) -> Clip:
+    fact = dict(zip(CLIP_FIELDS, _numbers(facts), strict=True))
+    has_video = bool(fact["has_video"])
+    return Clip(
+        path=path,
+        duration_s=fact["duration_s"],
+        width=_whole(fact["width_px"]) if has_video else None,
+        height=_whole(fact["height_px"]) if has_video else None,
+        frame_rate=fact["frame_rate_hz"] if has_video else None,
+        has_video=has_video,
+        has_audio=bool(fact["has_audio"]),
+    )
+
+
+def _emotion(arrays: Arrays) -> Emotion:
+    probabilities: dict[str, float] = dict(zip(EMOTIONS, _shares(arrays["PROBABILITIES"]), strict=True))
+    ranked = sorted(probabilities.items(), key=lambda item: -item[1])
+    return Emotion(
+        label=ranked[0][0],
+        confidence=ranked[0][1],
+        probabilities=probabilities,
+        top3=tuple(ranked[:3]),
+        abstained=bool(arrays["ABSTAINED"][0]),
+        conflict=bool(arrays["CONFLICT"][0]),
+    )
+
+
+def _channels(arrays: Arrays) -> dict[str, Channel]:
+    columns = zip(
+        CHANNELS,
+        _texts(arrays["CHANNEL_STATUS"]),
+        _shares(arrays["CHANNEL_WEIGHTS"]),
+        _shares(arrays["CHANNEL_PROBABILITIES"]),
+        _numbers(arrays["CONTRIBUTIONS"]),
+        strict=True,
+    )
+    return {
+        name: Channel(
+            status=status,
+            reason=reason,
+            weight=weight,
+            probabilities=_by_emotion(probabilities),
+            contribution=_by_emotion(contribution) if status == "ok" else None,
+        )
+        for name, (status, reason), weight, probabilities, contribution in columns
+    }
+
+
+def _transcript(arrays: Arrays) -> Transcript:
+    columns = zip(
+        _numbers(arrays["TEXT_SPANS"]),
+        _texts(arrays["TEXTS"]),
+        _shares(arrays["TEXT_PROBABILITIES"]),
+        _shares(arrays["TEXT_CONFIDENCES"]),
+        strict=True,
+    )
+    utterances = tuple(
+        Utterance(start_s, end_s, text.strip(), _by_emotion(probabilities), confidence)
+        for (start_s, end_s), text, probabilities, confidence in columns
+    )
+    language = _texts(arrays["LANGUAGE"])[0] or None
+    return Transcript(language, _joined((u.text for u in utterances), language), utterances)
+
+
+def _audio_tags(arrays: Arrays) -> tuple[AudioTag, ...]:
+    columns = zip(_texts(arrays["TAG_NAMES"]), _shares(arrays["TAG_SCORES"]), strict=True)
+    return tuple(AudioTag(label, score) for label, score in columns)
+
+
+def _faces(arrays: Arrays) -> tuple[Face, ...]:
+    columns = zip(
+        _numbers(arrays["FACE_TIMES"]),
+        arrays["FACE_TRACKS"].tolist(),
+        _numbers(arrays["FACE_BOXES"]),
+        _shares(arrays["FACE_SCORES"]),
+        _shares(arrays["FACE_PROBABILITIES"]),
+        strict=True,
+    )
+    return tuple(
+        Face(time_s, track, (x1, y1, x2, y2), score, _by_emotion(probabilities))
+        for time_s, track, (x1, y1, x2, y2), score, probabilities in columns
+    )
+
+
+def _timeline(arrays: Arrays) -> tuple[TimelineWindow, ...]:
+    columns = zip(
+        _numbers(arrays["TIMELINE_SPANS"]),
+        _shares(arrays["TIMELINE_PROBABILITIES"]),
+        _shares(arrays["TIMELINE_CHANNELS"]),
+        strict=True,
+    )
+    return tuple(
+        TimelineWindow(
+            start_s,
+            end_s,
+            _by_emotion(fused),
+            {name: _by_emotion(row) for name, row in zip(CHANNELS, channels, strict=True)},
+        )
+        for (start_s, end_s), fused, channels in columns
+    )
+
+
+def _model(row: list[str]) -> Model:
+    column = dict(zip(MODEL_FIELDS, row, strict=True))
+    return Model(name=column["name"], sha256=column["sha256"] or None, licence=column["licence"])
+
+
+def _joined(texts: Iterable[str], language: str | None) -> str:
+    """Join utterances with spaces, or without in a language written so (a translation into English has them again)."""
+    joined = ""
+    for text in texts:
+        unspaced = language in UNSPACED_LANGUAGES and not text[:1].isascii()
+        joined += text if unspaced or not joined else f" {text}"
+    return joined
+
+
+def _by_emotion(row: list[float | None]) -> Probabilities | None:
+    """Return the row by emotion; None when it has no evidence."""
+    present = [value for value in row if value is not None]
+    return dict(zip(EMOTIONS, present, strict=True)) if len(present) == len(row) else None
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else round(number)
+
+
+def _numbers(array: np.ndarray) -> list[Any]:
+    """Return nested lists of the shortest decimals that are the same float32 (0.341, not 0.34099999); NaN: None."""
+    shortest = array.astype(str).astype(np.float64)
+    numbers = shortest.astype(object)
+    numbers[~np.isfinite(shortest)] = None
+    return numbers.tolist()
+
+
+def _shares(array: np.ndarray) -> list[Any]:
+    """Return numbers within [0, 1], which rounding of float32 sums may leave by a hair."""
+    return _numbers(np.clip(array, 0, 1))
+
+
+def _texts(array: np.ndarray) -> list[Any]:
+    """Return nested lists of the texts of a BYTES tensor."""
+    decoded = [bytes(item).decode("utf-8", "replace") for item in array.ravel()]
+    return np.array(decoded, dtype=object).reshape(array.shape).tolist()
