@@ -1,0 +1,75 @@
+"""The client against the session's real server."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from triptych_client import Analysis, AsyncClient, Client, InvalidClip, contract, schema
+
+pytestmark = pytest.mark.server
+
+VALIDATOR = jsonschema.Draft202012Validator(schema.load())
+
+
+@pytest.fixture(scope="module")
+def answer(server, demo_clip: Path) -> Analysis:
+    with Client(server.grpc_url) as client:
+        return client.analyze(demo_clip, embeddings=True)
+
+
+def triptych(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from triptych_client.cli import main; main()", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_answer_is_valid(answer: Analysis, demo_clip: Path):
+    VALIDATOR.validate(json.loads(answer.to_json()))
+    assert answer.clip.path == str(demo_clip)
+    assert sum(answer.emotion.probabilities.values()) == pytest.approx(1, abs=1e-4)
+    assert answer.server.triton
+    assert answer.transcript.text
+    assert answer.faces
+
+
+def test_embeddings_come_on_request(answer: Analysis, server, demo_clip: Path):
+    assert set(answer.embeddings) == {tensor.name for tensor in contract.EMBEDDINGS}
+    assert len(answer.embeddings["FACE_EMBEDDINGS"]) == len(answer.faces)
+    with Client(server.grpc_url) as client:
+        assert not client.analyze(demo_clip).embeddings
+
+
+async def test_async_client_and_file_objects_answer_alike(answer: Analysis, server, demo_clip: Path):
+    async with AsyncClient(server.grpc_url) as client:
+        other = await client.analyze(io.BytesIO(demo_clip.read_bytes()))
+    assert other.transcript.text == answer.transcript.text
+    assert other.emotion.label == answer.emotion.label
+    assert other.clip.path is None
+
+
+def test_bad_clip_is_the_caller_s_fault_and_harms_no_other(server, demo_clip: Path):
+    with Client(server.grpc_url) as client:
+        outcomes = list(client.map([b"this is no media file", demo_clip, "gone.mp4"]))
+    assert [type(outcome.error) for outcome in outcomes] == [InvalidClip, type(None), InvalidClip]
+    assert "ensemble" not in str(outcomes[0].error)
+
+
+def test_command_line_writes_json_and_tells_of_failures(server, demo_clip: Path, tmp_path: Path):
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"this is no media file")
+    result = triptych("analyze", demo_clip, bad, "--url", server.grpc_url, "--format", "jsonl")
+    assert result.returncode == 1
+    VALIDATOR.validate(json.loads(result.stdout))
+    assert json.loads(result.stderr)["path"] == str(bad)
+
+
+def test_command_line_writes_files(server, demo_clip: Path, tmp_path: Path):
+    result = triptych("analyze", demo_clip, "--url", server.grpc_url, "--lang", "ru", "--out", f"{tmp_path}/out/")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert "Выраженная эмоция" in (tmp_path / "out" / demo_clip.with_suffix(".txt").name).read_text(encoding="utf-8")
