@@ -1,0 +1,149 @@
+"""The command `triptych`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+from rich.console import Console
+
+from triptych_client import __version__, clips
+from triptych_client.client import Client
+from triptych_client.connection import DEFAULT_TIMEOUT_S, DEFAULT_URL
+from triptych_client.errors import TriptychClientError
+from triptych_client.output import Format, Sieve, complain, file_console, write_folder, write_stream, writer
+from triptych_client.plugins import Commands
+from triptych_client.progress import ClipProgress
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Lang(str, Enum):
+    """The language of what people read."""
+
+    EN = "en"
+    RU = "ru"
+
+
+class Task(str, Enum):
+    """What the speech recogniser does; contract.TASKS."""
+
+    TRANSCRIBE = "transcribe"
+    TRANSLATE = "translate"
+
+
+def main() -> None:
+    """Run the command line; an error that explains itself becomes one red line, anything else a traceback."""
+    try:
+        app()
+    except Exception as error:
+        if not _explains_itself(error):
+            raise
+        complain(error)
+        sys.exit(1)
+
+
+def _explains_itself(error: Exception) -> bool:
+    """Tell whether the message is for the user: ours, a file's, or the server package's, which may not be installed."""
+    bases = {kind.__name__ for kind in type(error).__mro__}
+    return isinstance(error, (TriptychClientError, OSError)) or "TriptychError" in bases
+
+
+def _print_versions(wanted: bool) -> None:
+    if not wanted:
+        return
+    typer.echo(f"triptych-client {__version__}")
+    try:
+        typer.echo(f"triptych {version('triptych')}")
+    except PackageNotFoundError:
+        typer.echo("triptych (the server) is not installed")
+    raise typer.Exit
+
+
+@app.callback()
+def triptych(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_versions, is_eager=True, help="Show the versions and exit.")
+    ] = False,
+) -> None:
+    """Read the emotion that a video clip expresses: face, sound, voice and words, fused by one Triton server."""
+
+
+@app.command()
+def analyze(
+    paths: Annotated[list[Path], typer.Argument(metavar="CLIP", help="Media files, or folders of them.")],
+    url: Annotated[str, typer.Option(help="host:port of the server's gRPC service.")] = DEFAULT_URL,
+    format: Annotated[Format, typer.Option(help="How answers are written.")] = Format.TEXT,
+    out: Annotated[str | None, typer.Option(help="One file for all, or a folder/ for a file each.")] = None,
+    lang: Annotated[Lang, typer.Option(help="Language of report, subtitles and rationale.")] = Lang.EN,
+    task: Annotated[Task, typer.Option(help="Write down speech, or translate it to English.")] = Task.TRANSCRIBE,
+    language: Annotated[str | None, typer.Option(help="Spoken language (en, ru, ...); recognised by default.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for one answer.")] = DEFAULT_TIMEOUT_S,
+    concurrency: Annotated[int, typer.Option(min=1, help="Clips that are analysed at the same time.")] = 4,
+    tls: Annotated[bool, typer.Option("--tls", help="Encrypt; implied by any PEM file.")] = False,
+    root_certificates: Annotated[Path | None, typer.Option(help="PEM file: whom to trust.")] = None,
+    private_key: Annotated[Path | None, typer.Option(help="PEM file: the client's key.")] = None,
+    certificate_chain: Annotated[Path | None, typer.Option(help="PEM file: the client's certificate.")] = None,
+) -> None:
+    """Analyse clips and folders of clips.
+
+    Exits with 1 when a clip failed; the answers for the others are written all the same.
+    """
+    found = clips.find(paths)
+    targets = _targets(found, out, format, paths)
+    certificates = {
+        "root_certificates": root_certificates,
+        "private_key": private_key,
+        "certificate_chain": certificate_chain,
+    }
+    with Client(url, timeout_s=timeout, ssl=tls, **certificates) as client:
+        client.triton_version()
+        with ClipProgress(len(found)) as progress:
+            sieve = Sieve(progress, format)
+            outcomes = client.map(
+                [item.path for item in found], concurrency=concurrency, task=task.value, language=language
+            )
+            answers = ((index, answer.in_language(lang.value)) for index, answer in sieve.passed(outcomes))
+            if targets:
+                write_folder(answers, targets, format, lang.value)
+            else:
+                with _opened(out) as (stream, console):
+                    write = writer(format, lang.value, console, several=len(found) > 1)
+                    write_stream((answer for _, answer in answers), stream, write, progress)
+    raise typer.Exit(1 if sieve.failed else 0)
+
+
+def _targets(found: list[clips.Found], out: str | None, format: Format, paths: list[Path]) -> list[Path]:
+    """Return a file for each clip, or none where all go to one place; usage errors are told here, before any work."""
+    if not found:
+        raise typer.BadParameter(f"no media file in {', '.join(map(str, paths))}", param_hint="CLIP")
+    if out and clips.is_folder(out):
+        try:
+            return clips.targets(found, Path(out), format.suffix)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--out") from None
+    if format is Format.VTT and len(found) > 1:
+        raise typer.BadParameter("subtitles of several clips need a folder, like --out subtitles/", param_hint="--out")
+    return []
+
+
+@contextmanager
+def _opened(out: str | None) -> Iterator[tuple[TextIO, Console]]:
+    """Open the file that all answers go to, or standard output."""
+    if out is None:
+        yield sys.stdout, Console()
+        return
+    Path(out).parent.mkdir(parents=True, exist_ok=True)
+    with Path(out).open("w", encoding="utf-8") as stream:
+        yield stream, file_console(stream)

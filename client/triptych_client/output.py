@@ -1,0 +1,101 @@
+"""Where the command line writes answers, and how it tells of clips that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from typing import TextIO
+
+import typer
+from rich.console import Console
+
+from triptych_client import formats, report
+from triptych_client.errors import TriptychClientError
+from triptych_client.progress import ClipProgress
+from triptych_client.results import Analysis, Outcome
+
+Writer = Callable[[Iterable[Analysis]], Iterator[str]]
+
+FILE_WIDTH = 100
+"""Columns of a report in a file."""
+
+
+class Format(str, Enum):
+    """How answers are written."""
+
+    TEXT = "text"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    VTT = "vtt"
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of a file in this format."""
+        return ".txt" if self is Format.TEXT else f".{self.value}"
+
+
+def writer(format: Format, lang: str, console: Console, *, several: bool) -> Writer:
+    """Return the function that writes answers; JSON of several is an array. Only reports are made for the console."""
+    writers: dict[Format, Writer] = {
+        Format.TEXT: partial(report.text, console=console, lang=lang),
+        Format.JSON: formats.json_array if several else formats.json_object,
+        Format.JSONL: formats.jsonl,
+        Format.CSV: formats.csv_rows,
+        Format.VTT: partial(formats.vtt, lang=lang),
+    }
+    return writers[format]
+
+
+class Sieve:
+    """Lets answers through, and says on standard error which clips failed; `failed` counts those."""
+
+    def __init__(self, progress: ClipProgress, format: Format) -> None:
+        self.failed = 0
+        self._progress = progress
+        self._as_json = format is Format.JSONL
+
+    def passed(self, outcomes: Iterable[Outcome]) -> Iterator[tuple[int, Analysis]]:
+        """Yield index and answer of the clips that did not fail."""
+        for outcome in outcomes:
+            self._progress.advance()
+            if outcome.analysis is not None:
+                yield outcome.index, outcome.analysis
+            if outcome.error is not None:
+                self.failed += 1
+                self._tell(outcome.path, outcome.error)
+
+    def _tell(self, path: str | None, error: TriptychClientError) -> None:
+        with self._progress.paused():
+            if self._as_json:
+                typer.echo(formats.error_line(path, error), err=True)
+            else:
+                complain(error)
+
+
+def complain(error: Exception) -> None:
+    """Say what went wrong in one red line on standard error."""
+    typer.secho(" ".join(str(error).split()), fg="red", err=True)
+
+
+def write_stream(analyses: Iterable[Analysis], stream: TextIO, write: Writer, progress: ClipProgress) -> None:
+    """Write all answers to one stream, each as soon as it is there."""
+    for piece in write(analyses):
+        with progress.paused():
+            stream.write(piece)
+            stream.flush()
+
+
+def write_folder(answers: Iterable[tuple[int, Analysis]], targets: list[Path], format: Format, lang: str) -> None:
+    """Write each answer to its own file; `targets` has one for each index."""
+    for index, analysis in answers:
+        targets[index].parent.mkdir(parents=True, exist_ok=True)
+        with targets[index].open("w", encoding="utf-8") as stream:
+            stream.writelines(writer(format, lang, file_console(stream), several=False)([analysis]))
+
+
+def file_console(stream: TextIO) -> Console:
+    """Return a console for a report in a file: without colours, in a width for reading."""
+    return Console(file=stream, width=FILE_WIDTH, color_system=None)

@@ -1,0 +1,195 @@
+"""The answer as a report for people, for a terminal or a text file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from rich.bar import Bar
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from triptych_client.contract import EMOTIONS
+from triptych_client.labels import LANGUAGES, Labels
+from triptych_client.results import Analysis, Channel, Clip, Emotion, Face, Model, Transcript
+from triptych_client.timeline import Run, leading, pieces, runs
+
+COLOURS = {
+    "anger": "red",
+    "disgust": "green",
+    "fear": "magenta",
+    "happiness": "yellow",
+    "sadness": "blue",
+    "surprise": "cyan",
+    "neutral": "bright_black",
+}
+STATE_STYLES = {"ok": "green", "absent": "dim", "failed": "bold red"}
+BAR_WIDTH = 30
+MAX_PEOPLE = 4
+SHORT_SHA256 = 12
+
+
+def text(analyses: Iterable[Analysis], console: Console, lang: str = "en") -> Iterator[str]:
+    """Yield the report of each answer, laid out and coloured as suits the console."""
+    for analysis in analyses:
+        with console.capture() as capture:
+            console.print(report(analysis, lang, coloured=console.color_system is not None and not console.no_color))
+        yield capture.get()
+
+
+def report(analysis: Analysis, lang: str = "en", *, coloured: bool = True) -> RenderableType:
+    """Return the whole report of one answer. Without colours the strip of the timeline says nothing: left out."""
+    labels = LANGUAGES[lang]
+    sections = {
+        "emotion": _emotion(analysis.emotion, labels),
+        "transcript": _transcript(analysis.transcript, labels),
+        "audio_tags": _audio_tags(analysis, labels),
+        "channels": _channels(analysis, labels),
+        "timeline": _timeline(analysis, labels, coloured),
+        "faces": _faces(analysis.faces, labels),
+        "models": _models(analysis, labels),
+    }
+    parts: list[RenderableType] = [_headline(analysis.clip, labels)]
+    for name, section in sections.items():
+        parts += [Rule(f"[bold]{labels.headings[name]}", align="left", style="dim"), Padding(section, (0, 0, 1, 2))]
+    return Group(*parts, _plain(f"Triptych {analysis.server.triptych} · Triton {analysis.server.triton}", "dim"), "")
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage: 0.341 -> 34.1 %."""
+    return f"{100 * share:.1f} %"
+
+
+def clock(seconds: float) -> str:
+    """Return a time as minutes and seconds: 62.44 -> 1:02.4."""
+    tenths = round(seconds * 10)
+    return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
+
+
+def _headline(clip: Clip, labels: Labels) -> RenderableType:
+    facts = [f"{clip.duration_s:.1f} {labels.seconds}"] if clip.duration_s is not None else []
+    facts += [f"{clip.width}×{clip.height}"] if clip.width and clip.height else []
+    facts += [f"{clip.frame_rate:g} {labels.frames_per_second}"] if clip.frame_rate else []
+    facts += [] if clip.has_video else [labels.without_video]
+    facts += [] if clip.has_audio else [labels.without_audio]
+    return Panel(Text.assemble((clip.path or "–", "bold"), "\n", (" · ".join(facts), "dim")), border_style="dim")
+
+
+def _emotion(emotion: Emotion, labels: Labels) -> RenderableType:
+    best = Table.grid(padding=(0, 2))
+    for label, share in emotion.top3:
+        name = _plain(labels.emotion(label), f"bold {COLOURS[label]}")
+        best.add_row(name, _right(percent(share)), Bar(1, 0, share, width=BAR_WIDTH, color=COLOURS[label]))
+    flags = [labels.abstained] if emotion.abstained else []
+    flags += [labels.conflict] if emotion.conflict else []
+    return Group(*[_plain(f"! {flag}", "bold yellow") for flag in flags], best)
+
+
+def _transcript(transcript: Transcript, labels: Labels) -> RenderableType:
+    if not transcript.utterances:
+        return _plain(labels.no_speech, "dim")
+    table = Table.grid(padding=(0, 2), expand=True)
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1)
+    table.add_column(no_wrap=True)
+    for said in transcript.utterances:
+        table.add_row(_span(said.start_s, said.end_s), _plain(said.text), _lead(*leading(said.probabilities), labels))
+    return Group(table, _plain(labels.transcript_note.format(language=transcript.language or "–"), "dim"))
+
+
+def _audio_tags(analysis: Analysis, labels: Labels) -> RenderableType:
+    tags = [f"{labels.audio_tag(tag.label)} {percent(tag.score)}" for tag in analysis.audio_tags]
+    return _plain(" · ".join(tags)) if tags else _plain(labels.no_sounds, "dim")
+
+
+def _channels(analysis: Analysis, labels: Labels) -> RenderableType:
+    table = _table(labels, "channel", "status", "weight", "expresses", "reason")
+    for name, channel in analysis.channels.items():
+        table.add_row(_plain(labels.channels[name], "bold"), *_channel(channel, labels))
+    return Group(table, "", _plain(analysis.rationale, "italic"))
+
+
+def _channel(channel: Channel, labels: Labels) -> tuple[RenderableType, ...]:
+    state = _plain(labels.states[channel.status], STATE_STYLES[channel.status])
+    lead = _lead(*leading(channel.probabilities), labels)
+    return state, _right(percent(channel.weight)), lead, _plain(channel.reason, "dim")
+
+
+def _timeline(analysis: Analysis, labels: Labels, coloured: bool) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    for run in runs(analysis.timeline):
+        bar = Bar(1, 0, run.confidence, width=BAR_WIDTH, color=COLOURS.get(run.label or "", "default"))
+        table.add_row(_span(run.start_s, run.end_s), *_lead_cells(run, labels), bar)
+    return Group(_strip(pieces(analysis.timeline)), "", table) if coloured and analysis.timeline else table
+
+
+def _strip(parts: list[Run]) -> Text:
+    """Return the timeline as one line of coloured blocks, a piece each, as long as about the width of a terminal."""
+    width = max(1, 60 // max(1, len(parts)))
+    blocks = [(("█" if run.label else "·") * width, COLOURS.get(run.label or "", "dim")) for run in parts]
+    return Text.assemble(*blocks, overflow="crop", no_wrap=True)
+
+
+def _faces(faces: tuple[Face, ...], labels: Labels) -> RenderableType:
+    if not faces:
+        return _plain(labels.no_faces, "dim")
+    people = Counter(face.track for face in faces).most_common()
+    table = Table.grid(padding=(0, 2))
+    for track, count in people[:MAX_PEOPLE]:
+        seen = [face for face in faces if face.track == track]
+        person = labels.person.format(number=track + 1, count=count)
+        table.add_row(_plain(person), _span(seen[0].time_s, seen[-1].time_s), _lead(*_mean_lead(seen), labels))
+    rest = len(people) - MAX_PEOPLE
+    return Group(table, _plain(labels.more_people.format(count=rest), "dim")) if rest > 0 else table
+
+
+def _mean_lead(faces: list[Face]) -> tuple[str | None, float]:
+    """Return the leading emotion of the mean over a person's faces."""
+    rows = [face.probabilities for face in faces if face.probabilities]
+    return leading({emotion: sum(row[emotion] for row in rows) / len(rows) for emotion in EMOTIONS} if rows else None)
+
+
+def _models(analysis: Analysis, labels: Labels) -> RenderableType:
+    table = _table(labels, "role", "model", "licence", "sha256")
+    for role, model in analysis.models.items():
+        table.add_row(_plain(role), *_model(model))
+    return table
+
+
+def _model(model: Model) -> tuple[RenderableType, ...]:
+    return _plain(model.name), _plain(model.licence, "dim"), _plain((model.sha256 or "–")[:SHORT_SHA256], "dim")
+
+
+def _table(labels: Labels, *columns: str) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(labels.columns[column], justify="right" if column == "weight" else "left")
+    return table
+
+
+def _lead(label: str | None, share: float, labels: Labels) -> Text:
+    """Return an emotion with its percentage."""
+    named = Text(labels.emotion(label), COLOURS.get(label or "", "dim"))
+    return named.append(f" {percent(share)}", "default") if label else named
+
+
+def _lead_cells(run: Run, labels: Labels) -> tuple[Text, Text]:
+    name = _plain(labels.emotion(run.label), COLOURS.get(run.label or "", "dim"))
+    return name, _right(percent(run.confidence)) if run.label else _right("")
+
+
+def _span(start_s: float, end_s: float) -> Text:
+    return Text(f"{clock(start_s)}–{clock(end_s)}", "dim", no_wrap=True)
+
+
+def _plain(words: str, style: str = "") -> Text:
+    """Return words as they are: brackets in them are not markup."""
+    return Text(words, style)
+
+
+def _right(words: str) -> Text:
+    return Text(words, justify="right", no_wrap=True)
