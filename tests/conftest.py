@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from export import catalog, fetch, runner
+from triptych.demo import make_clip
 from triptych.server import CACHE, MODEL_REPOSITORY, EmbeddedServer
+from triptych_client import Client
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +32,16 @@ def server(repository: Path) -> Iterator[EmbeddedServer]:
     """The one embedded Triton server of the session, with every model loaded."""
     with EmbeddedServer(repository) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def client(server: EmbeddedServer) -> Iterator[Client]:
+    """A client of the session's server."""
+    with Client(server.grpc_url) as connected:
+        yield connected
+
+
+@pytest.fixture(scope="session")
+def demo_clip() -> Path:
+    """The demo clip: one face, three spoken lines, 20 s."""
+    return make_clip()

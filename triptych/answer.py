@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from triptych import __version__, evidence, tags, text
-from triptych.evidence import Evidence, Status
+from triptych.evidence import Evidence
 from triptych.fusion import Fused, Timeline, fuse, softmax, timeline
 from triptych.rationale import ENGLISH, RUSSIAN, explain
+from triptych.status import Status
 from triptych_client.contract import CHANNELS
 
 
@@ -51,7 +52,7 @@ class Utterances:
         flat = spans.reshape(-1, 2)[where]
         seconds: dict[str, float] = {}
         for chunk, (start, end) in zip(where // texts.shape[1], flat):
-            code = _decoded(languages[chunk, 0])
+            code = bytes(languages[chunk, 0]).decode()
             seconds[code] = seconds.get(code, 0.0) + float(end - start)
         language = max(seconds, key=lambda code: seconds[code], default="")
         return cls(text.texts(texts), flat, logprobs.reshape(-1)[where], language)
@@ -79,8 +80,8 @@ def answer(inputs: dict[str, np.ndarray], manifest: Manifest) -> dict[str, np.nd
 
 def collect(inputs: dict[str, np.ndarray], utterances: Utterances, manifest: Manifest) -> dict[str, Evidence]:
     """Return each channel's evidence."""
-    video = {"face": _status(inputs["VIDEO_STATUS"])}
-    audio = dict.fromkeys(CHANNELS[1:], _status(inputs["AUDIO_STATUS"]))
+    video = {"face": Status.read(inputs["VIDEO_STATUS"])}
+    audio = dict.fromkeys(CHANNELS[1:], Status.read(inputs["AUDIO_STATUS"]))
     status = {
         name: evidence.unless_vacant(name, manifest.vacant, of_stream) for name, of_stream in (video | audio).items()
     }
@@ -111,7 +112,7 @@ def _clip_outputs(fused: Fused, channels: dict[str, Evidence]) -> dict[str, np.n
         "CONTRIBUTIONS": fused.contributions,
         "CHANNEL_PROBABILITIES": fused.channel_probabilities,
         "CHANNEL_WEIGHTS": fused.weights,
-        "CHANNEL_STATUS": _strings([(channels[name].state, channels[name].reason) for name in CHANNELS]),
+        "CHANNEL_STATUS": np.stack([channels[name].status.tensor() for name in CHANNELS]),
         "ABSTAINED": np.array([fused.abstained]),
         "CONFLICT": np.array([fused.conflict]),
         "RATIONALE": _strings([explain(fused, ENGLISH), explain(fused, RUSSIAN)]),
@@ -143,14 +144,6 @@ def _text_outputs(inputs: dict[str, np.ndarray], utterances: Utterances) -> dict
         "TEXT_CONFIDENCES": np.exp(utterances.logprobs),
         "LANGUAGE": _strings([utterances.language]),
     }
-
-
-def _status(tensor: np.ndarray) -> Status:
-    return _decoded(tensor[0]), _decoded(tensor[1])
-
-
-def _decoded(item: bytes | str) -> str:
-    return item.decode("utf-8", "replace") if isinstance(item, bytes) else item
 
 
 def _strings(values: object) -> np.ndarray:

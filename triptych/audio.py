@@ -15,18 +15,8 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
-from triptych.container import (
-    DECODE_ERRORS,
-    OK,
-    Data,
-    Status,
-    audio_stream,
-    codec_name,
-    open_clip,
-    origin_s,
-    read_packets,
-    seconds,
-)
+from triptych.container import DECODE_ERRORS, Data, audio_stream, codec_name, open_clip, origin_s, read_packets, seconds
+from triptych.status import OK, Status
 from triptych_client import contract
 from triptych_client.contract import CHUNK_SAMPLES, SAMPLE_RATE_HZ, VOICE_SAMPLES
 

@@ -42,21 +42,6 @@ DECODE_ERRORS = (FFmpegError, MemoryError, ValueError, AttributeError)
 AnyStream = TypeVar("AnyStream", bound=Stream)
 
 
-@dataclass(frozen=True)
-class Status:
-    """What became of a stream: one of `contract.STATES`, and the reason in words ("" when ok)."""
-
-    state: str
-    reason: str = ""
-
-    def tensor(self) -> np.ndarray:
-        """Return BYTES [2]: state and reason."""
-        return np.array([self.state.encode(), self.reason.encode()], dtype=object)
-
-
-OK = Status("ok")
-
-
 def open_clip(data: Data) -> InputContainer:
     """Open a media file in memory; ClipError when FFmpeg does not recognise it. Close it, or use it in `with`."""
     if len(data) == 0:

@@ -10,21 +10,17 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from triptych.status import OK, Status
 from triptych_client.contract import EMOTIONS
 
-Status = tuple[str, str]
-"""State (contract.STATES) and a reason in words; the reason of "ok" is empty."""
-
-OK: Status = ("ok", "")
-VACANT: Status = ("absent", "no model exported")
+VACANT = Status("absent", "no model exported")
 
 
 @dataclass(frozen=True)
 class Evidence:
     """One channel: its status, and rows with spans [r, 2] in seconds, logits [r, 7] and weights [r] >= 0."""
 
-    state: str
-    reason: str
+    status: Status
     spans: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
     logits: np.ndarray = field(default_factory=lambda: np.zeros((0, len(EMOTIONS)), np.float32))
     weights: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
@@ -32,7 +28,7 @@ class Evidence:
     @property
     def ok(self) -> bool:
         """Whether the channel takes part in the answer."""
-        return self.state == "ok"
+        return self.status == OK
 
     def within(self, start_s: float, end_s: float) -> Evidence:
         """Return the rows that overlap a window, weighted by the part of them inside it; absent without any.
@@ -47,7 +43,7 @@ class Evidence:
         share = np.where(lengths > 0, inside / np.maximum(lengths, 1e-6), (starts >= start_s) & (starts < end_s))
         weights = self.weights * np.clip(share, 0, 1)
         if not np.any(weights > 0):
-            return Evidence("absent", "nothing in this window")
+            return Evidence(Status("absent", "nothing in this window"))
         return replace(self, weights=weights)
 
     def summary(self) -> np.ndarray:
@@ -65,15 +61,15 @@ def gather(status: Status, spans: np.ndarray, logits: np.ndarray, weights: np.nd
     not finite in every row it failed, and single such rows are left out.
     """
     if status != OK:
-        return Evidence(*status)
+        return Evidence(status)
     there = weights > 0
     finite = np.isfinite(logits).all(axis=1)
     if not there.any():
-        return Evidence("absent", nothing)
+        return Evidence(Status("absent", nothing))
     if not (there & finite).any():
-        return Evidence("failed", "its model gave numbers that are not finite")
+        return Evidence(Status("failed", "its model gave numbers that are not finite"))
     keep = there & finite
-    return Evidence(*OK, spans=spans[keep], logits=logits[keep], weights=weights[keep])
+    return Evidence(OK, spans=spans[keep], logits=logits[keep], weights=weights[keep])
 
 
 def face(

@@ -20,10 +20,8 @@ from av.video.stream import VideoStream
 
 from triptych.container import (
     DECODE_ERRORS,
-    OK,
     Data,
     Orientation,
-    Status,
     codec_name,
     frame_rate_hz,
     is_stamped,
@@ -34,6 +32,7 @@ from triptych.container import (
     seconds,
     video_stream,
 )
+from triptych.status import OK, Status
 
 MAX_SIDE_PX = 640
 """Longer side of a decoded frame: faces of 16 px and more are found in it."""

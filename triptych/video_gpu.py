@@ -16,16 +16,8 @@ from nvidia.dali.pipeline import Pipeline
 from nvidia.dali.types import DALIDataType, DALIInterpType
 
 from triptych import video
-from triptych.container import (
-    OK,
-    Data,
-    codec_name,
-    first_frame,
-    is_stamped,
-    open_clip,
-    read_packets,
-    video_stream,
-)
+from triptych.container import Data, codec_name, first_frame, is_stamped, open_clip, read_packets, video_stream
+from triptych.status import OK
 
 NVDEC_CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg"})
 """What DALI's mixed decoder documents; profiles and chroma formats that a GPU lacks show as errors."""

@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triptych import evidence
-from triptych.evidence import OK, Evidence, gather
+from triptych.evidence import Evidence, gather
 from triptych.fusion import fuse, softmax, timeline
 from triptych.rationale import ENGLISH, RUSSIAN, explain
+from triptych.status import OK, Status
 from triptych_client.contract import CHANNELS, EMOTIONS
 
-ABSENT = Evidence("absent", "not there")
+ABSENT = Evidence(Status("absent", "not there"))
 HAPPY, SAD = EMOTIONS.index("happiness"), EMOTIONS.index("sadness")
 
 
@@ -82,7 +83,7 @@ def test_the_rationale_says_who_speaks_for_and_who_against():
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 def test_numbers_that_are_not_finite_fail_the_channel_and_no_other(number):
     broken = channel([[number] * 7])
-    assert broken.state == "failed"
+    assert broken.status.state == "failed"
     fused = fuse(clip(face=broken, words=says(HAPPY)))
     assert fused.probabilities.argmax() == HAPPY
 
@@ -131,4 +132,4 @@ def test_faces_of_the_main_person_count_and_others_do_not():
 @pytest.mark.parametrize(("frames", "reason"), [(1, "1 sampled frame"), (40, "40 sampled frames")])
 def test_no_face_is_a_reason_in_words(frames, reason):
     nobody = evidence.face(OK, frames, np.zeros(0), np.zeros(0, int), np.zeros((0, 4)), np.zeros(0), np.zeros((0, 7)))
-    assert (nobody.state, nobody.reason) == ("absent", f"no face found in {reason}")
+    assert nobody.status == Status("absent", f"no face found in {reason}")

@@ -1,0 +1,64 @@
+"""How long does one clip take, step by step, and against a plain PyTorch script with the same models?
+
+python -m benchmarks.end_to_end [--clip FILE] [--repeats 10]
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.measure import Seconds, StepTime, difference, interleave, memory_mib, publish, step_times, table
+from benchmarks.sequential import Sequential
+from triptych.demo import make_clip
+from triptych.server import EmbeddedServer
+from triptych_client import Client
+from triptych_client.contract import ENSEMBLE, STEPS
+
+
+def main(clip: Path | None = None, repeats: Annotated[int, typer.Option(min=1)] = 10) -> None:
+    """Measure the served ensemble and the script in turn, at concurrency 1, and write down both."""
+    data = (clip or make_clip()).read_bytes()
+    script = Sequential()
+    with EmbeddedServer() as server, Client(server.grpc_url) as client:
+        assert server.process is not None
+        at_rest = memory_mib(server.process.pid)
+        client.analyze(data)
+        before = step_times(server.grpc_url)
+        served, sequential = interleave(repeats, lambda: client.analyze(data), lambda: script.analyze(data))
+        steps = difference(step_times(server.grpc_url), before)
+        used = memory_mib(server.process.pid)
+    text = "\n\n".join([_totals(served, sequential), _steps(steps), _memory(at_rest, used)])
+    publish("end_to_end", f"python -m benchmarks.end_to_end --repeats {repeats}", text)
+
+
+def _totals(served: Seconds, sequential: Seconds) -> str:
+    ratios = Seconds(tuple(a / b for a, b in zip(served.values, sequential.values)))
+    rows = [
+        ("served ensemble, from the client", f"{served.least:.2f}", f"{served.median:.2f}"),
+        ("sequential PyTorch script", f"{sequential.least:.2f}", f"{sequential.median:.2f}"),
+        ("ratio, pair by pair", f"{ratios.least:.2f}", f"{ratios.median:.2f}"),
+    ]
+    return table(("seconds a clip", "min", "median"), rows)
+
+
+def _steps(steps: dict[str, StepTime]) -> str:
+    requests = steps[ENSEMBLE].rows
+
+    def per_clip(seconds: float) -> str:
+        return f"{1000 * seconds / requests:.1f}"
+
+    counted = ((name, steps[name]) for name in STEPS)
+    rows = [(f"`{name}`", of.executions, per_clip(of.queue_s), per_clip(of.compute_s)) for name, of in counted]
+    return table((f"step, {requests} clips", "executions", "queue ms a clip", "compute ms a clip"), rows)
+
+
+def _memory(at_rest: float, used: float) -> str:
+    rows = [("after start, every model loaded", f"{at_rest:.0f}"), ("after the clips", f"{used:.0f}")]
+    return table(("server and its steps", "MiB (PSS)"), rows)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,115 @@
+"""What the benchmarks share: interleaved timing, Triton's statistics, memory, and tables."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import tritonclient.grpc as triton
+
+RESULTS = Path(__file__).parent / "results"
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Repeated times of one thing, in seconds."""
+
+    values: tuple[float, ...]
+
+    @property
+    def least(self) -> float:
+        """The minimum: what the machine can do when nothing disturbs it."""
+        return min(self.values)
+
+    @property
+    def median(self) -> float:
+        """The median: what to expect."""
+        return statistics.median(self.values)
+
+
+def interleave(repeats: int, *functions: Callable[[], object]) -> list[Seconds]:
+    """Time functions in turn, A B A B .., so that a drift of the machine's speed meets all; one warm-up each."""
+    for function in functions:
+        function()
+    rounds = [[_time(function) for function in functions] for _ in range(repeats)]
+    return [Seconds(tuple(column)) for column in zip(*rounds)]
+
+
+def _time(function: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """What Triton counted for a step: executions, rows, and seconds in its queue and computing."""
+
+    executions: int
+    rows: int
+    queue_s: float
+    compute_s: float
+
+
+def step_times(url: str) -> dict[str, StepTime]:
+    """Return Triton's cumulative statistics of every model."""
+    with triton.InferenceServerClient(url) as client:
+        models = client.get_inference_statistics().model_stats
+    return {
+        model.name: StepTime(
+            model.execution_count,
+            model.inference_count,
+            model.inference_stats.queue.ns / 1e9,
+            (
+                model.inference_stats.compute_input.ns
+                + model.inference_stats.compute_infer.ns
+                + model.inference_stats.compute_output.ns
+            )
+            / 1e9,
+        )
+        for model in models
+    }
+
+
+def difference(after: Mapping[str, StepTime], before: Mapping[str, StepTime]) -> dict[str, StepTime]:
+    """Return what was counted between two readings."""
+    return {
+        name: StepTime(
+            time.executions - before[name].executions,
+            time.rows - before[name].rows,
+            time.queue_s - before[name].queue_s,
+            time.compute_s - before[name].compute_s,
+        )
+        for name, time in after.items()
+    }
+
+
+def memory_mib(pid: int) -> float:
+    """Return the memory of a process and its children in MiB, shared pages counted once (PSS)."""
+    family = psutil.Process(pid)
+    return sum(process.memory_full_info().pss for process in (family, *family.children(recursive=True))) / MIB
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+
+
+def machine() -> str:
+    """Return what the figures were measured on."""
+    return f"{psutil.cpu_count()} cores {platform.machine()}, Python {platform.python_version()}, no GPU"
+
+
+def publish(name: str, command: str, text: str) -> None:
+    """Print a result and write it to benchmarks/results/<name>.md, with the command that makes it."""
+    page = f"# {name.replace('_', ' ').capitalize()}\nMade by `{command}` on {machine()}.\n\n{text}\n"
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.md").write_text(page, encoding="utf-8")
+    print(page)

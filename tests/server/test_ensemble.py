@@ -1,0 +1,152 @@
+"""The whole ensemble on the embedded server, through the client, with real models and a real clip."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+import tritonclient.grpc as triton
+
+from tests import clips
+from triptych.server import EmbeddedServer
+from triptych_client import AsyncClient, Client, contract, schema
+from triptych_client.errors import InvalidClip
+from triptych_client.results import Analysis
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture(scope="module")
+def answer(client: Client, demo_clip: Path) -> Analysis:
+    return client.analyze(demo_clip)
+
+
+def test_the_demo_clip_is_answered_by_every_channel_that_has_a_model(answer: Analysis):
+    states = {name: channel.status for name, channel in answer.channels.items()}
+    assert states == {"face": "ok", "sound": "ok", "voice": "absent", "words": "ok"}
+    assert answer.channels["voice"].reason == "no model exported"
+
+
+def test_the_spoken_lines_are_read(answer: Analysis):
+    text = answer.transcript.text.lower()
+    assert answer.transcript.language == "en"
+    assert "sad" in text
+    assert "wonderful" in text
+
+
+def test_the_face_is_followed_through_the_clip(answer: Analysis):
+    times = sorted({face.time_s for face in answer.faces})
+    assert len(times) > 30, "40 frames are sampled, the face is in nearly all"
+    assert answer.clip.width == 640
+    for face in answer.faces:
+        assert 0 <= face.box[0] < face.box[2] <= answer.clip.width + 1
+
+
+def test_speech_is_heard_as_speech(answer: Analysis):
+    assert "Speech" in [tag.label for tag in answer.audio_tags]
+
+
+def test_the_answer_fits_the_schema(answer: Analysis):
+    jsonschema.validate(json.loads(answer.to_json()), schema.load())
+
+
+def test_contributions_explain_the_probabilities(answer: Analysis):
+    contributions = [channel.contribution for channel in answer.channels.values() if channel.contribution]
+    logits = np.array([sum(part[name] for part in contributions) for name in contract.EMOTIONS])
+    probabilities = np.exp(logits) / np.exp(logits).sum()
+    given = [answer.emotion.probabilities[name] for name in contract.EMOTIONS]
+    np.testing.assert_allclose(given, probabilities, atol=1e-4)
+
+
+def test_models_are_named_with_their_licence(answer: Analysis):
+    assert {"face", "sound", "words", "speech_recognition", "face_detection", "audio_tags"} == set(answer.models)
+    assert answer.models["speech_recognition"].licence == "MIT"
+    assert answer.server.triton == "2.51.0"
+
+
+def test_speech_can_be_translated(client: Client):
+    from triptych.speech import synthesise
+
+    spoken = synthesise("Добрый день. Сегодня очень хорошая погода.", "ru", words_per_minute=140)
+    clip = clips.make(sound=np.repeat(np.tile(spoken, (2, 1)), 3, axis=1))
+    assert client.analyze(clip).transcript.language == "ru"
+    translated = client.analyze(clip, task="translate", language="ru").transcript.text.lower()
+    assert any(word in translated for word in ("good", "weather", "day"))
+
+
+def test_embeddings_come_on_request_only(client: Client, demo_clip: Path, answer: Analysis):
+    assert not answer.embeddings
+    embeddings = client.analyze(demo_clip, embeddings=True).embeddings
+    assert embeddings["FACE_EMBEDDINGS"].shape[0] == len(answer.faces)
+    assert embeddings["WORDS_EMBEDDINGS"].shape == (len(answer.transcript.utterances), 384)
+
+
+SILENCE = np.zeros((2, 96_000), np.float32)
+
+ODD = {
+    "without sound": (clips.make(clips.greys(25)), "face", "no face found in 8 sampled frames"),
+    "without picture": (clips.make(sound=clips.tone(2.0)), "face", "the file has no video track"),
+    "no audio track": (clips.make(clips.greys(25)), "words", "the file has no audio track"),
+    "silent": (clips.make(clips.greys(25), SILENCE), "sound", "the audio track is silent"),
+    "one frame": (clips.make(clips.greys(1)), "face", "no face found in 1 sampled frame"),
+    "a tone": (clips.make(sound=clips.tone(2.0)), "words", "no speech detected"),
+}
+
+
+@pytest.mark.parametrize(("clip", "channel", "reason"), ODD.values(), ids=ODD.keys())
+def test_what_a_clip_lacks_is_a_status_with_a_reason(client: Client, clip: bytes, channel: str, reason: str):
+    answer = client.analyze(clip)
+    found = answer.channels[channel]
+    assert (found.status, found.reason, found.weight) == ("absent", reason, 0)
+    jsonschema.validate(json.loads(answer.to_json()), schema.load())
+
+
+def test_nothing_to_go_by_is_an_answer_that_abstains(client: Client):
+    answer = client.analyze(clips.make(clips.greys(25), SILENCE))
+    assert answer.emotion.abstained
+    assert max(answer.emotion.probabilities.values()) == pytest.approx(1 / 7, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("clip", "words"),
+    [
+        (b"", "empty"),
+        (b"this is no film", "media"),
+        (clips.make(clips.greys(2), times=[0.0, 61.0]), r"60 s .*TRIPTYCH_MAX_SECONDS"),
+        (bytes(65 << 20), r"64 MiB .*TRIPTYCH_MAX_MEBIBYTES"),
+    ],
+    ids=["empty", "text", "too long", "too large"],
+)
+def test_a_clip_that_cannot_be_analysed_is_refused_in_words(client: Client, clip: bytes, words: str):
+    with pytest.raises(InvalidClip, match=words):
+        client.analyze(clip)
+
+
+async def test_bad_clips_fail_alone_among_good_ones(server: EmbeddedServer, demo_clip: Path, answer: Analysis):
+    good = demo_clip.read_bytes()
+    batch = [good, b"no film", clips.damaged(good, 1), good, b"", good[: len(good) // 2]]
+    async with AsyncClient(server.grpc_url) as client:
+        outcomes = [outcome async for outcome in client.map(batch, concurrency=6)]
+    for index in (0, 3):
+        assert outcomes[index].analysis.transcript.text == answer.transcript.text
+    for index in (1, 4):
+        assert isinstance(outcomes[index].error, InvalidClip)
+
+
+def executions(url: str, model: str) -> int:
+    with triton.InferenceServerClient(url) as inspector:
+        (stats,) = inspector.get_inference_statistics(model).model_stats
+    return stats.execution_count
+
+
+async def test_the_faces_of_concurrent_clips_share_executions(server: EmbeddedServer, demo_clip: Path):
+    count = 6
+    before = executions(server.grpc_url, "expression")
+    async with AsyncClient(server.grpc_url) as client:
+        answers = await asyncio.gather(*(client.analyze(demo_clip) for _ in range(count)))
+    assert executions(server.grpc_url, "expression") - before < count
+    assert len({answer.emotion.label for answer in answers}) == 1
