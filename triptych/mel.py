@@ -43,7 +43,8 @@ def sound_filters() -> Array:
 
     The constant component (bin 0) has no weight there.
     """
-    filters = _triangles(_hz_to_htk_mel(_bins_hz()), np.linspace(*_hz_to_htk_mel(SOUND_RANGE_HZ), SOUND_MELS + 2))
+    low, high = _hz_to_htk_mel(np.array(SOUND_RANGE_HZ))
+    filters = _triangles(_hz_to_htk_mel(_bins_hz()), np.linspace(low, high, SOUND_MELS + 2))
     filters[:, 0] = 0
     return filters
 
@@ -94,8 +95,8 @@ def _triangles(bins: Array, edges: Array) -> Array:
     return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
 
 
-def _hz_to_htk_mel(hz: Array | tuple[float, float]) -> Array:
-    return 1127 * np.log1p(np.asarray(hz) / 700)
+def _hz_to_htk_mel(hz: Array) -> Array:
+    return 1127 * np.log1p(hz / 700)
 
 
 # Slaney's Auditory Toolbox (1998): linear below 1 kHz, 3 mels for 200 Hz; above it 27 mels for each factor of 6.4.
