@@ -1,0 +1,222 @@
+"""The two graphs that serve Whisper, written for ONNX Runtime's greedy loop.
+
+The keys and values that every decoder layer takes from the encoder are computed once for each window, in the layout
+that the decoder's products read. b: windows, h: heads, d: width of a head, s: encoder frames (1500), t: new tokens,
+p: tokens before them.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers import WhisperForConditionalGeneration
+
+OPSET = 20
+"""The first with Gelu as one operator."""
+
+
+class Encoder(nn.Module):
+    """The encoder, and what every decoder layer takes from it."""
+
+    def __init__(self, model: WhisperForConditionalGeneration) -> None:
+        super().__init__()
+        encoder = model.model.encoder
+        self.conv1, self.conv2 = encoder.conv1, encoder.conv2
+        self.positions = encoder.embed_positions.weight
+        self.layers = nn.ModuleList(_EncoderLayer(layer) for layer in encoder.layers)
+        self.norm = encoder.layer_norm
+        self.crosses = nn.ModuleList(layer.encoder_attn for layer in model.model.decoder.layers)
+
+    def forward(self, log_mel: torch.Tensor) -> list[torch.Tensor]:
+        """Take log_mel [b, 80, 2 s]; return cross_key [b, h, d, s], cross_value [b, h, s, d] of each decoder layer."""
+        hidden = functional.gelu(self.conv1(log_mel))
+        hidden = functional.gelu(self.conv2(hidden)).transpose(1, 2) + self.positions
+        for layer in self.layers:
+            hidden = layer(hidden)
+        hidden = self.norm(hidden)
+        outputs = []
+        for cross in self.crosses:
+            outputs.append(_heads(cross.k_proj(hidden), cross.num_heads).transpose(2, 3))
+            outputs.append(_heads(cross.v_proj(hidden), cross.num_heads))
+        return outputs
+
+
+class Decoder(nn.Module):
+    """The decoder, with its keys and values as inputs and outputs."""
+
+    def __init__(self, model: WhisperForConditionalGeneration) -> None:
+        super().__init__()
+        decoder = model.model.decoder
+        self.layers = nn.ModuleList(_DecoderLayer(layer) for layer in decoder.layers)
+        self.norm = decoder.layer_norm
+        self.positions = decoder.embed_positions.weight
+        # The embedding is tied to the output projection. It is kept as the half floats that the weights were published
+        # in, so exactly, and once more as the float matrix that the projection multiplies with.
+        self.register_buffer("embedding", decoder.embed_tokens.weight.detach().half())
+        self.register_buffer("projection", decoder.embed_tokens.weight.detach().T.contiguous())
+
+    def forward(self, ids: torch.Tensor, past: list[torch.Tensor], cross: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Take ids [b, t], past and cross keys and values; return logits [b, vocabulary] after the last id, and more.
+
+        That is the present keys and values, [b, h, p + t, d] where the past ones are [b, h, p, d]: two for each layer.
+        """
+        before, new = past[0].shape[2], ids.shape[1]
+        places = torch.arange(before, before + new)
+        mask = torch.where(torch.arange(before + new) <= places[:, None], 0.0, -math.inf)
+        hidden = functional.embedding(ids, self.embedding).float() + self.positions[places]
+        present = []
+        for i, layer in enumerate(self.layers):
+            pair = slice(2 * i, 2 * i + 2)
+            hidden, *keys_values = layer(hidden, mask, *past[pair], *cross[pair])
+            present += keys_values
+        return [self.norm(hidden[:, -1]) @ self.projection, *present]
+
+
+class _EncoderLayer(nn.Module):
+    """hidden [b, s, h * d] -> the same. Its attention is ONNX Runtime's own, which never holds all s * s scores."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        attention = layer.self_attn
+        self.heads = attention.num_heads
+        self.norm, self.out = layer.self_attn_layer_norm, attention.out_proj
+        self.project = _fused([attention.q_proj, attention.k_proj, attention.v_proj])
+        self.feed_forward = _FeedForward(layer)
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        query, key, value = self.project(self.norm(hidden)).chunk(3, dim=-1)
+        attended = torch.onnx.ops.symbolic(
+            "com.microsoft::MultiHeadAttention",
+            (query, key, value),
+            {"num_heads": self.heads},
+            dtype=query.dtype,
+            shape=query.shape,
+            version=1,
+        )
+        return self.feed_forward(hidden + self.out(attended))
+
+
+class _DecoderLayer(nn.Module):
+    """hidden [b, t, h * d], mask [t, p + t], keys and values -> hidden, new key, new value."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        attention, cross = layer.self_attn, layer.encoder_attn
+        self.heads, self.scale = attention.num_heads, attention.scaling
+        self.norm, self.cross_norm = layer.self_attn_layer_norm, layer.encoder_attn_layer_norm
+        self.project = _fused([attention.q_proj, attention.k_proj, attention.v_proj])
+        self.out, self.cross_query, self.cross_out = attention.out_proj, cross.q_proj, cross.out_proj
+        self.feed_forward = _FeedForward(layer)
+
+    def forward(
+        self,
+        hidden: torch.Tensor,
+        mask: torch.Tensor,
+        past_key: torch.Tensor,
+        past_value: torch.Tensor,
+        cross_key: torch.Tensor,
+        cross_value: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        query, key, value = (_heads(part, self.heads) for part in self.project(self.norm(hidden)).chunk(3, dim=-1))
+        key, value = torch.cat([past_key, key], dim=2), torch.cat([past_value, value], dim=2)
+        hidden = hidden + self.out(_attended(self.scale * query @ key.transpose(2, 3) + mask, value))
+        query = _heads(self.cross_query(self.cross_norm(hidden)), self.heads)
+        hidden = hidden + self.cross_out(_attended(self.scale * query @ cross_key, cross_value))
+        return self.feed_forward(hidden), key, value
+
+
+class _FeedForward(nn.Module):
+    """The second half of every layer, with its residual connection."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.norm, self.fc1, self.fc2 = layer.final_layer_norm, layer.fc1, layer.fc2
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        return hidden + self.fc2(functional.gelu(self.fc1(self.norm(hidden))))
+
+
+def export_encoder(model: WhisperForConditionalGeneration, path: Path) -> None:
+    """Write the encoder as ONNX: `log_mel` -> `cross_key_0`, `cross_value_0`, .."""
+    log_mel = torch.zeros(2, model.config.num_mel_bins, 2 * model.config.max_source_positions)
+    shapes = {"log_mel": {0: torch.export.Dim("windows")}}
+    _export(Encoder(model), (log_mel,), shapes, ["log_mel"], _names(model, "cross"), path)
+
+
+def export_decoder(model: WhisperForConditionalGeneration, path: Path) -> None:
+    """Write the decoder as ONNX: `ids`, `past_key_0`, .., `cross_key_0`, .. -> `logits`, `present_key_0`, .."""
+    config = model.config
+    heads, frames = config.decoder_attention_heads, config.max_source_positions
+    width = config.d_model // heads
+    windows, new, before = (torch.export.Dim(name) for name in ("windows", "new", "before"))
+    ids = torch.zeros(2, 2, dtype=torch.int64)
+    past = [torch.zeros(2, heads, 3, width) for _ in _names(model, "past")]
+    cross = [
+        torch.zeros(2, heads, *size)  # a tensor of its own for each input: the exporter would take one for all
+        for _ in range(config.decoder_layers)
+        for size in ((width, frames), (frames, width))
+    ]
+    shapes = {
+        "ids": {0: windows, 1: new},
+        "past": [{0: windows, 2: before}] * len(past),
+        "cross": [{0: windows}] * len(cross),
+    }
+    inputs = ["ids", *_names(model, "past"), *_names(model, "cross")]
+    _export(Decoder(model), (ids, past, cross), shapes, inputs, ["logits", *_names(model, "present")], path)
+
+
+def _export(
+    module: nn.Module,
+    example: tuple[Any, ...],
+    shapes: dict[str, Any],
+    inputs: list[str],
+    outputs: list[str],
+    path: Path,
+) -> None:
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module.eval(),
+            example,
+            dynamo=True,
+            dynamic_shapes=shapes,
+            opset_version=OPSET,
+            input_names=inputs,
+            output_names=outputs,
+            verbose=False,
+        )
+        assert program is not None
+        program.save(path, external_data=False)
+
+
+def _names(model: WhisperForConditionalGeneration, prefix: str) -> list[str]:
+    return [f"{prefix}_{what}_{layer}" for layer in range(model.config.decoder_layers) for what in ("key", "value")]
+
+
+def _heads(hidden: torch.Tensor, heads: int) -> torch.Tensor:
+    """[b, t, h * d] -> [b, h, t, d]."""
+    return hidden.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def _attended(scores: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """[b, h, t, p] scores, [b, h, p, d] values -> [b, t, h * d]."""
+    return (scores.softmax(-1) @ value).transpose(1, 2).flatten(2)
+
+
+def _fused(projections: list[nn.Linear]) -> nn.Linear:
+    """Return one linear layer whose output is those of several, side by side; a missing bias is zero."""
+    weight = torch.cat([linear.weight for linear in projections])
+    bias = torch.cat(
+        [torch.zeros(len(linear.weight)) if linear.bias is None else linear.bias for linear in projections]
+    )
+    fused = nn.Linear(weight.shape[1], weight.shape[0])
+    fused.load_state_dict({"weight": weight, "bias": bias})
+    return fused

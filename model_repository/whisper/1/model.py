@@ -1,0 +1,74 @@
+"""Triton adapter of speech recognition: the requests of a batch are decoded together. See triptych/whisper."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from triptych import adapter
+from triptych.whisper.decoding import Wish
+from triptych.whisper.model import Device
+from triptych.whisper.recogniser import Recogniser
+from triptych.whisper.transcripts import tensors
+from triptych_client import contract
+
+STEP = contract.STEPS["whisper"]
+
+
+@dataclass
+class Job:
+    """One request that can be answered."""
+
+    request: Any
+    log_mel: np.ndarray
+    spans: np.ndarray
+    wish: Wish
+
+
+class TritonPythonModel:
+    """Recognises the speech of each chunk; request parameters `task` and `language` are those of all its chunks."""
+
+    def initialize(self, args):
+        parameters = json.loads(args["model_config"])["parameters"]
+        threads = int(parameters["intra_op_thread_count"]["string_value"])
+        device = Device.of_instance(args["model_instance_kind"], int(args["model_instance_device_id"]))
+        self.recogniser = Recogniser(Path(args["model_repository"]) / args["model_version"], threads, device)
+
+    def execute(self, requests):
+        outcomes = [self.job(request) for request in requests]
+        jobs = [outcome for outcome in outcomes if isinstance(outcome, Job)]
+        answers = iter(self.answers(jobs))
+        return [next(answers) if isinstance(outcome, Job) else outcome for outcome in outcomes]
+
+    def job(self, request):
+        """Return the job of a request, or the response that refuses it."""
+        if request.is_cancelled():
+            return adapter.cancelled()
+        try:
+            wish = self.recogniser.wish(adapter.parameters(request))
+            return Job(request, *adapter.read(request, STEP).values(), wish)
+        except Exception as error:
+            return adapter.failure(error, STEP)
+
+    def answers(self, jobs):
+        """Decode all jobs together; one by one if that fails, so that a bad request fails by itself."""
+        try:
+            return self.decode(jobs)
+        except Exception as error:
+            if len(jobs) == 1:
+                return [adapter.failure(error, STEP)]
+            return [self.answers([job])[0] for job in jobs]
+
+    def decode(self, jobs):
+        """Return a response for each job."""
+        if not jobs:
+            return []
+        transcripts = self.recogniser.transcribe(
+            np.concatenate([job.log_mel for job in jobs]),
+            np.concatenate([job.spans for job in jobs]),
+            [job.wish for job in jobs for _ in job.spans],
+        )
+        rows = iter(transcripts)
+        return [adapter.response(job.request, STEP, tensors([next(rows) for _ in job.spans])) for job in jobs]

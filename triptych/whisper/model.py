@@ -1,0 +1,117 @@
+"""Whisper's two ONNX graphs, run for several windows at once.
+
+b: windows, h: heads, d: width of a head, s: encoder frames, t: new tokens, p: tokens before them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where the graphs run: "cpu", or "cuda" and the number of the GPU."""
+
+    kind: str = "cpu"
+    number: int = 0
+
+    @classmethod
+    def of_instance(cls, kind: str, number: int) -> Device:
+        """Return the device of a Triton instance ("CPU" or "GPU"): the CPU where this ONNX Runtime has no CUDA."""
+        on_gpu = kind == "GPU" and "CUDAExecutionProvider" in ort.get_available_providers()
+        return cls("cuda", number) if on_gpu else cls()
+
+
+class Model:
+    """The encoder and the decoder, loaded from a folder; `threads` are those of a session on the CPU."""
+
+    def __init__(self, folder: Path, threads: int, device: Device) -> None:
+        self.device = device
+        self.encoder = _session(folder / "encoder.onnx", threads, device)
+        self.decoder = _session(folder / "decoder.onnx", threads, device)
+
+    def encode(self, log_mel: np.ndarray) -> Windows:
+        """Encode float32 log-mels [b, 80, 3000], one by one: one fills the processor, and takes 1/b of the memory."""
+        outputs = self.encoder.get_outputs()
+        cross = [np.empty((len(log_mel), *output.shape[1:]), np.float32) for output in outputs]
+        for row in range(len(log_mel)):
+            binding = self.encoder.io_binding()
+            binding.bind_cpu_input("log_mel", np.ascontiguousarray(log_mel[row : row + 1], np.float32))
+            for output, array in zip(outputs, cross, strict=True):
+                target = array[row : row + 1]
+                binding.bind_output(output.name, "cpu", 0, np.float32, target.shape, target.ctypes.data)
+            self.encoder.run_with_iobinding(binding)
+        return Windows(self.decoder, cross, self.device)
+
+
+class Windows:
+    """Windows that are being decoded: what the decoder reads of the encoder, and its own keys and values so far.
+
+    A step copies none of it: ONNX Runtime reads the encoder's arrays where they are, and what one step puts out is
+    bound as what the next one takes in.
+    """
+
+    def __init__(self, decoder: ort.InferenceSession, cross: list[np.ndarray], device: Device) -> None:
+        self._decoder, self._cross, self._device = decoder, cross, device
+        self._binding = decoder.io_binding()
+        self._bound: dict[str, ort.OrtValue] = {}  # the binding itself does not keep the arrays alive
+        count, heads, _, width = cross[1].shape
+        self._bind("cross", cross)
+        self._bind("past", [np.empty((count, heads, 0, width), np.float32)] * len(cross))
+
+    def step(self, ids: np.ndarray) -> np.ndarray:
+        """Decode the next tokens, ids [b, t], of every window; return float32 logits [b, vocabulary] after the last."""
+        self._binding.bind_cpu_input("ids", np.ascontiguousarray(ids, np.int64))
+        self._binding.clear_binding_outputs()
+        for node in self._decoder.get_outputs():
+            where = Device() if node.name == "logits" else self._device
+            self._binding.bind_output(node.name, where.kind, where.number)
+        self._decoder.run_with_iobinding(self._binding)
+        logits, *present = self._binding.get_outputs()
+        self._rebind("past", present)
+        return logits.numpy()
+
+    def keep(self, rows: Sequence[int]) -> list[int]:
+        """Go on with some windows only; return their former rows in the order that they now have.
+
+        The last windows take the places of those that are dropped, so that little is copied.
+        """
+        order = list(range(len(rows)))
+        free = [row for row in order if row not in rows]
+        movers = [row for row in rows if row not in order]
+        for target, source in zip(free, movers, strict=True):
+            order[target] = source
+            for array in self._cross:
+                array[target] = array[source]
+        self._cross = [array[: len(order)] for array in self._cross]
+        self._bind("cross", self._cross)
+        self._bind("past", [value.numpy()[order] for value in self._values("past")])
+        return order
+
+    def _names(self, prefix: str) -> list[str]:
+        return [node.name for node in self._decoder.get_inputs() if node.name.startswith(prefix)]
+
+    def _values(self, prefix: str) -> list[ort.OrtValue]:
+        return [self._bound[name] for name in self._names(prefix)]
+
+    def _bind(self, prefix: str, arrays: list[np.ndarray]) -> None:
+        where = self._device
+        self._rebind(prefix, [ort.OrtValue.ortvalue_from_numpy(array, where.kind, where.number) for array in arrays])
+
+    def _rebind(self, prefix: str, values: list[ort.OrtValue]) -> None:
+        for name, value in zip(self._names(prefix), values, strict=True):
+            self._bound[name] = value
+            self._binding.bind_ortvalue_input(name, value)
+
+
+def _session(path: Path, threads: int, device: Device) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.enable_cpu_mem_arena = False  # it would keep the peak of the longest run for good
+    cuda = [("CUDAExecutionProvider", {"device_id": device.number})] if device.kind == "cuda" else []
+    return ort.InferenceSession(path, options, providers=[*cuda, "CPUExecutionProvider"])
