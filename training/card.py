@@ -29,6 +29,8 @@ class Card:
     command: str
     parameters: int
     temperature: float
+    note: str = ""
+    """Stands below the results."""
 
 
 def write_card(
@@ -60,6 +62,7 @@ def _sections(
         f"## Data and terms\n\n{card.data}\n\n{card.terms}",
         f"## Splits\n\n{card.splits}",
         f"## Results\n\n{_results(scores)}\n\n{_classes(scores)}",
+        *([card.note] if card.note else []),
         f"Calibration: temperature {card.temperature:.3f}; expected calibration error {uncalibrated.ece:.3f} before, "
         f"{scores.ece:.3f} after, on the same data that the temperature was fitted on.",
         f"![Confusion matrix]({CONFUSION})\n\n![Loss against epoch]({LOSSES})",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -48,7 +50,7 @@ def load(folder: Path, vote_share: float) -> tuple[Faces, Faces]:
             images, split = data["images"], data["split"]
             labels = _labels(data["labels"], data["class_names"])
             votes = _vote_shares(data["ferplus_votes"], data["ferplus_columns"])
-    except (KeyError, ValueError, OSError) as error:
+    except (KeyError, ValueError, OSError, BadZipFile, zlib.error) as error:
         raise TriptychError(f"{path} cannot be read as FER2013 faces: {error}") from error
     targets = _targets(labels, votes, vote_share)
     train = np.flatnonzero((split == 0) & ~np.isin(_digests(images), _digests(images[split == 1])))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +44,7 @@ def fine_tune(data: Path, out: Path, init: str, settings: Settings = SETTINGS, b
     swin = published(
         Swinv2ForImageClassification, init, id2label=labels, label2id={name: i for i, name in labels.items()}
     )
-    view = View(int(swin.config.image_size), imagenet)
+    view = View(cast(int, swin.config.image_size), imagenet)
     task = Task(
         batches_per_epoch=len(train) // batch_size,
         batches=lambda epoch, generator: data_fer.batches(train, batch_size, view, generator),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from transformers import Swinv2Config, Swinv2ForImageClassification
 
-from training import data_fer
+from training import data_fer, weights
 from training.cnn import STEM_CHANNELS, STEM_STRIDE, FaceCnn, make_stem
 from triptych_client.contract import EMOTIONS, FACE_PX
 
@@ -72,13 +74,20 @@ class FaceSwin(nn.Module):
 class ServedFace(nn.Module):
     """The graph of the step `expression`: FACES u8 [m, 112, 112, 3] RGB -> LOGITS [m, 7], EMBEDDING [m, 192].
 
-    `temperature` divides the logits (Guo et al. 2017).
+    The logits are divided by the temperature (Guo et al. 2017).
     """
 
     def __init__(self, model: FaceSwin, temperature: float = 1.0) -> None:
         super().__init__()
         self.model = model
         self.temperature = temperature
+
+    @classmethod
+    def load(cls, path: Path) -> ServedFace:
+        """Read trained weights; TriptychError when they are not those of this model."""
+        model = FaceSwin()
+        temperature = weights.load(model, path)
+        return cls(model.eval(), temperature)
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
         """Faces u8 [m, 112, 112, 3] -> logits f32 [m, 7], embedding f32 [m, 192]."""

@@ -49,18 +49,15 @@ def soft_cross_entropy(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor
     return cross_entropy(model(faces.contiguous(memory_format=torch.channels_last)).float(), targets)
 
 
-def predict(model: nn.Module, images: Tensor, view: View = FULL, batch_size: int = 256) -> Tensor:
-    """Faces u8 [n, 48, 48] -> logits f32 [n, 7], the mean of those of each picture and of its mirror image."""
-    logits = []
-    for chunk in images.split(batch_size):
-        faces = data_fer.see(chunk, view)
-        logits.append((model(faces) + model(faces.flip(3))).float() / 2)
-    return torch.cat(logits)
+def predict(model: nn.Module, images: Tensor, view: View = FULL, mirror: bool = False, batch_size: int = 256) -> Tensor:
+    """Faces u8 [n, 48, 48], as they are or mirrored -> logits f32 [n, 7]."""
+    faces = images.flip(2) if mirror else images
+    return torch.cat([model(data_fer.see(chunk, view)).float() for chunk in faces.split(batch_size)])
 
 
 def evaluate(model: nn.Module, validation: Faces, view: View = FULL) -> Mapping[str, float]:
-    """Return loss (soft targets), accuracy and macro-F1 against the labels; the score is their accuracy."""
-    logits = predict(model, validation.images, view)
+    """Return loss (soft targets), accuracy (the score) and macro-F1 (labels), mirror images averaged in."""
+    logits = (predict(model, validation.images, view) + predict(model, validation.images, view, mirror=True)) / 2
     predicted = logits.argmax(1)
     accuracy = float((predicted == validation.labels).float().mean())
     return {

@@ -63,6 +63,9 @@ class Task:
     """(model, batch) -> scalar."""
     evaluate: Callable[[nn.Module], Mapping[str, float]]
     """(model in evaluation mode) -> at least "loss" and "score" (higher is better) on validation data."""
+    choose_best: bool = True
+    """Keep the best epoch, and stop when it is long past. Otherwise the last one is kept: in cross-validation,
+    choosing by what is held out would flatter."""
 
 
 @dataclass
@@ -87,12 +90,15 @@ def fit(model: nn.Module, task: Task, settings: Settings, out: Path) -> list[dic
     _resume(run, settings, out)
     with _progress() as progress:
         for epoch in range(len(run.history), settings.epochs):
-            if _stale(run.history) >= settings.patience:
+            if task.choose_best and _stale(run.history) >= settings.patience:
                 break
             started = time.monotonic()
             train_loss = _train_epoch(run, task, settings, epoch, progress)
             row = {"epoch": epoch + 1, "train_loss": train_loss, **_evaluate(run.average, task)}
             run.history.append(row | {"seconds": round(time.monotonic() - started, 1)})
+            if _stale(run.history) == 0 or not task.choose_best:
+                weights = {name: value.contiguous() for name, value in run.average.state_dict().items()}
+                write_atomically(out / BEST, lambda path, weights=weights: save_file(weights, path))
             _keep(run, settings, out)
     model.load_state_dict(load_file(out / BEST))
     return run.history
@@ -165,7 +171,7 @@ def _update(run: _Run, task: Task, settings: Settings, batch: Any, rate: float) 
     with torch.autocast("cpu", torch.bfloat16, enabled=use_bf16(settings.precision)):
         loss = task.loss(run.model, batch)
     if not torch.isfinite(loss):
-        raise TriptychError(f"the loss became {float(loss)} after {run.updates} updates: lower the learning rate")
+        raise TriptychError(f"the loss became {loss.item()} after {run.updates} updates: lower the learning rate")
     run.optimizer.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(run.model.parameters(), settings.clip_norm)
@@ -198,10 +204,7 @@ def _stale(history: list[dict[str, float]]) -> int:
 
 
 def _keep(run: _Run, settings: Settings, out: Path) -> None:
-    """Write the best weights if they are, the checkpoint, and the log."""
-    if _stale(run.history) == 0:
-        weights = {name: value.contiguous() for name, value in run.average.state_dict().items()}
-        write_atomically(out / BEST, lambda path: save_file(weights, path))
+    """Write the checkpoint and the log."""
     state = {
         "model": run.model.state_dict(),
         "average": run.average.state_dict(),

@@ -1,0 +1,30 @@
+"""`triptych train`: trains a channel on a folder of data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[Path, typer.Option("--data", help="Folder with the training data.", exists=True, file_okay=False)]
+Out = Annotated[Path, typer.Option("--out", help="Folder for checkpoints, weights and model card.", file_okay=False)]
+Init = Annotated[str | None, typer.Option("--init", help="Published weights to start from: hub:NAME or dir:PATH.")]
+
+app = typer.Typer(help="Train a channel; a run that was interrupted goes on when called again.", no_args_is_help=True)
+
+
+@app.command()
+def face(data: Data, out: Out, init: Init = None) -> None:
+    """Face: Swin-V2 on FER2013 (fer2013_train_val.npz), from a CNN teacher or from published weights."""
+    from training.face import train_face
+
+    train_face(data, out, init)
+
+
+@app.command()
+def voice(data: Data, out: Out) -> None:
+    """Voice: spectrogram and CNN on RAVDESS and EMO-DB (speech/), cross-validated over speakers."""
+    from training.voice import train_voice
+
+    train_voice(data, out)

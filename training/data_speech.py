@@ -1,0 +1,169 @@
+"""Emotional speech of RAVDESS and EMO-DB: clips by speaker, as log-mel windows, and their augmentation."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import torch
+from av.error import FFmpegError
+from torch import Tensor
+
+from triptych.errors import TriptychError
+from triptych.mel import VOICE_FLOOR, voice_log_mel
+from triptych_client.contract import EMOTIONS, SAMPLE_RATE_HZ, VOICE_SAMPLES
+
+FOLDER = "speech"
+CORPORA = {"ravdess": "actor", "emodb": "speaker"}
+"""Corpus -> the column of its labels that names who speaks."""
+HOP_SAMPLES = SAMPLE_RATE_HZ // 2
+"""Windows of a clip start every half second, and one ends with it."""
+FLOOR = float(np.log(VOICE_FLOOR))
+
+
+@dataclass(frozen=True)
+class Speech:
+    """Windows f16 [w, 64, 300] of log-mel, the clip [w] that each is of, and label, speaker and corpus of each clip."""
+
+    windows: Tensor
+    clip_of_window: np.ndarray
+    labels: np.ndarray
+    speakers: np.ndarray
+    corpora: np.ndarray
+
+    def choose(self, clips: np.ndarray) -> Speech:
+        """Return the part with these clips (sorted numbers), which are counted anew."""
+        kept = np.isin(self.clip_of_window, clips)
+        numbers = np.searchsorted(clips, self.clip_of_window[kept])
+        windows = self.windows[torch.from_numpy(kept)]
+        return Speech(windows, numbers, self.labels[clips], self.speakers[clips], self.corpora[clips])
+
+
+def load(data: Path) -> Speech:
+    """Read every labelled clip of `data/speech`. TriptychError: a file is missing or damaged, a class is empty."""
+    folder = data / FOLDER
+    windows, clip_of_window, labels, speakers, corpora = [], [], [], [], []
+    for corpus, column in CORPORA.items():
+        for row, pcm in _clips(folder, corpus):
+            mels = [voice_log_mel(window) for window in cut(pcm)]
+            clip_of_window += [len(labels)] * len(mels)
+            windows += [torch.from_numpy(mel).half() for mel in mels]
+            labels.append(EMOTIONS.index(row["label7"]))
+            speakers.append(f"{corpus} {row[column]}")
+            corpora.append(corpus)
+    empty = [emotion for index, emotion in enumerate(EMOTIONS) if index not in labels]
+    if empty:
+        raise TriptychError(f"{folder} has no clip of {', '.join(empty)}: each of the seven emotions needs some")
+    arrays = (np.array(values) for values in (clip_of_window, labels, speakers, corpora))
+    return Speech(torch.stack(windows), *arrays)
+
+
+def cut(pcm: np.ndarray) -> list[np.ndarray]:
+    """Cut float32 [samples] into overlapping windows [48000]; a shorter clip stands in the middle of silence."""
+    missing = VOICE_SAMPLES - len(pcm)
+    if missing > 0:
+        pcm = np.pad(pcm, (missing // 2, missing - missing // 2))
+    last = len(pcm) - VOICE_SAMPLES
+    return [pcm[start : start + VOICE_SAMPLES] for start in (*range(0, last, HOP_SAMPLES), last)]
+
+
+def decode(file: bytes) -> np.ndarray:
+    """Decode an audio file to float32 [samples] in [-1, 1], 16 kHz mono."""
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
+    with av.open(io.BytesIO(file), mode="r") as container:
+        frames = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
+    frames += resampler.resample(None)
+    return np.concatenate([frame.to_ndarray()[0] for frame in frames])
+
+
+def augment(windows: Tensor, generator: torch.Generator) -> Tensor:
+    """Log-mel [n, 64, 300] -> f32 of the same shape: shifted, with noise, another gain, and parts masked.
+
+    Noise is added as power, a band's sum of independent powers being that of the mixture on average: white to brown,
+    at 5 to 30 dB below the window's loudest band, fluctuating as the power of noise does. Masks: SpecAugment
+    (Park et al. 2019).
+    """
+    mel = _shift(windows.float(), generator)
+    mel = torch.where(_chance(mel, 0.7, generator), _add_noise(mel, generator), mel)
+    mel = mel + _uniform(mel, -3.0, 3.0, generator)
+    for axis, longest in ((1, 10), (2, 40)):
+        mel = torch.where(_band(mel, axis, longest, generator), mel.amin((1, 2), keepdim=True), mel)
+    return mel.clamp(min=FLOOR)
+
+
+def batches(speech: Speech, size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield (augmented log-mel [size, 64, 300], labels [size]): each clip once an epoch, by a window at random."""
+    last_window = np.cumsum(np.bincount(speech.clip_of_window))
+    first_window = np.concatenate([[0], last_window[:-1]])
+    draw = torch.rand(len(speech.labels), generator=generator).numpy()
+    window = first_window + (draw * (last_window - first_window)).astype(np.int64)
+    order = torch.randperm(len(window), generator=generator).numpy()
+    for start in range(0, len(order) - size + 1, size):
+        clips = order[start : start + size]
+        yield augment(speech.windows[window[clips]], generator), torch.from_numpy(speech.labels[clips])
+
+
+def _clips(folder: Path, corpus: str) -> Iterator[tuple[dict[str, str], np.ndarray]]:
+    """Yield (row of the labels, pcm) of each clip whose emotion is one of ours."""
+    table, archive = folder / f"{corpus}_labels.csv", folder / f"{corpus}_flac16.tar"
+    for path in (table, archive):
+        if not path.is_file():
+            raise TriptychError(f"there is no {path.name} in {folder}: --data is the folder that holds {FOLDER}/")
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = {Path(row["file"]).stem: row for row in csv.DictReader(file) if row["label7"] in EMOTIONS}
+    with tarfile.open(archive) as members:
+        for member in members:
+            row = rows.get(Path(member.name).stem)
+            content = members.extractfile(member) if row else None
+            if row and content:
+                yield row, _decode(content.read(), f"{archive}: {member.name}")
+
+
+def _decode(file: bytes, name: str) -> np.ndarray:
+    try:
+        return decode(file)
+    except (FFmpegError, ValueError, IndexError) as error:
+        raise TriptychError(
+            f"{name} is not a readable recording: {error}. Restore it, or take it off the labels."
+        ) from error
+
+
+def _shift(mel: Tensor, generator: torch.Generator) -> Tensor:
+    """Move each window by up to half a second, with silence behind it."""
+    frames = mel.shape[2]
+    shift = torch.randint(-50, 51, (len(mel), 1), generator=generator)
+    source = torch.arange(frames)[None] + shift
+    moved = mel.gather(2, source.clamp(0, frames - 1)[:, None].expand_as(mel))
+    return torch.where(((source >= 0) & (source < frames))[:, None], moved, FLOOR)
+
+
+def _add_noise(mel: Tensor, generator: torch.Generator) -> Tensor:
+    loudest = mel.mean(2, keepdim=True).amax(1, keepdim=True)
+    level = loudest - _uniform(mel, 5.0, 30.0, generator) * (np.log(10) / 10)
+    slope = -_uniform(mel, 0.0, 4.0, generator) * torch.linspace(0, 1, mel.shape[1])[None, :, None]
+    fluctuation = torch.empty(mel.shape).exponential_(generator=generator).clamp(min=1e-3).log()
+    return torch.logaddexp(mel, level + slope + fluctuation)
+
+
+def _band(mel: Tensor, axis: int, longest: int, generator: torch.Generator) -> Tensor:
+    """Return a mask, true in one run of up to `longest` rows or frames of each window."""
+    size = mel.shape[axis]
+    length = torch.randint(0, longest + 1, (len(mel), 1), generator=generator)
+    start = (torch.rand((len(mel), 1), generator=generator) * (size - length)).long()
+    position = torch.arange(size)[None]
+    inside = (position >= start) & (position < start + length)
+    return inside.unsqueeze(3 - axis)
+
+
+def _chance(mel: Tensor, probability: float, generator: torch.Generator) -> Tensor:
+    return torch.rand((len(mel), 1, 1), generator=generator) < probability
+
+
+def _uniform(mel: Tensor, low: float, high: float, generator: torch.Generator) -> Tensor:
+    return low + (high - low) * torch.rand((len(mel), 1, 1), generator=generator)
