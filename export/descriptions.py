@@ -167,11 +167,11 @@ SOUNDS: dict[str, tuple[str, ...]] = {
         "a terrified person screaming",
         "a scream of fear and panic",
         "scary, creepy music",
-        "a dangerous explosion, gunshots",
-        "an alarm, a siren warns of danger",
+        "shrieks of horror",
+        "gunshots and explosions, people panic",
         "крик ужаса",
         "страшная, зловещая музыка",
-        "паника и тревога",
+        "паника, вопли",
     ),
     "happiness": (
         "happy laughter",
@@ -220,7 +220,11 @@ SOUND_NEAREST = 2
 """A tag is compared with an emotion by its nearest descriptions: laughter need not be near applause to be happy."""
 SOUND_THRESHOLD = 0.08
 """A tag speaks for an emotion by what its cosine exceeds that with neutral, and this: chance likeness says nothing."""
-SOUND_GAIN = 12.0
-"""Logits for one unit of cosine: a clear laugh (0.27) of probability 0.9 makes happiness 18 times as likely."""
-SOUND_NEUTRAL_LOGIT = 1.4
-"""Neutral before any tag is heard: 4 times as likely as each of the others, 40 %. Chosen, not trained."""
+SOUND_GAIN = 18.0
+SOUND_LIMIT = 4.0
+"""Logits for one unit of cosine, and the most that one tag can add: no tag alone makes an emotion more than 55 times as
+likely."""
+SOUND_HEARD = 0.5
+"""A tag of this probability counts in full: YAMNet gives laughter between words 0.2 to 0.6, and seldom more."""
+SOUND_NEUTRAL_LOGIT = 1.0
+"""Neutral before any tag is heard: e times as likely as each of the others, 31 %. Chosen, not trained."""

@@ -31,14 +31,14 @@ def likeness(tags: np.ndarray, described: np.ndarray) -> np.ndarray:
 
 
 def evidence(likenesses: np.ndarray) -> np.ndarray:
-    """Return the logits [t, 7] that each tag adds when it is heard for certain; most tags, such as speech, add none.
+    """Return the logits [t, 7] that each tag adds when it is heard in full; most tags, such as speech, add none.
 
     A tag speaks for an emotion only by what it is liker to it than to neutral, and than chance. It never speaks for
     neutral: that is what is left when nothing else is heard.
     """
     excess = likenesses - np.maximum(likenesses[:, [NEUTRAL]], 0) - descriptions.SOUND_THRESHOLD
     excess[:, NEUTRAL] = 0
-    return descriptions.SOUND_GAIN * np.maximum(excess, 0)
+    return np.clip(descriptions.SOUND_GAIN * excess, 0, descriptions.SOUND_LIMIT)
 
 
 def tag_matrix(names: Sequence[str], embedder: Embedder) -> np.ndarray:
@@ -49,16 +49,24 @@ def tag_matrix(names: Sequence[str], embedder: Embedder) -> np.ndarray:
 
 
 def build(matrix: np.ndarray) -> GraphProto:
-    """Return the served graph: TAGS float32 [n, tags] -> LOGITS float32 [n, 7] = TAGS @ matrix + bias."""
+    """Return the served graph: TAGS float32 [n, tags] -> LOGITS float32 [n, 7] = heard(TAGS) @ matrix + bias.
+
+    A tag is heard in proportion to its probability, and in full from SOUND_HEARD on.
+    """
     step = STEPS["sound_emotion"]
     bias = np.zeros(len(EMOTIONS), np.float32)
     bias[NEUTRAL] = descriptions.SOUND_NEUTRAL_LOGIT
+    constants = {"matrix": matrix, "bias": bias, "heard": descriptions.SOUND_HEARD, "none": 0, "full": 1}
     return helper.make_graph(
-        [helper.make_node("Gemm", ["TAGS", "matrix", "bias"], ["LOGITS"])],
+        [
+            helper.make_node("Div", ["TAGS", "heard"], ["proportion"]),
+            helper.make_node("Clip", ["proportion", "none", "full"], ["strength"]),
+            helper.make_node("Gemm", ["strength", "matrix", "bias"], ["LOGITS"]),
+        ],
         "sound_emotion",
         [onnx_graph.value(step.tensor("TAGS"), (len(matrix),))],
         [onnx_graph.value(step.tensor("LOGITS"))],
-        [numpy_helper.from_array(matrix, "matrix"), numpy_helper.from_array(bias, "bias")],
+        [numpy_helper.from_array(np.asarray(value, np.float32), name) for name, value in constants.items()],
     )
 
 
