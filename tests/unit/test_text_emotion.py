@@ -1,5 +1,8 @@
 """The words graph: parity with PyTorch on plain float32 token embeddings, retrieval across languages, emotions."""
 
+import subprocess
+import sys
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -17,6 +20,15 @@ PAIRS = (
     ("I have lost my keys again.", "Я опять потерял ключи."),
     ("She won the chess tournament.", "Она выиграла шахматный турнир."),
 )
+
+
+MEMORY_SCRIPT = """
+import sys, numpy, onnxruntime, psutil
+session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+ids = numpy.full((8, 32), 5)
+session.run(None, {"INPUT_IDS": ids, "ATTENTION_MASK": numpy.ones_like(ids)})
+print(psutil.Process().memory_info().rss >> 20)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +92,8 @@ def test_plain_cases_get_their_emotion_without_being_certain(session, tokenizer,
     found = probabilities(session, tokenizer, sentence)
     assert max(found, key=found.get) == emotion
     assert found[emotion] < 0.99
+
+
+def test_a_process_that_serves_it_stays_below_350_mib(repository):
+    command = [sys.executable, "-c", MEMORY_SCRIPT, str(repository / "text_emotion" / "1" / "model.onnx")]
+    assert int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) < 350
