@@ -14,6 +14,7 @@ from rich.console import Console
 from triptych import doctor as checks
 from triptych.errors import TriptychError
 from triptych.server import CACHE, MODEL_REPOSITORY, EmbeddedServer
+from triptych_client.labels import LANGUAGES
 
 console = Console(stderr=True)
 
@@ -63,14 +64,17 @@ def doctor() -> None:
 def demo(
     clip: Annotated[Path | None, typer.Argument(help="A media file; without one, a demo clip is made.")] = None,
     lang: Annotated[str, typer.Option(help="Language of the report: en or ru.")] = "en",
+    picture: Annotated[Path | None, typer.Option(help="Also draw the report, as SVG.")] = None,
 ) -> None:
     """Export, start the server, analyse one clip, show the answer, write it to build/demo/answer.json, stop."""
     from triptych import demo as steps
 
     if clip is not None and not clip.is_file():
         raise TriptychError(f"there is no file {clip}")
+    if lang not in LANGUAGES:
+        raise TriptychError(f"--lang can be {' or '.join(LANGUAGES)}, not {lang}")
     run_export({}, force=False)
-    steps.run(clip, lang, console)
+    steps.run(clip, lang, console, picture)
 
 
 def raise_exit() -> None:

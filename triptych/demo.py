@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 from triptych import demo_clip
 from triptych.server import CACHE, ROOT, EmbeddedServer
 
 FOLDER = ROOT / "build" / "demo"
+PICTURE_COLUMNS = 100
 
 
-def run(clip: Path | None, lang: str, console: Console) -> None:
+def run(clip: Path | None, lang: str, console: Console, picture: Path | None = None) -> None:
     """Analyse `clip`, or the demo clip, with a server of its own; print the answer and write it as JSON.
 
-    `console` shows progress; the report goes to standard output.
+    `console` shows progress; the report goes to standard output, and as an SVG into `picture`.
     """
     from triptych_client import Client
     from triptych_client.report import report
@@ -31,10 +33,20 @@ def run(clip: Path | None, lang: str, console: Console) -> None:
             status.update("Stopping Triton")
             server.stop()
     Console().print(report(analysis, lang))
+    if picture:
+        draw(report(analysis, lang), picture)
     FOLDER.mkdir(parents=True, exist_ok=True)
     answer = FOLDER / "answer.json"
     answer.write_text(analysis.to_json() + "\n", encoding="utf-8")
     console.print(f"The same answer as JSON: {answer.relative_to(ROOT)}")
+
+
+def draw(shown: RenderableType, path: Path) -> None:
+    """Write what a terminal of 100 columns shows as an SVG."""
+    terminal = Console(record=True, width=PICTURE_COLUMNS, file=io.StringIO(), force_terminal=True)
+    terminal.print(shown)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    terminal.save_svg(str(path), title="triptych demo")
 
 
 def make_clip() -> Path:
