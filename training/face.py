@@ -32,9 +32,9 @@ CARD = Card(
         "`Swinv2ForImageClassification` of transformers (2 stages, windows of 6 on 12 x 12 tokens) on five early "
         "convolutions. A residual CNN was trained first; its convolutions became the stem, and its softened logits a "
         "second target, teacher and student seeing the same augmented picture. All weights were trained.\n\n"
-        "As served the graph takes aligned faces u8 [m, 112, 112, 3] RGB. It cuts out rows 18-109 and columns 10-101, "
-        "which is what a FER2013 picture shows of a face, converts to grey (BT.601), shrinks to 48 x 48 with "
-        "antialiasing, and brings each picture to zero mean and unit variance."
+        "As served the graph takes aligned faces u8 [m, 112, 112, 3] RGB. The alignment frames a face as FER2013 "
+        "does; the graph converts to grey (BT.601), shrinks to 48 x 48 with antialiasing, and brings each picture to "
+        "zero mean and unit variance."
     ),
     data=(
         "FER2013 faces, 48 x 48 grey, with FER+ votes (single votes dropped): 60 % of a target is the label, 40 % the "

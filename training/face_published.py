@@ -37,7 +37,7 @@ def fine_tune(data: Path, out: Path, init: str, settings: Settings = SETTINGS, b
     """Train every weight of the published Swin-V2 at its own picture size; return the folder of the new checkpoint.
 
     The folder is as transformers writes it, with `preprocessor_config.json`; its classes are EMOTIONS, its pictures
-    the part of a face that FER2013 shows (`face_swin.CROP_ROWS`, `CROP_COLUMNS`), grey in three channels.
+    faces as FER2013 frames them, grey in three channels.
     """
     train, validation = data_fer.load(data, VOTE_SHARE)
     labels = dict(enumerate(EMOTIONS))

@@ -13,12 +13,6 @@ from training import data_fer, weights
 from training.cnn import STEM_CHANNELS, STEM_STRIDE, FaceCnn, make_stem
 from triptych_client.contract import EMOTIONS, FACE_PX
 
-CROP_ROWS, CROP_COLUMNS = slice(18, 110), slice(10, 102)
-"""The part of an aligned 112 px face that a FER2013 picture shows.
-
-In the mean FER2013 face, eyes and mouth lie at 0.365 and 0.79 of the height and the eyes 0.386 of the width apart; in
-the alignment's template (Deng et al. 2019) they lie at 51.7 and 92.4 px and 35.2 px apart.
-"""
 GREY = (0.299, 0.587, 0.114)
 """ITU-R BT.601 weights of red, green and blue: those of the pictures that FER2013 was made with."""
 
@@ -96,13 +90,14 @@ class ServedFace(nn.Module):
 
 
 def prepare(faces: Tensor) -> Tensor:
-    """Aligned faces u8 [m, 112, 112, 3] RGB -> as the model was trained, f32 [m, 1, 48, 48]: crop, grey, shrink.
+    """Aligned faces u8 [m, 112, 112, 3] RGB -> as the model was trained, f32 [m, 1, 48, 48]: grey, shrink, normalise.
 
-    Shrinking averages over pixels (one fixed matrix a side), so that it does not alias.
+    Alignment (`triptych.faces.TEMPLATE`) frames a face as FER2013 does. Shrinking averages over pixels (one fixed
+    matrix a side), so that it does not alias.
     """
     assert faces.shape[1:] == (FACE_PX, FACE_PX, 3)
-    grey = faces[:, CROP_ROWS, CROP_COLUMNS].float() @ torch.tensor(GREY)
-    shrink = _shrinking(grey.shape[1], data_fer.FACE_PX)
+    grey = faces.float() @ torch.tensor(GREY)
+    shrink = _shrinking(FACE_PX, data_fer.FACE_PX)
     return data_fer.standardise((shrink @ grey @ shrink.T)[:, None])
 
 
