@@ -1,0 +1,25 @@
+"""Triton adapter: frames and detections -> aligned faces with their tracks. See triptych/faces.py and tracks.py."""
+
+from triptych import adapter, faces
+from triptych.limits import Limits
+
+
+class TritonPythonModel:
+    """Cuts out the faces of one clip a request."""
+
+    def initialize(self, args):
+        self.max_faces = faces.most(Limits.from_environment())
+
+    def execute(self, requests):
+        return adapter.each(requests, "face_crop", self.crop)
+
+    def crop(self, clip, frames, frame_times, boxes, scores, landmarks):
+        found = faces.crop_all(clip, frames, frame_times, boxes, scores, landmarks, self.max_faces)
+        return {
+            "FACES": found.crops,
+            "FACE_TIMES": found.times,
+            "FACE_TRACKS": found.tracks,
+            "FACE_BOXES": found.boxes,
+            "FACE_SCORES": found.scores,
+            "FACE_COUNT": found.count,
+        }

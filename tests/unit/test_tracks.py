@@ -1,0 +1,60 @@
+"""Which faces of successive frames are the same person's."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triptych import tracks
+
+
+def box(x: float, y: float = 100, side: float = 50) -> list[float]:
+    return [x - side / 2, y - side / 2, x + side / 2, y + side / 2]
+
+
+def link(*frames: list[list[float]]) -> list[list[int]]:
+    return [linked.tolist() for linked in tracks.link([np.array(boxes).reshape(-1, 4) for boxes in frames])]
+
+
+def test_a_face_that_moves_stays_one_track():
+    assert link([box(100)], [box(140)], [box(180)]) == [[0], [0], [0]]
+
+
+def test_two_people_keep_their_tracks_whatever_their_order():
+    assert link([box(100), box(300)], [box(310), box(95)], [box(90), box(320)]) == [[0, 1], [1, 0], [0, 1]]
+
+
+def test_a_jump_across_the_picture_is_someone_else():
+    assert link([box(100)], [box(400)]) == [[0], [1]]
+
+
+def test_a_face_of_another_size_is_someone_else():
+    assert link([box(100, side=40)], [box(100, side=120)]) == [[0], [1]]
+
+
+def test_a_face_missed_twice_goes_on():
+    assert link([box(100)], [], [], [box(110)]) == [[0], [], [], [0]]
+
+
+def test_a_face_missed_for_long_is_new():
+    assert link([box(100)], [], [], [], [box(100)])[-1] == [1]
+
+
+def test_no_frames_and_no_faces():
+    assert link() == []
+    assert link([], []) == [[], []]
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.floats(0, 640), st.floats(0, 360), st.floats(0, 200)), max_size=5), min_size=1, max_size=8
+    )
+)
+def test_tracks_are_numbered_by_first_appearance_and_once_a_frame(places: list[list[tuple[float, float, float]]]):
+    linked = link(*[[box(*place) for place in frame] for frame in places])
+    assert [len(frame) for frame in linked] == [len(frame) for frame in places]
+    assert all(len(set(frame)) == len(frame) for frame in linked)
+    flat = [track for frame in linked for track in frame]
+    firsts = sorted(set(flat), key=flat.index)
+    assert firsts == list(range(len(firsts)))

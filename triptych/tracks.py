@@ -1,0 +1,70 @@
+"""Tracks: which faces of successive frames are the same person's, by where they are.
+
+At two frames a second a face moves by about its own width, so overlap alone is too strict: nearness counts as well.
+Who is who is not recognised: a person who leaves for long and comes back is a new track.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from triptych import boxes as box_ops
+
+MAX_STEPS = 3
+"""A face may be missed in two samples, a turn of the head, and still go on as the same track."""
+
+REACH = 1.0
+"""How far a face's middle moves from one sample to the next at most, in sides of the face."""
+
+MAX_GROWTH = 2.0
+"""How much larger or smaller a face becomes at most."""
+
+
+def link(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return the track of every box: for each frame's boxes [k, 4], INT32 [k], numbered by first appearance.
+
+    Greedy: in each frame the surest pair of a track and a box is joined first.
+    """
+    last_boxes, last_seen = np.zeros((0, 4)), np.zeros(0, dtype=int)
+    linked = []
+    for step, boxes in enumerate(frames):
+        tracks = np.full(len(boxes), -1, dtype=np.int32)
+        missed = step - last_seen
+        for track, box in _pairs(np.where(missed[:, None] <= MAX_STEPS, affinity(last_boxes, boxes), 0)):
+            tracks[box] = track
+        fresh = np.flatnonzero(tracks < 0)
+        tracks[fresh] = len(last_boxes) + np.arange(len(fresh))
+        last_boxes = np.concatenate([last_boxes, np.zeros((len(fresh), 4))])
+        last_seen = np.concatenate([last_seen, np.zeros(len(fresh), dtype=int)])
+        last_boxes[tracks], last_seen[tracks] = boxes, step
+        linked.append(tracks)
+    return linked
+
+
+def affinity(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return how likely boxes [a, 4] and [b, 4] are the same face: [a, b], 0 when they are too far apart or unlike.
+
+    The larger of the overlap (intersection over union) and the nearness (1 for the same middle, 0 at REACH).
+    """
+    side_a = np.sqrt(box_ops.areas(one))[:, None] + 1e-6
+    side_b = np.sqrt(box_ops.areas(other))[None] + 1e-6
+    distance = np.linalg.norm(box_ops.centres(one)[:, None] - box_ops.centres(other)[None], axis=2)
+    near = 1 - distance / (REACH * (side_a + side_b) / 2)
+    alike = np.maximum(side_a / side_b, side_b / side_a) <= MAX_GROWTH
+    return np.where(alike, np.maximum(near, box_ops.iou(one, other)), 0).clip(min=0)
+
+
+def _pairs(likeness: np.ndarray) -> list[tuple[int, int]]:
+    """Return pairs (row, column) by falling likeness, each row and column once, none with likeness 0."""
+    order = np.argsort(-likeness, axis=None, kind="stable")
+    pairs, rows, columns = [], set(), set()
+    for row, column in zip(*np.unravel_index(order, likeness.shape)):
+        if likeness[row, column] <= 0:
+            break
+        if row not in rows and column not in columns:
+            pairs.append((int(row), int(column)))
+            rows.add(row)
+            columns.add(column)
+    return pairs
