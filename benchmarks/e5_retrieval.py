@@ -59,9 +59,8 @@ def main() -> None:
     rows = [("float32 vocabulary, PyTorch", *_quality(*plain)), ("4-bit vocabulary, served graph", *_quality(*served))]
     text = table((f"{len(PAIRS)} pairs", "EN -> RU right", "RU -> EN right", "cosine above the next best"), rows)
     apart = max(np.abs(a - b).max() for a, b in zip(plain, served, strict=True))
-    publish(
-        "e5_retrieval", "python -m benchmarks.e5_retrieval", f"{text}\n\nLargest difference: {apart:.1e}\n\n{_memory()}"
-    )
+    parts = [text, f"Largest difference of an embedding's component: {apart:.1e}.", _memory()]
+    publish("e5_retrieval", "python -m benchmarks.e5_retrieval", "\n\n".join(parts))
 
 
 def _served(embedder: Embedder, texts: Sequence[str]) -> np.ndarray:

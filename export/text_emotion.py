@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from torch import Tensor, nn
 from transformers import XLMRobertaModel
 
 from export import descriptions, e5
+from export.quiet import quiet
 from triptych.text import MAX_TOKENS
 from triptych_client.contract import EMOTIONS
 
@@ -97,9 +96,7 @@ def export(sources: Mapping[str, Path], target: Path) -> None:
     model.encoder.set_input_embeddings(PackedEmbedding(e5.load_packed_vocabulary(source)))
     ids = torch.full((2, 32), 5)
     shape = {0: torch.export.Dim("u"), 1: torch.export.Dim("length", max=MAX_TOKENS)}
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         torch.onnx.export(
             model.eval(),
             (ids, torch.ones_like(ids)),
