@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from tokenizers import Tokenizer
 from triptych.errors import ClipError
 from triptych.whisper.decoding import Decoding, Wish, decode
 from triptych.whisper.model import Device, Model
+from triptych.whisper.passes import in_passes
 from triptych.whisper.rules import Rules
 from triptych.whisper.transcripts import Transcript, transcript
 
@@ -44,16 +44,14 @@ class Recogniser:
         sound, which costs nothing); wishes: one for each window. A window that cannot be decoded is without speech.
         """
         transcripts = [Transcript()] * len(wishes)
-        heard = [row for row, (start_s, end_s) in enumerate(spans) if start_s < end_s]
-        if not heard:
-            return transcripts
-        for row, decoding in zip(heard, self.decode(log_mel[heard], [wishes[row] for row in heard]), strict=True):
-            if decoding is None:
-                logging.getLogger(__name__).warning("a window was left out: its logits are not finite")
-            else:
-                transcripts[row] = transcript(decoding, spans[row], self.rules, self.tokenizer)
+        sound_s = spans[:, 1] - spans[:, 0]
+        heard = np.flatnonzero(sound_s > 0)
+        found = in_passes(self.decode, log_mel[heard], sound_s[heard], [wishes[row] for row in heard], self.rules)
+        for row, passes in zip(heard, found, strict=True):
+            if passes:
+                transcripts[row] = transcript(passes, spans[row], self.rules, self.tokenizer)
         return transcripts
 
     def decode(self, log_mel: np.ndarray, wishes: Sequence[Wish]) -> list[Decoding | None]:
-        """Return the tokens of each window, before they are made into utterances."""
+        """Return the tokens of one pass over each window."""
         return decode(self.model, log_mel, wishes, self.rules)

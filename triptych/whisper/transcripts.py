@@ -1,4 +1,4 @@
-"""From decoded tokens to utterances: timestamps, silence, repetition; and from those to the tensors of the contract."""
+"""From decoded tokens to utterances, with their times; silence and repetition; the tensors of the contract."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from triptych.whisper.decoding import Decoding
+from triptych.whisper.passes import Pass
 from triptych.whisper.rules import Rules
 
-NO_SPEECH_PROBABILITY = 0.6
-SPEECH_LOGPROB = -1.0
-"""A window is silent when its no-speech probability is above the first and its average log-probability not above the
-second: `no_speech_threshold` and `logprob_threshold` of openai/whisper, `transcribe.py`."""
 MAX_COMPRESSION_RATIO = 2.4
-"""A text that zlib makes smaller by more than this repeats itself: `compression_ratio_threshold` there."""
+"""A text that zlib makes smaller by more than this repeats itself: `compression_ratio_threshold` of openai/whisper,
+`transcribe.py`."""
 
 _REPEATED = re.compile(r"(.{2,100}?)\1{2,}", re.DOTALL)
 """Something said at least three times in a row."""
@@ -46,23 +44,19 @@ class Transcript:
     tokens: tuple[int, ...] = ()
 
 
-def transcript(decoding: Decoding, span: np.ndarray, rules: Rules, tokenizer: Tokenizer) -> Transcript:
-    """Return what was said in a window whose sound lies at `span`, [2] seconds of the clip."""
-    utterances = [] if is_silent(decoding) else _utterances(decoding, span, rules, tokenizer)
+def transcript(passes: Sequence[Pass], span: np.ndarray, rules: Rules, tokenizer: Tokenizer) -> Transcript:
+    """Return what was said in a window whose sound lies at `span`, [2] seconds of the clip; one pass at least."""
+    utterances = [utterance for item in passes for utterance in _utterances(item, span, rules, tokenizer)]
     if compression_ratio(" ".join(utterance.text for utterance in utterances)) > MAX_COMPRESSION_RATIO:
         utterances = without_repeats(utterances)
+    first = passes[0].decoding
     return Transcript(
         tuple(utterances),
-        decoding.language if utterances else "",
-        decoding.language_probability,
-        decoding.no_speech_probability,
-        decoding.tokens,
+        first.language if utterances else "",
+        first.language_probability,
+        first.no_speech_probability,
+        tuple(token for item in passes for token in item.decoding.tokens),
     )
-
-
-def is_silent(decoding: Decoding) -> bool:
-    """Tell whether the reference would skip the window."""
-    return decoding.no_speech_probability > NO_SPEECH_PROBABILITY and decoding.average_logprob <= SPEECH_LOGPROB
 
 
 def compression_ratio(text: str) -> float:
@@ -85,10 +79,12 @@ def without_repeats(utterances: Sequence[Utterance]) -> list[Utterance]:
     return kept
 
 
-def _utterances(decoding: Decoding, span: np.ndarray, rules: Rules, tokenizer: Tokenizer) -> list[Utterance]:
-    start_s, end_s = float(span[0]), float(span[1])
+def _utterances(item: Pass, span: np.ndarray, rules: Rules, tokenizer: Tokenizer) -> list[Utterance]:
+    if item.silent:
+        return []
+    start_s, end_s = float(span[0]) + item.offset_s, float(span[1])
     found = []
-    for segment in _segments(decoding, rules):
+    for segment in _segments(item.decoding, rules):
         text = tokenizer.decode(segment.tokens).strip()
         first = start_s + rules.seconds(segment.start)
         last = end_s if segment.end is None else min(start_s + rules.seconds(segment.end), end_s)
