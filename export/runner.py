@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
-import inspect
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 
 from export.catalog import Entry, choose, load
 from export.fetch import fetch, sha256
+from triptych.server import ROOT
 
 SOURCES = {"model.py", "dali.py", ".gitkeep"}
 """Files of a version folder that are ours and not exported."""
 STAMP = "export.json"
+OUR_CODE = {"export", "training"}
+"""Packages whose code decides on what is exported."""
 MANIFEST_STEP = "fusion"
 """The step that reports the manifest, and whose version folder holds it: a step sees its own folder only."""
 
@@ -94,34 +95,35 @@ def _fingerprint(entry: Entry) -> str:
     """Return a digest of all that decides on an entry's export: its sources and the code that reads them."""
     entries = [load()[name] for name in (entry.name, *entry.needs)]
     digest = hashlib.sha256(json.dumps([asdict(item) for item in entries], sort_keys=True).encode())
-    for path in sorted({path for module in _modules(entry) for path in _files(module)}):
+    for path in sorted(_code(entry.exporter.partition(":")[0])):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
-def _modules(entry: Entry) -> list[ModuleType]:
-    """Return the exporter's module and the modules of ours that it imports, however deep."""
-    found: dict[str, ModuleType] = {}
-    waiting = [import_module(entry.exporter.partition(":")[0])]
+def _code(exporter: str) -> set[Path]:
+    """Return the files of the exporter's module and of the modules of ours that it imports, however deep.
+
+    They are read, not imported: importing PyTorch to find that nothing is to be done would take seconds.
+    """
+    found: set[Path] = set()
+    waiting = [exporter]
     while waiting:
-        module = waiting.pop()
-        if module.__name__ not in found:
-            found[module.__name__] = module
-            waiting += _imports(module)
-    return list(found.values())
+        path = ROOT.joinpath(*waiting.pop().split(".")).with_suffix(".py")
+        if path.is_file() and path not in found:
+            found.add(path)
+            waiting += _imports(ast.parse(path.read_text(encoding="utf-8")))
+    return found
 
 
-def _imports(module: ModuleType) -> Iterator[ModuleType]:
-    for value in vars(module).values():
-        source = inspect.getmodule(value) if callable(value) else value
-        if isinstance(source, ModuleType) and source.__name__.startswith(("export.", "training.")):
-            yield source
-
-
-def _files(module: ModuleType) -> list[Path]:
-    """Return a module's file, and the data files beside it that bear its name."""
-    path = Path(str(module.__file__))
-    return [path, *(path.with_suffix(suffix) for suffix in (".toml", ".json") if path.with_suffix(suffix).is_file())]
+def _imports(tree: ast.AST) -> list[str]:
+    """Return the names that a module imports from our packages; some may be functions."""
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return [name for name in names if name.partition(".")[0] in OUR_CODE]
 
 
 def _digest(target: Path) -> str:
