@@ -29,8 +29,8 @@ CARD = Card(
     title="Face: Swin-V2 on the stem of its CNN teacher",
     summary=(
         "The expression of one face, over anger, disgust, fear, happiness, sadness, surprise and neutral. The "
-        "`Swinv2ForImageClassification` of transformers (2 stages, windows of 6 on 12 x 12 tokens) on five early "
-        "convolutions. A residual CNN was trained first; its convolutions became the stem, and its softened logits a "
+        "`Swinv2ForImageClassification` of transformers (3 stages, shifted windows of 6 on 12 x 12 tokens) on five "
+        "early convolutions. A residual CNN was trained first; its convolutions became the stem, its softened logits a "
         "second target, teacher and student seeing the same augmented picture. All weights were trained.\n\n"
         "As served the graph takes aligned faces u8 [m, 112, 112, 3] RGB. The alignment frames a face as FER2013 "
         "does; the graph converts to grey (BT.601), shrinks to 48 x 48 with antialiasing, and brings each picture to "

@@ -17,8 +17,8 @@ GREY = (0.299, 0.587, 0.114)
 """ITU-R BT.601 weights of red, green and blue: those of the pictures that FER2013 was made with."""
 
 
-def swin_config(depths: tuple[int, ...] = (2, 6)) -> Swinv2Config:
-    """Return the architecture: 12 x 12 tokens of the stem in windows of 6, then 6 x 6 in one."""
+def swin_config(depths: tuple[int, ...] = (2, 2, 1)) -> Swinv2Config:
+    """Return the architecture: 12 x 12 tokens of the stem in (shifted) windows of 6, then 6 x 6, then 3 x 3 in one."""
     return Swinv2Config(
         image_size=data_fer.FACE_PX // STEM_STRIDE,
         patch_size=1,
@@ -45,7 +45,7 @@ class FaceSwin(nn.Module):
         return self.classify(faces)[0]
 
     def classify(self, faces: Tensor) -> tuple[Tensor, Tensor]:
-        """Faces f32 [n, 1, 48, 48] -> logits [n, 7] and embedding [n, 192], the mean of the last tokens."""
+        """Faces f32 [n, 1, 48, 48] -> logits [n, 7] and embedding [n, 384], the mean of the last tokens."""
         embedding = self.swin.swinv2(self.stem(faces)).pooler_output
         return self.swin.classifier(embedding), embedding
 
@@ -66,7 +66,7 @@ class FaceSwin(nn.Module):
 
 
 class ServedFace(nn.Module):
-    """The graph of the step `expression`: FACES u8 [m, 112, 112, 3] RGB -> LOGITS [m, 7], EMBEDDING [m, 192].
+    """The graph of the step `expression`: FACES u8 [m, 112, 112, 3] RGB -> LOGITS [m, 7], EMBEDDING [m, 384].
 
     The logits are divided by the temperature (Guo et al. 2017).
     """
@@ -84,7 +84,7 @@ class ServedFace(nn.Module):
         return cls(model.eval(), temperature)
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
-        """Faces u8 [m, 112, 112, 3] -> logits f32 [m, 7], embedding f32 [m, 192]."""
+        """Faces u8 [m, 112, 112, 3] -> logits f32 [m, 7], embedding f32 [m, 384]."""
         logits, embedding = self.model.classify(prepare(faces))
         return logits / self.temperature, embedding
 
