@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from export import keras, trained_graph
+from export.images import GREY, resizing
 from export.quiet import quiet
 from triptych_client.contract import EMOTIONS, FACE_PX, STEPS
 
@@ -20,9 +21,6 @@ SIDE = 64
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """Order of the network's outputs (fer/fer.py, `_get_labels`)."""
 EMOTION_OF = dict(zip(("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"), CLASSES))
-
-GREY = (0.299, 0.587, 0.114)
-"""ITU-R BT.601 weights of red, green and blue, as OpenCV's grey that the package feeds the network."""
 
 BATCH_NORM_EPSILON = 1e-3
 """Keras's default, which the file states."""
@@ -131,7 +129,7 @@ class FaceExpression(nn.Module):
         super().__init__()
         self.network = network
         self.order = [CLASSES.index(EMOTION_OF[emotion]) for emotion in EMOTIONS]
-        self.register_buffer("shrink", shrinking(FACE_PX, SIDE))
+        self.register_buffer("shrink", resizing(FACE_PX, SIDE))
         self.register_buffer("grey", torch.tensor(GREY))
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
@@ -139,14 +137,6 @@ class FaceExpression(nn.Module):
         small = self.shrink @ (faces.float() @ self.grey) @ self.shrink.T
         logits, embedding = self.network((small / 255 - 0.5).unsqueeze(1) * 2)
         return logits[:, self.order], embedding
-
-
-def shrinking(size: int, to: int) -> Tensor:
-    """Return the matrix [to, size] that resizes a column of pixels bilinearly, without aliasing.
-
-    A product with it stands for a resize that not every runtime has.
-    """
-    return functional.interpolate(torch.eye(size)[None, None], (to, size), mode="bilinear", antialias=True)[0, 0]
 
 
 def export_fer_cnn(sources: Mapping[str, Path], target: Path) -> None:

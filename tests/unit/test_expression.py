@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from export import expression, keras
+from export.images import resizing
 from triptych import faces
 from triptych.media import Limits, probe
 from triptych.video import decode
@@ -47,7 +48,7 @@ def test_names_and_shapes_are_the_contract_s(graph: ort.InferenceSession):
 
 
 def test_resizing_keeps_the_mean_and_does_not_alias():
-    shrink = expression.shrinking(FACE_PX, expression.SIDE).numpy()
+    shrink = resizing(FACE_PX, expression.SIDE).numpy()
     stripes = np.tile(np.float32([0, 255]), FACE_PX // 2)
     assert shrink.sum(axis=1) == pytest.approx(1)
     assert (shrink @ stripes)[2:-2] == pytest.approx(127.5, abs=20)
