@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +39,13 @@ class FaceDetector(nn.Module):
 
     def __init__(self, network: RetinaFace) -> None:
         super().__init__()
-        self.network = network
-        self.register_buffer("mean", torch.tensor(MEAN_BGR).reshape(3, 1, 1))
+        self.network = taking_rgb(network)
+        self.register_buffer("mean", torch.tensor(MEAN_BGR[::-1]).reshape(3, 1, 1))
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """UINT8 [n, H, W, 3] RGB -> boxes [n, 32, 4] and landmarks [n, 32, 5, 2] in pixels, scores [n, 32]."""
-        bgr = frames.flip(-1).permute(0, 3, 1, 2).float() - self.mean
-        logits, box_offsets, landmark_offsets, anchors = self.network(bgr)
+        centred = frames.permute(0, 3, 1, 2).float() - self.mean
+        logits, box_offsets, landmark_offsets, anchors = self.network(centred)
         scores = padded(torch.sigmoid(logits[..., 1] - logits[..., 0]))
         scores, best = scores.topk(CANDIDATES)
         anchors = padded(anchors.expand(frames.shape[0], -1, -1))
@@ -55,6 +56,14 @@ class FaceDetector(nn.Module):
         scores, best = scores.topk(MAX_FACES_PER_FRAME)
         found = (scores > 0).float().unsqueeze(-1)
         return taken(boxes, best) * found, scores, (taken(landmarks.flatten(2), best) * found).unflatten(-1, (5, 2))
+
+
+def taking_rgb(network: RetinaFace) -> RetinaFace:
+    """Return the same network for RGB: its first convolution's input channels reversed, instead of each picture's."""
+    network = deepcopy(network)
+    first = next(layer for layer in network.modules() if isinstance(layer, nn.Conv2d))
+    first.weight = nn.Parameter(first.weight.flip(1))
+    return network
 
 
 def padded(rows: Tensor) -> Tensor:
