@@ -12,6 +12,7 @@ import pytest
 import tritonclient.grpc as triton
 
 from tests import clips
+from triptych import video
 from triptych.server import EmbeddedServer
 from triptych.speech import synthesise
 from triptych_client import AsyncClient, Client, contract, schema
@@ -144,9 +145,11 @@ def executions(url: str, model: str) -> int:
 
 
 async def test_the_faces_of_concurrent_clips_share_executions(server: EmbeddedServer, demo_clip: Path):
-    count = 6
+    faces = video.decode(demo_clip.read_bytes(), np.linspace(1, 18, 6, dtype=np.float32)).frames
+    short = clips.make(list(faces))
+    count = 12
     before = executions(server.grpc_url, "expression")
     async with AsyncClient(server.grpc_url) as client:
-        answers = await asyncio.gather(*(client.analyze(demo_clip) for _ in range(count)))
+        answers = await asyncio.gather(*(client.analyze(short) for _ in range(count)))
     assert executions(server.grpc_url, "expression") - before < count
-    assert len({answer.emotion.label for answer in answers}) == 1
+    assert all(len(answer.faces) == len(answers[0].faces) > 0 for answer in answers)
