@@ -1,8 +1,9 @@
 """Step `video_decode` on a CPU: the planned frames of a clip as upright RGB pictures, decoding little else.
 
-Work is bounded whatever the clip: groups of pictures without a planned frame are not decoded, nor what follows the last
-planned frame of a group, nor unplanned frames that no other frame refers to. What then remains is still a lot for, say,
-60 s of 4K at 60 Hz; above MAX_DECODED_PX only key frames are decoded (the sampled times are then those of key frames).
+Groups of pictures without a planned frame are not decoded, nor what follows the last planned frame of a group, nor
+unplanned frames that no other frame refers to. Work is bounded whatever the clip: where that is still too much, as for
+60 s of 4K at 60 Hz, only the first part of each group is decoded, at least its key frame, and what was planned later is
+left out.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ MAX_SIDE_PX = 640
 """Longer side of a decoded frame: faces of 16 px and more are found in it."""
 
 MAX_DECODED_PX = 6e9
-"""Pixels decoded for one clip at most: 60 s of 1920 x 1080 at 48 Hz."""
+"""Pixels decoded for one clip at most: 60 s of 1920 x 1080 at 48 Hz, about 20 s of work for one core."""
+
+MAX_FRAME_PX = 2 * 4096**2
+"""Pixels of a frame at most, unless the header, which media_probe has vetted, says more."""
 
 FRAME_OVERHEAD_PX = 20_000
 """What a frame costs however small it is, in pixels."""
@@ -83,6 +87,7 @@ def decode(data: Data, planned_times: np.ndarray, max_side: int = MAX_SIDE_PX) -
             return blank(Status("failed", "the format of the video track is not known"))
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = min(MAX_THREADS, os.cpu_count() or 1)
+        stream.codec_context.options = {"max_pixels": str(max(MAX_FRAME_PX, 2 * stream.width * stream.height))}
         job = _Job.prepare(container, stream, origin_s(container, data), planned_times)
         pictures = list(job.pictures(max_side)) or list(job.without_skipping().pictures(max_side))
         if not pictures:
@@ -92,11 +97,10 @@ def decode(data: Data, planned_times: np.ndarray, max_side: int = MAX_SIDE_PX) -
 
 
 def needed(is_key: np.ndarray, is_wanted: np.ndarray, times: np.ndarray) -> list[range]:
-    """Return the ranges of packets to decode so that the wanted ones come out; arrays [packets], in file order.
+    """Return the groups of packets to decode so that the wanted ones come out; arrays [packets], in file order.
 
     A group of pictures runs from a key frame to the next and is decoded up to its last wanted packet. If that includes
-    pictures shown *before* the key frame (an open group), they need the group before as well. Ranges are apart from
-    each other: between two, the decoder is to start anew.
+    pictures shown *before* the key frame (an open group), they need the group before as well.
     """
     starts = np.union1d(np.flatnonzero(is_key), [0]).astype(int).tolist() if len(is_key) else []
     ends = [*starts[1:], len(is_key)]
@@ -105,18 +109,33 @@ def needed(is_key: np.ndarray, is_wanted: np.ndarray, times: np.ndarray) -> list
         start, stop = starts[group], stops[group]
         if (is_wanted[start:stop] & (times[start:stop] < times[start])).any():
             stops[group - 1] = ends[group - 1]
-    ranges: list[range] = []
-    for start, stop in zip(starts, stops):
-        if stop > start:
-            joins = ranges and ranges[-1].stop == start
-            ranges.append(range(ranges.pop().start if joins else start, stop))
-    return ranges
+    return [range(start, stop) for start, stop in zip(starts, stops) if stop > start]
 
 
 def _after_last(is_wanted: np.ndarray, start: int, end: int) -> int:
     """Return the index after the last wanted packet of a group; `start` when it has none."""
     wanted = np.flatnonzero(is_wanted[start:end])
     return start + int(wanted[-1]) + 1 if len(wanted) else start
+
+
+def shortened(groups: Sequence[range], is_wanted: np.ndarray, share: float) -> tuple[list[range], np.ndarray]:
+    """Return the first `share` of each group, and what is wanted of it: the key frame where nothing else is left."""
+    groups = [range(group.start, group.start + max(1, int(len(group) * share))) for group in groups]
+    wanted = np.zeros_like(is_wanted)
+    for group in groups:
+        part = slice(group.start, group.stop)
+        wanted[part] = is_wanted[part]
+        wanted[group.start] |= not is_wanted[part].any()
+    return groups, wanted
+
+
+def joined(groups: Sequence[range]) -> list[range]:
+    """Return groups as ranges apart from each other: between two, the decoder is to start anew."""
+    ranges: list[range] = []
+    for group in groups:
+        joins = ranges and ranges[-1].stop == group.start
+        ranges.append(range(ranges.pop().start if joins else group.start, group.stop))
+    return ranges
 
 
 @dataclass(frozen=True)
@@ -142,18 +161,17 @@ class _Job:
             return cls(stream, origin, packets, everything, [range(len(packets))], planned_times, np.sort(times))
         is_key = np.array([packet.is_keyframe for packet in packets], bool)
         is_wanted = _counts(planned_times, times + TOLERANCE_S) > _counts(planned_times, times - TOLERANCE_S)
-        ranges = needed(is_key, is_wanted, times)
-        if _cost_px(stream, ranges) <= MAX_DECODED_PX:
-            return cls(stream, origin, packets, is_wanted, ranges, planned_times)
-        keys = [index for group in ranges for index in group if is_key[index]]
-        return cls(stream, origin, packets, is_key, [range(index, index + 1) for index in keys], np.sort(times[keys]))
+        groups = needed(is_key, is_wanted, times)
+        cost_px = sum(map(len, groups)) * _frame_cost_px(stream.width, stream.height)
+        if cost_px > MAX_DECODED_PX:
+            groups, is_wanted = shortened(groups, is_wanted, MAX_DECODED_PX / cost_px)
+        return cls(stream, origin, packets, is_wanted, joined(groups), np.sort(times[is_wanted]))
 
     def without_skipping(self) -> _Job:
         """Return the job that decodes every packet: for files whose marks of key frames are wrong."""
         everything = [range(len(self.packets))]
-        if self.ranges == everything or _cost_px(self.stream, everything) > MAX_DECODED_PX:
-            everything = []
-        return replace(self, ranges=everything, is_wanted=np.ones(len(self.packets), bool))
+        ranges = [] if self.ranges == everything else everything
+        return replace(self, ranges=ranges, is_wanted=np.ones(len(self.packets), bool))
 
     def pictures(self, max_side: int) -> Iterator[tuple[np.ndarray, float]]:
         """Yield the wanted pictures, upright RGB [H, W, 3] of one size, with their times."""
@@ -185,14 +203,19 @@ class _Job:
                 yield frame, seconds(frame.pts, self.stream.time_base) - self.origin
 
     def _frames(self) -> Iterator[VideoFrame]:
-        """Yield every frame that comes out of the decoder, in order of presentation."""
+        """Yield every frame that comes out of the decoder, in order of presentation, up to MAX_DECODED_PX."""
         context = self.stream.codec_context
         selective = codec_name(self.stream) in SELECTIVE_CODECS
-        for group in self.ranges:
-            for index in group:
-                context.skip_frame = "NONREF" if selective and not self.is_wanted[index] else "DEFAULT"
-                yield from _decode(context, self.packets[index])
-            yield from _decode(context, None)
+        spent_px = 0
+        for packets in self.ranges:
+            for index in (*packets, None):
+                wanted = index is None or self.is_wanted[index] or not selective
+                context.skip_frame = "DEFAULT" if wanted else "NONREF"
+                for frame in _decode(context, None if index is None else self.packets[index]):
+                    yield frame
+                    spent_px += _frame_cost_px(frame.width, frame.height)
+                if spent_px > MAX_DECODED_PX:  # frames can be larger than their header says
+                    return
             context.flush_buffers()
 
 
@@ -209,8 +232,8 @@ def _counts(targets_s: np.ndarray, times: np.ndarray | float) -> np.ndarray:
     return np.searchsorted(targets_s, times, side="right")
 
 
-def _cost_px(stream: VideoStream, ranges: Sequence[range]) -> float:
-    return sum(len(group) for group in ranges) * (stream.width * stream.height + FRAME_OVERHEAD_PX)
+def _frame_cost_px(width: int, height: int) -> int:
+    return width * height + FRAME_OVERHEAD_PX
 
 
 @dataclass(frozen=True)

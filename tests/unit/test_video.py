@@ -130,16 +130,21 @@ def test_a_damaged_frame_is_replaced_by_the_next_whole_one():
     assert np.all(np.diff(decoded.times) > 0)
 
 
-def test_too_much_to_decode_leaves_the_key_frames(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(video, "MAX_DECODED_PX", 100_000)
+@pytest.mark.parametrize("budget_px", [150_000, 700_000])
+def test_too_much_to_decode_leaves_the_first_part_of_each_group(monkeypatch: pytest.MonkeyPatch, budget_px: int):
     data = clips.make(clips.greys(COUNT), options={"g": "10", "bf": "0", "sc_threshold": "0"})
+    planned = probe(data, Limits()).planned_times
+    monkeypatch.setattr(video, "MAX_DECODED_PX", budget_px)
     decoded, _ = decode_planned(data)
-    assert clips.which(decoded.frames, COUNT) == [0, 10, 20, 30, 40, 50]
-    assert decoded.times == pytest.approx(np.arange(6), abs=0.01)
+    got = clips.which(decoded.frames, COUNT)
+    assert {number // 10 for number in got} == set(range(6))
+    assert len(got) <= len(planned)
+    assert got == sorted(got)
+    assert decoded.times == pytest.approx(np.array(got) / clips.RATE_HZ, abs=0.01)
 
 
 def test_wrong_marks_of_key_frames_do_not_lose_the_video(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(video, "needed", lambda is_key, is_wanted, times: [range(5, 6)])
+    monkeypatch.setattr(video, "needed", lambda is_key, is_wanted, times: [range(5, 6)])  # no key frame
     decoded, planned = decode_planned(clips.make(clips.greys(COUNT), options={"g": "1000"}))
     assert clips.which(decoded.frames, COUNT) == planned.tolist()
 
@@ -153,14 +158,36 @@ def test_nothing_is_decoded_that_no_wanted_frame_needs():
     assert video.needed(is_key, np.zeros(11, bool), times) == []
 
 
-@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.floats(0, 10)), max_size=60))
+def test_work_ends_even_if_frames_are_larger_than_the_header_says(monkeypatch: pytest.MonkeyPatch):
+    data = clips.make(clips.greys(COUNT), options={"g": "10", "bf": "0"})
+    planned = probe(data, Limits()).planned_times
+    monkeypatch.setattr(video, "MAX_DECODED_PX", 3 * video.FRAME_OVERHEAD_PX)
+    monkeypatch.setattr(video, "shortened", lambda groups, is_wanted, share: (groups, is_wanted))
+    assert len(video.decode(data, planned).frames) <= 3
+
+
+PACKETS = st.lists(st.tuples(st.booleans(), st.booleans(), st.floats(0, 10)), max_size=60)
+
+
+@given(PACKETS)
 def test_every_wanted_packet_is_decoded_from_a_key_frame_on(packets: list[tuple[bool, bool, float]]):
     is_key, is_wanted = (np.array([packet[i] for packet in packets], bool) for i in (0, 1))
-    ranges = video.needed(is_key, is_wanted, np.array([packet[2] for packet in packets]))
+    ranges = video.joined(video.needed(is_key, is_wanted, np.array([packet[2] for packet in packets])))
     covered = {index for group in ranges for index in group}
     assert set(np.flatnonzero(is_wanted)) <= covered
     assert all(group.start == 0 or is_key[group.start] for group in ranges)
     assert all(one.stop < other.start for one, other in pairwise(ranges))
+
+
+@given(PACKETS, st.floats(0, 1))
+def test_shortened_groups_still_have_something_wanted_each(packets: list[tuple[bool, bool, float]], share: float):
+    is_key, is_wanted = (np.array([packet[i] for packet in packets], bool) for i in (0, 1))
+    groups = video.needed(is_key, is_wanted, np.array([packet[2] for packet in packets]))
+    shorter, wanted = video.shortened(groups, is_wanted, share)
+    assert [group.start for group in shorter] == [group.start for group in groups]
+    assert sum(map(len, shorter)) <= max(share * sum(map(len, groups)), 0) + len(groups)
+    assert all(wanted[group.start : group.stop].any() for group in shorter)
+    assert wanted.sum() == sum(wanted[group.start : group.stop].sum() for group in shorter)
 
 
 @pytest.fixture(scope="module")
