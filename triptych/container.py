@@ -106,7 +106,7 @@ def read_packets(container: InputContainer, streams: Sequence[Stream]) -> Iterat
         for packet in container.demux(streams):
             if packet.size:  # the empty ones that end the file are PyAV's
                 yield packet
-    except (FFmpegError, MemoryError):
+    except (FFmpegError, MemoryError, IndexError):  # IndexError: PyAV, when a new track begins in the middle of a file
         return
 
 

@@ -88,6 +88,13 @@ def test_what_cannot_be_read_is_said_in_words(data: bytes, words: str):
         media.probe(data, LIMITS)
 
 
+def test_a_track_that_begins_in_the_middle_of_the_file_does_no_harm():
+    data = clips.make(clips.greys(20), form="mpegts") + clips.make(clips.greys(20), clips.tone(2.0), form="mpegts")
+    facts = media.probe(data, LIMITS)
+    assert facts.has_video
+    assert len(video.decode(data, facts.planned_times).frames) >= 1
+
+
 def test_a_truncated_file_without_its_index_is_refused():
     with pytest.raises(ClipError, match="cannot be read"):
         media.probe(clips.make(clips.greys(20))[:-900], LIMITS)
