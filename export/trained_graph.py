@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from export.quiet import quiet
 from triptych_client import contract
 
 WEIGHTS = "model.safetensors"
@@ -17,7 +18,7 @@ OPSET = 18
 def save(model: nn.Module, example: Tensor, step: contract.Step, path: Path, outputs: Sequence[str]) -> None:
     """Write `model`, which takes the step's one input with a free batch axis, as one ONNX file."""
     (tensor,) = step.inputs
-    with torch.no_grad():
+    with torch.no_grad(), quiet():
         program = torch.onnx.export(
             model.eval(),
             (example,),
