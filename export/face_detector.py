@@ -44,7 +44,7 @@ class FaceDetector(nn.Module):
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """UINT8 [n, H, W, 3] RGB -> boxes [n, 32, 4] and landmarks [n, 32, 5, 2] in pixels, scores [n, 32]."""
-        centred = frames.permute(0, 3, 1, 2).float() - self.mean
+        centred = frames.float().permute(0, 3, 1, 2) - self.mean  # TensorRT takes bytes into a cast only
         logits, box_offsets, landmark_offsets, anchors = self.network(centred)
         scores = padded(torch.sigmoid(logits[..., 1] - logits[..., 0]))
         scores, best = scores.topk(CANDIDATES)
