@@ -28,8 +28,8 @@ class Rules:
     """How many steps after 0.00 s the first timestamp may be."""
     languages: Mapping[str, int]
     tasks: Mapping[str, int]
-    suppress: Sequence[int]
-    suppress_at_begin: Sequence[int]
+    suppress: list[int]
+    suppress_at_begin: list[int]
 
     @classmethod
     def read(cls, path: Path) -> Rules:
@@ -90,6 +90,6 @@ def _pair_timestamps(logits: np.ndarray, tokens: Sequence[int], rules: Rules) ->
         logits[rules.timestamp_begin :] = -np.inf
     elif after_timestamp:
         logits[: rules.end_of_text] = -np.inf
-    last = max(filter(rules.is_timestamp, tokens), default=rules.timestamp_begin - 1)
+    last = next(filter(rules.is_timestamp, reversed(tokens)), rules.timestamp_begin - 1)
     earliest = last if after_timestamp and not after_pair else last + 1  # a segment is not empty
     logits[rules.timestamp_begin : earliest] = -np.inf
