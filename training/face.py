@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,15 +16,25 @@ from training.cnn import FaceCnn
 from training.data_fer import View
 from training.face_published import fine_tune
 from training.face_swin import FaceSwin
-from training.face_teacher import BATCH_SIZE, VOTE_SHARE, evaluate, predict, train_teacher
-from training.face_teacher import SETTINGS as TEACHER
+from training.face_teacher import BATCH_SIZE, LABELS, LABELS_PHASE, VOTES_PHASE, evaluate, predict, train_teacher
 from training.loop import Settings, Task, fit
 from training.metrics import Scores, fit_temperature, score
 
-STUDENT = Settings(epochs=8, learning_rate=1e-3, weight_decay=0.05, warmup_epochs=0.5, ema_decay=0.998, patience=8)
+STUDENT = Settings(epochs=7, learning_rate=1e-3, weight_decay=0.05, warmup_epochs=0.5, ema_decay=0.998, patience=7)
 DISTILLATION_TEMPERATURE = 2.0
 DISTILLATION_WEIGHT = 0.6
 
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long, and how, the teacher's two phases and Swin-V2 are trained."""
+
+    votes: Settings = VOTES_PHASE
+    labels: Settings = LABELS_PHASE
+    student: Settings = STUDENT
+
+
+SCHEDULE = Schedule()
 CARD = Card(
     title="Face: Swin-V2 on the stem of its CNN teacher",
     summary=(
@@ -37,8 +47,8 @@ CARD = Card(
         "zero mean and unit variance."
     ),
     data=(
-        "FER2013 faces, 48 x 48 grey, with FER+ votes (single votes dropped): 60 % of a target is the label, 40 % the "
-        "votes."
+        "FER2013 faces, 48 x 48 grey, with FER+ votes (single votes dropped). A target is the label for 60 % and the "
+        "votes for 40 % in the teacher's first phase, 90 % and 10 % in its second and for Swin-V2."
     ),
     terms=(
         "Terms: FER2013 is the data of a challenge, its pictures gathered from the web, terms unknown: **these weights "
@@ -62,9 +72,7 @@ CARD = Card(
 )
 
 
-def train_face(
-    data: Path, out: Path, init: str | None = None, teacher: Settings = TEACHER, student: Settings = STUDENT
-) -> None:
+def train_face(data: Path, out: Path, init: str | None = None, schedule: Schedule = SCHEDULE) -> None:
     """Train the face channel on FER2013 in `data`; weights, card and pictures go to `out`.
 
     Without `init`: the CNN teacher, then Swin-V2 from it; `out` gets `model.safetensors` in fp16. With `init`
@@ -74,17 +82,17 @@ def train_face(
     if init:
         fine_tune(data, out, init)
         return
-    cnn, cnn_log = train_teacher(data, out / "teacher", teacher)
-    swin, swin_log = train_student(data, out / "student", cnn, student)
+    teacher, logs = train_teacher(data, out / "teacher", schedule.votes, schedule.labels)
+    student, log = train_student(data, out / "student", teacher, schedule.student)
     command = "triptych train face --data DIR --out DIR"
-    finish(data, out, swin, {"CNN teacher": cnn_log, "Swin-V2": swin_log}, command)
+    finish(data, out, student, logs | {"Swin-V2": log}, command)
 
 
 def train_student(
-    data: Path, out: Path, teacher: FaceCnn, settings: Settings = STUDENT
+    data: Path, out: Path, teacher: FaceCnn, settings: Settings
 ) -> tuple[FaceSwin, list[dict[str, float]]]:
     """Train Swin-V2 from its teacher's stem and logits; return it and the log."""
-    train, validation = data_fer.load(data, VOTE_SHARE)
+    train, validation = data_fer.load(data, LABELS)
     torch.manual_seed(settings.seed)
     model = FaceSwin()
     model.warm_start(teacher)
@@ -115,7 +123,7 @@ def distillation(teacher: nn.Module) -> Callable[[nn.Module, tuple[Tensor, Tenso
 def finish(data: Path, out: Path, model: FaceSwin, runs: dict[str, list[dict[str, float]]], command: str) -> None:
     """Round the weights to fp16, measure them as they are served, and write weights, card and pictures into `out`."""
     weights.round_to_fp16(model)
-    validation = data_fer.load(data, VOTE_SHARE)[1]
+    validation = data_fer.load(data, LABELS)[1]
     with torch.inference_mode():
         logits, mirrored = (predict(model.eval(), validation.images, mirror=flip).numpy() for flip in (False, True))
     labels = validation.labels.numpy()

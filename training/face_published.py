@@ -12,7 +12,7 @@ from transformers import Swinv2ForImageClassification
 
 from training import data_fer
 from training.data_fer import View
-from training.face_teacher import VOTE_SHARE, evaluate, soft_cross_entropy
+from training.face_teacher import LABELS, evaluate, soft_cross_entropy
 from training.init import published
 from training.loop import Settings, Task, fit, write_atomically
 from triptych_client.contract import EMOTIONS
@@ -39,7 +39,7 @@ def fine_tune(data: Path, out: Path, init: str, settings: Settings = SETTINGS, b
     The folder is as transformers writes it, with `preprocessor_config.json`; its classes are EMOTIONS, its pictures
     faces as FER2013 frames them, grey in three channels.
     """
-    train, validation = data_fer.load(data, VOTE_SHARE)
+    train, validation = data_fer.load(data, LABELS)
     labels = dict(enumerate(EMOTIONS))
     swin = published(
         Swinv2ForImageClassification, init, id2label=labels, label2id={name: i for i, name in labels.items()}

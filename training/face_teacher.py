@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -17,9 +17,18 @@ from training.loop import Settings, Task, fit
 
 BATCH_SIZE = 96
 FULL = View()
-VOTE_SHARE = 0.4
-"""Weight of the FER+ votes in a target. Validation is held against FER2013's own labels, so those get most."""
-SETTINGS = Settings(epochs=24, learning_rate=2e-3, weight_decay=0.05, warmup_epochs=1.0, ema_decay=0.998, patience=24)
+VOTES, LABELS = 0.4, 0.1
+"""Weight of the FER+ votes in a target of the first and of the second phase.
+
+Votes are cleaner and teach faster, but call faces neutral that FER2013's labels, which are what counts, call afraid:
+after a first phase, refitting only the last layer to the labels raised validation accuracy from 0.646 to 0.665.
+"""
+VOTES_PHASE = Settings(
+    epochs=24, learning_rate=2e-3, weight_decay=0.05, warmup_epochs=1.0, ema_decay=0.998, patience=24
+)
+LABELS_PHASE = Settings(6, learning_rate=1e-3, weight_decay=0.05, warmup_epochs=0.5, ema_decay=0.998, patience=6)
+
+Log = list[dict[str, float]]
 
 
 def side_px(progress: float) -> int:
@@ -27,20 +36,33 @@ def side_px(progress: float) -> int:
     return 32 if progress < 0.44 else 40 if progress < 0.78 else data_fer.FACE_PX
 
 
-def train_teacher(data: Path, out: Path, settings: Settings = SETTINGS) -> tuple[FaceCnn, list[dict[str, float]]]:
-    """Train the teacher on FER2013 in `data`; return it and the log."""
-    train, validation = data_fer.load(data, VOTE_SHARE)
-    torch.manual_seed(settings.seed)
+def train_teacher(data: Path, out: Path, votes: Settings, labels: Settings) -> tuple[FaceCnn, dict[str, Log]]:
+    """Train the teacher on FER2013 in `data`, with growing pictures on votes, then at full size on labels.
+
+    Returns it and the log of each phase.
+    """
+    torch.manual_seed(votes.seed)
     model = FaceCnn().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    logs = {
+        "CNN teacher, votes": _phase(model, data, out / "votes", votes, VOTES, side_px),
+        "CNN teacher, labels": _phase(model, data, out / "labels", labels, LABELS, lambda progress: data_fer.FACE_PX),
+    }
+    return model, logs
+
+
+def _phase(
+    model: FaceCnn, data: Path, out: Path, settings: Settings, vote_share: float, side: Callable[[float], int]
+) -> Log:
+    train, validation = data_fer.load(data, vote_share)
     task = Task(
         batches_per_epoch=len(train) // BATCH_SIZE,
         batches=lambda epoch, generator: data_fer.batches(
-            train, BATCH_SIZE, View(side_px(epoch / settings.epochs)), generator
+            train, BATCH_SIZE, View(side(epoch / settings.epochs)), generator
         ),
         loss=soft_cross_entropy,
         evaluate=lambda average: evaluate(average, validation),
     )
-    return model, fit(model, task, settings, out)
+    return fit(model, task, settings, out)
 
 
 def soft_cross_entropy(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:

@@ -18,6 +18,7 @@ from export import trained_face
 from training import data_fer, face, weights
 from training.cnn import STEM_STRIDE, FaceCnn
 from training.data_fer import View
+from training.face import Schedule
 from training.face_published import fine_tune
 from training.face_swin import FaceSwin, ServedFace, prepare
 from training.face_teacher import predict, side_px
@@ -140,7 +141,7 @@ def test_trains_teacher_and_student(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("training.face.BATCH_SIZE", 28)
     monkeypatch.setattr("training.face_teacher.BATCH_SIZE", 28)
     monkeypatch.setattr("training.metrics.RESAMPLES", 10)
-    face.train_face(data, tmp_path / "out", teacher=ONE_EPOCH, student=ONE_EPOCH)
+    face.train_face(data, tmp_path / "out", schedule=Schedule(ONE_EPOCH, ONE_EPOCH, ONE_EPOCH))
     card = (tmp_path / "out" / "README.md").read_text()
     assert "| accuracy |" in card
     assert {"losses.png", "confusion.png", weights.FILE} < {path.name for path in (tmp_path / "out").iterdir()}
