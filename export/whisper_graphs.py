@@ -5,6 +5,8 @@ that the decoder's products read. b: windows, h: heads, d: width of a head, s: e
 p: tokens before them.
 """
 
+# PyTorch declares the parts of a module as Tensor | Module: what transformers' layers really hold, pyright cannot know.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOperatorIssue=false
 from __future__ import annotations
 
 import logging
