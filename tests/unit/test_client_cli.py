@@ -9,10 +9,10 @@ from pathlib import Path
 import client_samples as samples
 import pytest
 
-from triptych_client import cli, clips
+from triptych_client import cli, clips, plugins
 from triptych_client.errors import InvalidClip
 from triptych_client.output import Format, Sieve, write_folder
-from triptych_client.plugins import SERVER_COMMANDS, installed
+from triptych_client.plugins import SERVER_COMMANDS
 from triptych_client.progress import ClipProgress
 from triptych_client.results import Outcome
 
@@ -35,15 +35,15 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
 @pytest.fixture
 def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Install a package that brings the command `serve`, with a given body."""
+    """Install a package that brings a command `wave`, with a given body."""
 
     def install(body: str) -> None:
         info = tmp_path / "site" / "some_server-1.0.dist-info"
         info.mkdir(parents=True)
         (info / "METADATA").write_text("Metadata-Version: 2.1\nName: some-server\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text("[triptych.commands]\nserve = some_server_command:serve\n")
+        (info / "entry_points.txt").write_text("[triptych.commands]\nwave = some_server_command:wave\n")
         (tmp_path / "site" / "some_server_command.py").write_text(
-            f'class TriptychError(Exception): pass\ndef serve(port: int = 8001):\n    """Serve it."""\n    {body}\n'
+            f'class TriptychError(Exception): pass\ndef wave(port: int = 8001):\n    """Wave it."""\n    {body}\n'
         )
         monkeypatch.syspath_prepend(str(tmp_path / "site"))
         monkeypatch.delitem(sys.modules, "some_server_command", raising=False)
@@ -62,8 +62,11 @@ def test_versions(run: Run, capsys: pytest.CaptureFixture[str]):
     assert "triptych-client 0." in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", [name for name in SERVER_COMMANDS if name not in installed()])
-def test_server_commands_tell_what_they_need(command: str, run: Run, capsys: pytest.CaptureFixture[str]):
+@pytest.mark.parametrize("command", SERVER_COMMANDS)
+def test_server_commands_tell_what_they_need(
+    command: str, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [])
     assert run(command, "--any", "thing") == 2
     assert f"`triptych {command}` needs the server package: pip install triptych" in capsys.readouterr().err
 
@@ -74,22 +77,22 @@ def test_unknown_command_is_a_usage_error(run: Run):
 
 def test_installed_command_runs_with_its_options(plugin, run: Run, capsys: pytest.CaptureFixture[str]):
     plugin("print('serving on', port)")
-    assert run("serve", "--port", "9000") == 0
+    assert run("wave", "--port", "9000") == 0
     assert "serving on 9000" in capsys.readouterr().out
-    assert run("serve", "--port", "nine") == 2
+    assert run("wave", "--port", "nine") == 2
     assert run("--help") == 0
-    assert "Serve it." in capsys.readouterr().out
+    assert "Wave it." in capsys.readouterr().out
 
 
 def test_error_of_an_installed_command_is_one_line(plugin, run: Run, capsys: pytest.CaptureFixture[str]):
     plugin("raise TriptychError('port 8001\\n is taken')")
-    assert run("serve") == 1
+    assert run("wave") == 1
     assert capsys.readouterr().err == "port 8001 is taken\n"
 
 
 def test_bug_in_an_installed_command_is_a_traceback(plugin, monkeypatch: pytest.MonkeyPatch):
     plugin("raise KeyError('oops')")
-    monkeypatch.setattr(sys, "argv", ["triptych", "serve"])
+    monkeypatch.setattr(sys, "argv", ["triptych", "wave"])
     with pytest.raises(KeyError, match="oops"):
         cli.main()
 
