@@ -113,5 +113,8 @@ def _session(path: Path, threads: int, device: Device) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.enable_cpu_mem_arena = False  # it would keep the peak of the longest run for good
+    # Threads that wait by spinning take the cores from the other steps of the ensemble, and a busy machine decodes a
+    # third slower; on an idle one it gains 3 %.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     cuda = [("CUDAExecutionProvider", {"device_id": device.number})] if device.kind == "cuda" else []
     return ort.InferenceSession(path, options, providers=[*cuda, "CPUExecutionProvider"])
