@@ -22,7 +22,7 @@ def run(clip: Path | None, lang: str, console: Console, picture: Path | None = N
     from triptych_client import Client
     from triptych_client.report import report
 
-    clip = clip or make_clip()
+    clip = clip or _from_here(make_clip())
     with console.status("Starting Triton") as status:
         server = EmbeddedServer().start()
         try:
@@ -39,6 +39,11 @@ def run(clip: Path | None, lang: str, console: Console, picture: Path | None = N
     answer = FOLDER / "answer.json"
     answer.write_text(analysis.to_json() + "\n", encoding="utf-8")
     console.print(f"The same answer as JSON: {answer.relative_to(ROOT)}")
+
+
+def _from_here(path: Path) -> Path:
+    """Return a path as the reader would type it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def draw(shown: RenderableType, path: Path) -> None:
