@@ -11,7 +11,11 @@ Data = Annotated[Path, typer.Option("--data", help="Folder with the training dat
 Out = Annotated[Path, typer.Option("--out", help="Folder for checkpoints, weights and model card.", file_okay=False)]
 Init = Annotated[str | None, typer.Option("--init", help="Published weights to start from: hub:NAME or dir:PATH.")]
 
-app = typer.Typer(help="Train a channel; a run that was interrupted goes on when called again.", no_args_is_help=True)
+app = typer.Typer(
+    help="Train a channel; a run that was interrupted goes on when called again.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 
 
 @app.command()

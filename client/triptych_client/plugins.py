@@ -1,7 +1,7 @@
 """Commands of `triptych` that other packages bring, as entry points of the group `triptych.commands`.
 
-An entry point is named as its command, and is a function with typer's annotations. It is imported when its command is
-asked for, or when the help lists it.
+An entry point is named as its command, and is a function with typer's annotations, or a Typer of several. It is
+imported when its command is asked for, or when the help lists it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ SERVER_COMMANDS = {
     "demo": "Analyse a demo clip with everything on this machine.",
     "serve": "Start the server.",
     "export": "Fetch the models and write them into the model repository.",
+    "train": "Train a channel on data of your own.",
     "doctor": "Check that this machine can run the server.",
 }
 """Commands of the server's package: known, and explained, where it is not installed."""
@@ -52,6 +53,10 @@ def installed() -> dict[str, EntryPoint]:
 
 
 def _command(name: str, function: Any, **settings: Any) -> Any:
+    if isinstance(function, typer.Typer):
+        group = typer.main.get_command(function)
+        group.name = name
+        return group
     alone = typer.Typer(add_completion=False)
     alone.command(name, **settings)(function)
     return typer.main.get_command(alone)

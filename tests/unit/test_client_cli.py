@@ -84,6 +84,17 @@ def test_installed_command_runs_with_its_options(plugin, run: Run, capsys: pytes
     assert "Wave it." in capsys.readouterr().out
 
 
+def test_installed_command_may_have_commands_of_its_own(plugin, run: Run, capsys: pytest.CaptureFixture[str]):
+    plugin("")
+    module = Path(sys.path[0]) / "some_server_command.py"
+    module.write_text(
+        "import typer\nwave = typer.Typer()\n"
+        "@wave.command()\ndef left(): print('left')\n@wave.command()\ndef right(): print('right')\n"
+    )
+    assert run("wave", "right") == 0
+    assert capsys.readouterr().out == "right\n"
+
+
 def test_error_of_an_installed_command_is_one_line(plugin, run: Run, capsys: pytest.CaptureFixture[str]):
     plugin("raise TriptychError('port 8001\\n is taken')")
     assert run("wave") == 1
