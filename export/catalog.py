@@ -62,9 +62,14 @@ class Entry:
     join: dict[str, list[str]] = field(default_factory=dict)
 
     def load_exporter(self) -> Exporter:
-        """Import and return the entry's exporter."""
+        """Import and return the entry's exporter; TriptychError when a package that it needs is not installed."""
         module, _, function = self.exporter.partition(":")
-        return getattr(import_module(module), function)
+        try:
+            return getattr(import_module(module), function)
+        except ModuleNotFoundError as error:
+            raise TriptychError(
+                f"to export {self.name}, {error.name} is missing: pip install -e '.[export]'"
+            ) from error
 
 
 @cache

@@ -83,3 +83,9 @@ def test_what_is_up_to_date_is_not_exported_again(repository: Path):
     runner.export(repository, Path("unused"), {}, report=lambda *what: seen.append(what))
     assert {what for _, what in seen} == {"ready"}
     assert runner.exported(repository) == {step: entry.name for step, entry in catalog.choose({}).items()}
+
+
+def test_a_package_that_an_exporter_needs_is_named_with_the_remedy():
+    entry = catalog.Entry("odd", "t", "MIT", exporter="no_such_package.module:export")
+    with pytest.raises(TriptychError, match=r"no_such_package is missing: pip install -e '\.\[export\]'"):
+        entry.load_exporter()
