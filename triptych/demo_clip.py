@@ -18,9 +18,9 @@ from triptych.speech import synthesise
 from triptych_client.contract import SAMPLE_RATE_HZ
 
 LINES = (
-    (1.0, "I am so sad today. He left me."),
+    (1.0, "I feel so sad and lonely today."),
     (8.0, "I am afraid that something is wrong."),
-    (14.0, "What a wonderful surprise! I am so happy."),
+    (14.0, "What a wonderful surprise! I am so happy!"),
 )
 """What is said, and when in seconds: as the face goes from sad over worried to laughing."""
 VOICE = "en-us"
