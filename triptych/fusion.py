@@ -46,9 +46,10 @@ class Fused:
 
     @property
     def conflict(self) -> bool:
-        """Whether the channels disagree strongly."""
+        """Whether channels favour different emotions, and strongly: one that is merely less sure is no conflict."""
         present = self.channel_probabilities[self.weights > 0]
-        return len(present) > 1 and divergence(present) > CONFLICT_ABOVE
+        favourites = set(present.argmax(axis=1).tolist())
+        return len(favourites) > 1 and divergence(present) > CONFLICT_ABOVE
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

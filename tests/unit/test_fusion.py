@@ -72,6 +72,10 @@ def test_sure_channels_that_disagree_are_in_conflict():
     assert not fuse(clip(face=says(HAPPY), words=says(HAPPY))).conflict
 
 
+def test_a_channel_that_is_less_sure_of_the_same_is_no_conflict():
+    assert not fuse(clip(face=says(HAPPY, 6), sound=says(HAPPY, 0.2), words=says(HAPPY, 5))).conflict
+
+
 def test_the_rationale_says_who_speaks_for_and_who_against():
     fused = fuse(clip(face=says(SAD, 5), words=says(HAPPY, 2)))
     assert explain(fused, ENGLISH).startswith("Sadness (")
