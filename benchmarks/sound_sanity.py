@@ -59,7 +59,7 @@ class Chain:
         sound = audio.decode(path.read_bytes(), MAX_SECONDS)
         windows, spans = audio.sound_windows(sound.pcm)
         log_mel = np.stack([mel.sound_log_mel(window) for window in windows])
-        (scores,) = self.tagger.run(["TAGS"], {"LOG_MEL": log_mel})
+        (scores,) = self.tagger.run(["TAGS"], {"FEATURES": log_mel})
         names, strengths = tags.strongest(np.asarray(scores), spans, self.labels)
         heard = ", ".join(f"{name} {strength:.2f}" for name, strength in list(zip(names, strengths, strict=True))[:3])
         return heard, softmax(evidence.windows(sound.status, spans, self.emotions(np.asarray(scores))).summary())

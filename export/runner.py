@@ -13,6 +13,7 @@ from pathlib import Path
 from export.catalog import Entry, choose, load
 from export.fetch import fetch, sha256
 from triptych.server import ROOT
+from triptych_client.contract import STEPS
 
 SOURCES = {"model.py", "dali.py", ".gitkeep"}
 """Files of a version folder that are ours and not exported."""
@@ -92,9 +93,10 @@ def _stamp(target: Path) -> dict[str, str]:
 
 
 def _fingerprint(entry: Entry) -> str:
-    """Return a digest of all that decides on an entry's export: its sources and the code that reads them."""
+    """Return a digest of all that decides on an entry's export: its sources, the code that reads them, its contract."""
     entries = [load()[name] for name in (entry.name, *entry.needs)]
     digest = hashlib.sha256(json.dumps([asdict(item) for item in entries], sort_keys=True).encode())
+    digest.update(repr(STEPS[entry.step]).encode())
     for path in sorted(_code(entry.exporter.partition(":")[0])):
         digest.update(path.read_bytes())
     return digest.hexdigest()

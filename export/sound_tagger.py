@@ -52,11 +52,11 @@ def float_nodes(graph: GraphProto) -> list[NodeProto]:
 
 
 def build(quantised: GraphProto, classes: int) -> GraphProto:
-    """Return the served graph: LOG_MEL float32 [n, 96, 64] -> TAGS float32 [n, classes], independent probabilities."""
+    """Return the served graph: FEATURES float32 [n, 96, 64] -> TAGS float32 [n, classes], independent probabilities."""
     body = [_for_any_batch(node) for node in float_nodes(quantised)]
     step = STEPS["sound_tagger"]
     nodes = [
-        helper.make_node("Unsqueeze", ["LOG_MEL", "channel_axis"], [quantised.input[0].name]),
+        helper.make_node("Unsqueeze", ["FEATURES", "channel_axis"], [quantised.input[0].name]),
         *body,
         helper.make_node("Sigmoid", [body[-1].output[0]], ["TAGS"]),
     ]
@@ -65,7 +65,7 @@ def build(quantised: GraphProto, classes: int) -> GraphProto:
     return helper.make_graph(
         nodes,
         "yamnet",
-        [onnx_graph.value(step.tensor("LOG_MEL"), (SOUND_FRAMES, SOUND_MELS))],
+        [onnx_graph.value(step.tensor("FEATURES"), (SOUND_FRAMES, SOUND_MELS))],
         [onnx_graph.value(step.tensor("TAGS"), (classes,))],
         [*weights, helper.make_tensor("channel_axis", TensorProto.INT64, [1], [1])],
     )

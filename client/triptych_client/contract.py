@@ -102,7 +102,7 @@ def _row(tensor: Tensor) -> Tensor:
 
 _LOGITS = Tensor("LOGITS", "FP32", (7,), "logits over EMOTIONS")
 _EMBEDDING = Tensor("EMBEDDING", "FP32", (-1,), "[d] the model's own representation")
-_MEL_PATCH = Tensor("LOG_MEL", "FP32", (-1, -1), "log-mel patch of one window; axes as the model was trained")
+_FEATURES = Tensor("FEATURES", "FP32", (-1, -1), "what the model hears of one window; axes as it was trained")
 _WHISPER_MEL = Tensor("LOG_MEL", "FP32", (80, 3000), "Whisper's log-mel of 30 s: [mel band, 10 ms frame]")
 
 STEPS = {
@@ -193,12 +193,12 @@ STEPS = {
             "sound_features",
             128,
             (Tensor("SOUND_WINDOWS", "FP32", (-1,), "16 kHz mono in [-1, 1]"),),
-            (_MEL_PATCH,),
+            (_FEATURES,),
         ),
         Step(
             "sound_tagger",
             128,
-            (_MEL_PATCH,),
+            (_FEATURES,),
             (
                 Tensor(
                     "TAGS", "FP32", (-1,), "probability of each AudioSet class of the model, independent of each other"
@@ -210,9 +210,9 @@ STEPS = {
             "voice_features",
             64,
             (Tensor("VOICE_WINDOWS", "FP32", (VOICE_SAMPLES,), "16 kHz mono in [-1, 1]"),),
-            (_MEL_PATCH,),
+            (_FEATURES,),
         ),
-        Step("voice_emotion", 64, (_MEL_PATCH,), (_LOGITS,)),
+        Step("voice_emotion", 64, (_FEATURES,), (_LOGITS,)),
         Step(
             "whisper_features",
             8,

@@ -72,7 +72,7 @@ def quantised(weights):
 def tags(repository):
     path = repository / "sound_tagger" / "1" / "model.onnx"
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return session.run(["TAGS"], {"LOG_MEL": np.stack(list(patches().values()))})[0]
+    return session.run(["TAGS"], {"FEATURES": np.stack(list(patches().values()))})[0]
 
 
 @pytest.fixture(scope="module")

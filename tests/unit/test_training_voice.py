@@ -189,6 +189,6 @@ def test_exported_graph_equals_the_model(tmp_path: Path) -> None:
     session, model = onnxruntime.InferenceSession(tmp_path / "model.onnx"), ServedVoice.load(tmp_path / weights.FILE)
     for count in (1, 5):
         log_mel = np.random.default_rng(0).normal(-5, 3, (count, 64, 300)).astype(np.float32)
-        (logits,) = session.run(["LOGITS"], {"LOG_MEL": log_mel})
+        (logits,) = session.run(["LOGITS"], {"FEATURES": log_mel})
         with torch.inference_mode():
             np.testing.assert_allclose(logits, model(torch.from_numpy(log_mel)).numpy(), atol=1e-4)

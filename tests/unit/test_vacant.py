@@ -19,7 +19,7 @@ def export(step, tmp_path):
 @pytest.mark.parametrize("rows", [1, 3])
 def test_voice_emotion_answers_zeros_for_each_row(tmp_path, rows):
     session = export("voice_emotion", tmp_path)
-    (logits,) = session.run(["LOGITS"], {"LOG_MEL": np.ones((rows, 64, 300), np.float32)})
+    (logits,) = session.run(["LOGITS"], {"FEATURES": np.ones((rows, 64, 300), np.float32)})
     assert logits.dtype == np.float32
     np.testing.assert_array_equal(logits, np.zeros((rows, 7)))
 

@@ -34,7 +34,7 @@ def mel(spectrum: DataNode) -> DataNode:
 @autoserialize
 @pipeline_def(batch_size=128, num_threads=2, device_id=None, output_dtype=[types.FLOAT], output_ndim=[2])
 def sound_features() -> DataNode:
-    """Return the pipeline SOUND_WINDOWS -> LOG_MEL."""
+    """Return the pipeline SOUND_WINDOWS -> FEATURES."""
     pcm = fn.external_source(name="SOUND_WINDOWS", device="cpu", dtype=types.FLOAT, ndim=1)
     magnitude = fn.spectrogram(
         pcm.gpu() if DEVICE == "gpu" else pcm,

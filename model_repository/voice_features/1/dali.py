@@ -25,7 +25,7 @@ DEVICE = os.environ.get("TRIPTYCH_DALI_DEVICE", "cpu")
 @autoserialize
 @pipeline_def(batch_size=64, num_threads=2, device_id=None, output_dtype=[types.FLOAT], output_ndim=[2])
 def voice_features() -> DataNode:
-    """Return the pipeline VOICE_WINDOWS -> LOG_MEL."""
+    """Return the pipeline VOICE_WINDOWS -> FEATURES."""
     pcm = fn.external_source(name="VOICE_WINDOWS", device="cpu", dtype=types.FLOAT, ndim=1)
     power = fn.spectrogram(
         pcm.gpu() if DEVICE == "gpu" else pcm,
