@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from triptych_client.translation import RUSSIAN_REASONS, russian_audio_tags, translate
 
 
 @dataclass(frozen=True)
 class Labels:
-    """What a report says in one language. `audio_tags` is by AudioSet's English names; the rest stay English."""
+    """What a report says in one language.
+
+    `audio_tags` is by AudioSet's English names, `reasons` by templates of the server's English; what they lack stays
+    English.
+    """
 
     emotions: Mapping[str, str]
     channels: Mapping[str, str]
     states: Mapping[str, str]
     headings: Mapping[str, str]
     columns: Mapping[str, str]
+    roles: Mapping[str, str]
     no_emotion: str
     abstained: str
     conflict: str
@@ -29,14 +36,24 @@ class Labels:
     without_video: str
     without_audio: str
     audio_tags: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
     def emotion(self, label: str | None) -> str:
         """Return the name of an emotion; a dash for none."""
         return self.emotions[label] if label else self.no_emotion
 
-    def audio_tag(self, label: str) -> str:
-        """Return the name of an audio tag."""
-        return self.audio_tags.get(label, label)
+    def tags(self, labels: Iterable[str]) -> list[str]:
+        """Return the names of audio tags as a list in a sentence: the first begins with a capital letter."""
+        names = [self.audio_tags.get(label, label) for label in labels]
+        return [name[:1].upper() + name[1:] if index == 0 else name for index, name in enumerate(names)]
+
+    def reason(self, words: str) -> str:
+        """Return the reason of a channel's status."""
+        return translate(words, self.reasons)
+
+    def role(self, name: str) -> str:
+        """Return what a model is for."""
+        return self.roles.get(name, name)
 
 
 ENGLISH = Labels(
@@ -70,6 +87,15 @@ ENGLISH = Labels(
         "model": "model",
         "licence": "licence",
         "sha256": "sha256",
+    },
+    roles={
+        "speech_recognition": "speech recognition",
+        "face_detection": "face detection",
+        "face": "face",
+        "audio_tags": "audio tags",
+        "sound": "sounds",
+        "voice": "voice",
+        "words": "words",
     },
     no_emotion="–",
     abstained="The evidence is too weak to name one emotion.",
@@ -118,6 +144,15 @@ RUSSIAN = Labels(
         "licence": "лицензия",
         "sha256": "sha256",
     },
+    roles={
+        "speech_recognition": "распознавание речи",
+        "face_detection": "обнаружение лиц",
+        "face": "лицо",
+        "audio_tags": "звуковые теги",
+        "sound": "звуки",
+        "voice": "голос",
+        "words": "слова",
+    },
     no_emotion="–",
     abstained="Данных мало, чтобы назвать одну эмоцию.",
     conflict="Каналы противоречат друг другу.",
@@ -131,25 +166,8 @@ RUSSIAN = Labels(
     frames_per_second="кадр/с",
     without_video="без видео",
     without_audio="без звука",
-    audio_tags={
-        "Speech": "Речь",
-        "Male speech, man speaking": "Мужская речь",
-        "Female speech, woman speaking": "Женская речь",
-        "Child speech, kid speaking": "Детская речь",
-        "Conversation": "Разговор",
-        "Whispering": "Шёпот",
-        "Laughter": "Смех",
-        "Giggle": "Хихиканье",
-        "Hiccup": "Икота",
-        "Knock": "Стук",
-        "Singing": "Пение",
-        "Music": "Музыка",
-        "Opera": "Опера",
-        "Classical music": "Классическая музыка",
-        "Orchestra": "Оркестр",
-        "Inside, small room": "Замкнутое пространство, небольшая комната",
-        "Inside, large room or hall": "Замкнутое пространство, большой зал",
-    },
+    audio_tags=russian_audio_tags(),
+    reasons=RUSSIAN_REASONS,
 )
 
 LANGUAGES: Mapping[str, Labels] = {"en": ENGLISH, "ru": RUSSIAN}

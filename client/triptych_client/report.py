@@ -102,7 +102,8 @@ def _transcript(transcript: Transcript, labels: Labels) -> RenderableType:
 
 
 def _audio_tags(analysis: Analysis, labels: Labels) -> RenderableType:
-    tags = [f"{labels.audio_tag(tag.label)} {percent(tag.score)}" for tag in analysis.audio_tags]
+    names = labels.tags(tag.label for tag in analysis.audio_tags)
+    tags = [f"{name} {percent(tag.score)}" for name, tag in zip(names, analysis.audio_tags)]
     return _plain(" · ".join(tags)) if tags else _plain(labels.no_sounds, "dim")
 
 
@@ -116,7 +117,7 @@ def _channels(analysis: Analysis, labels: Labels) -> RenderableType:
 def _channel(channel: Channel, labels: Labels) -> tuple[RenderableType, ...]:
     state = _plain(labels.states[channel.status], STATE_STYLES[channel.status])
     lead = _lead(*leading(channel.probabilities), labels)
-    return state, _right(percent(channel.weight)), lead, _plain(channel.reason, "dim")
+    return state, _right(percent(channel.weight)), lead, _plain(labels.reason(channel.reason), "dim")
 
 
 def _timeline(analysis: Analysis, labels: Labels, coloured: bool) -> RenderableType:
@@ -156,7 +157,7 @@ def _mean_lead(faces: list[Face]) -> tuple[str | None, float]:
 def _models(analysis: Analysis, labels: Labels) -> RenderableType:
     table = _table(labels, "role", "model", "licence", "sha256")
     for role, model in analysis.models.items():
-        table.add_row(_plain(role), *_model(model))
+        table.add_row(_plain(labels.role(role)), *_model(model))
     return table
 
 
