@@ -88,6 +88,13 @@ FACE_TRACKS = Tensor("FACE_TRACKS", "INT32", (-1,), "[m] number of the person's 
 FACE_BOXES = Tensor("FACE_BOXES", "FP32", (-1, 4), "[m, 4] box in pixels of the upright source frame")
 FACE_SCORES = Tensor("FACE_SCORES", "FP32", (-1,), "[m] the detector's probability of a face")
 FACE_COUNT = Tensor("FACE_COUNT", "INT32", (1,), "how many of the m rows are faces: 0 with one blank row, else m")
+TRACK_POSITIONS = Tensor(
+    "TRACK_POSITIONS",
+    "INT64",
+    (-1, 2),
+    "[m, 2] what a model with a temporal layer orders faces by: key of the person's track, which no other clip shares "
+    "(one execution holds the faces of many), and time in milliseconds; a model of one picture leaves it unused",
+)
 UTTERANCES = Tensor("UTTERANCES", "BYTES", (-1, -1), "[c, s] text of each utterance, UTF-8; empty: padding")
 UTTERANCE_SPANS = Tensor("UTTERANCE_SPANS", "FP32", (-1, -1, 2), "[c, s, 2] start and end in the clip; NaN: padding")
 UTTERANCE_LOGPROBS = Tensor("UTTERANCE_LOGPROBS", "FP32", (-1, -1), "[c, s] mean log-probability a token; NaN: padding")
@@ -181,12 +188,13 @@ STEPS = {
                 FACE_BOXES,
                 FACE_SCORES,
                 FACE_COUNT,
+                TRACK_POSITIONS,
             ),
         ),
         Step(
             "expression",
             256,
-            (Tensor("FACES", "UINT8", (FACE_PX, FACE_PX, 3), "an aligned RGB face"),),
+            (Tensor("FACES", "UINT8", (FACE_PX, FACE_PX, 3), "an aligned RGB face"), _row(TRACK_POSITIONS)),
             (_LOGITS, _EMBEDDING),
         ),
         Step(

@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
+from expression_inputs import inputs_of
 
 from export import expression, keras
 from export.images import resizing
@@ -36,13 +37,13 @@ def test_parity(graph: ort.InferenceSession, network: expression.MiniXception, c
     crops = np.random.default_rng(count).integers(0, 256, (count, FACE_PX, FACE_PX, 3), dtype=np.uint8)
     with torch.no_grad():
         want = expression.FaceExpression(network)(torch.from_numpy(crops))
-    for ours, theirs in zip(graph.run(["LOGITS", "EMBEDDING"], {"FACES": crops}), want):
+    for ours, theirs in zip(graph.run(["LOGITS", "EMBEDDING"], inputs_of(crops)), want):
         assert np.abs(ours - theirs.numpy()).max() < 1e-4
 
 
 def test_names_and_shapes_are_the_contract_s(graph: ort.InferenceSession):
     step = STEPS["expression"]
-    assert [(node.name, node.shape[1:]) for node in graph.get_inputs()] == [("FACES", [FACE_PX, FACE_PX, 3])]
+    assert [(node.name, *node.shape[1:]) for node in graph.get_inputs()] == [(t.name, *t.dims) for t in step.inputs]
     assert [node.name for node in graph.get_outputs()] == [tensor.name for tensor in step.outputs]
     assert graph.get_outputs()[0].shape[1:] == [len(EMOTIONS)]
 
@@ -81,6 +82,6 @@ def test_the_demo_video_goes_from_sad_to_happy(graph, repository: Path, weights:
     found = faces.crop_all(facts.clip(), film.frames, film.times, *detector.run(None, {"FRAMES": film.frames}), 256)
     assert found.count == len(film.frames)
     assert set(found.tracks) == {0}
-    seen = np.array(EMOTIONS)[graph.run(["LOGITS"], {"FACES": found.crops})[0].argmax(axis=1)]
+    seen = np.array(EMOTIONS)[graph.run(["LOGITS"], inputs_of(found.crops))[0].argmax(axis=1)]
     assert (seen[found.times < 4] == "sadness").mean() > 0.8
     assert (seen[found.times > 13] == "happiness").mean() > 0.9

@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
+from expression_inputs import inputs_of
 from torch.nn.functional import interpolate
 from transformers import Swinv2Config, Swinv2ForImageClassification
 
@@ -67,7 +68,7 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 def test_parity(exported, count: int):
     model, graph = exported
     faces = np.random.default_rng(count).integers(0, 256, (count, FACE_PX, FACE_PX, 3), dtype=np.uint8)
-    logits, embedding = graph.run(["LOGITS", "EMBEDDING"], {"FACES": faces})
+    logits, embedding = graph.run(["LOGITS", "EMBEDDING"], inputs_of(faces))
     want_logits, want_embedding = reference(model, faces)
     assert logits.shape == (count, len(EMOTIONS))
     assert np.abs(logits - want_logits).max() < 1e-4
@@ -78,7 +79,7 @@ def test_parity(exported, count: int):
 def test_a_row_does_not_depend_on_its_batch(exported):
     _, graph = exported
     faces = np.random.default_rng(0).integers(0, 256, (4, FACE_PX, FACE_PX, 3), dtype=np.uint8)
-    together, alone = (graph.run(["LOGITS"], {"FACES": rows})[0] for rows in (faces, faces[2:3]))
+    together, alone = (graph.run(["LOGITS"], inputs_of(rows))[0] for rows in (faces, faces[2:3]))
     assert together[2:3] == pytest.approx(alone, abs=1e-5)
 
 

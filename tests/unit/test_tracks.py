@@ -41,6 +41,19 @@ def test_a_face_missed_for_long_is_new():
     assert link([box(100)], [], [], [], [box(100)])[-1] == [1]
 
 
+def test_positions_are_whose_face_and_when():
+    linked, times_s = np.array([0, 1, 0], np.int32), np.array([0, 0.5, 0.9996], np.float32)
+    keys, times_ms = tracks.positions(linked, times_s).T
+    assert times_ms.tolist() == [0, 500, 1000]
+    assert keys.tolist() == [keys[0], keys[0] + 1, keys[0]]
+
+
+def test_no_two_clips_share_a_track_s_key():
+    clips = [tracks.positions(np.arange(8, dtype=np.int32), np.zeros(8)) for _ in range(32)]
+    assert np.concatenate(clips).dtype == np.int64
+    assert len({*np.concatenate(clips)[:, 0].tolist()}) == 32 * 8
+
+
 def test_no_frames_and_no_faces():
     assert link() == []
     assert link([], []) == [[], []]

@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+from expression_inputs import inputs_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -121,12 +122,12 @@ def test_mirrored_prediction_is_that_of_the_mirror_image() -> None:
     torch.testing.assert_close(predict(model, images, mirror=True), predict(model, images.flip(2)))
 
 
-def test_warm_start_hands_the_stem_through() -> None:
+def test_warm_start_hands_the_convolutions_through() -> None:
     torch.manual_seed(0)
     teacher, student = FaceCnn().eval(), FaceSwin().eval()
     student.warm_start(teacher)
     faces = torch.randn(2, 1, 48, 48)
-    features = teacher.stem(faces)
+    features = teacher.body[0](teacher.stem(faces))
     torch.testing.assert_close(student.stem(faces), features)
     tokens, _ = student.swin.swinv2.embeddings.patch_embeddings(features)
     torch.testing.assert_close(tokens, features.flatten(2).transpose(1, 2))
@@ -203,7 +204,7 @@ def test_the_light_does_not_matter() -> None:
 def test_exported_graph_equals_the_model(graph: tuple[onnxruntime.InferenceSession, ServedFace], count: int) -> None:
     session, model = graph
     faces = np.random.default_rng(0).integers(0, 256, (count, 112, 112, 3), dtype=np.uint8)
-    answers = session.run(["LOGITS", "EMBEDDING"], {"FACES": faces})
+    answers = session.run(["LOGITS", "EMBEDDING"], inputs_of(faces))
     with torch.inference_mode():
         expected = model(torch.from_numpy(faces))
     assert answers[0].shape == (count, 7)

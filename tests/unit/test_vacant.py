@@ -3,6 +3,7 @@
 import numpy as np
 import onnxruntime
 import pytest
+from expression_inputs import inputs_of
 
 from export import vacant
 from triptych.errors import TriptychError
@@ -26,7 +27,7 @@ def test_voice_emotion_answers_zeros_for_each_row(tmp_path, rows):
 
 def test_free_axes_of_outputs_have_length_one(tmp_path):
     session = export("expression", tmp_path)
-    logits, embedding = session.run(["LOGITS", "EMBEDDING"], {"FACES": np.ones((2, 112, 112, 3), np.uint8)})
+    logits, embedding = session.run(["LOGITS", "EMBEDDING"], inputs_of(np.ones((2, 112, 112, 3), np.uint8)))
     assert logits.shape == (2, 7)
     assert embedding.shape == (2, 1)
 

@@ -1,6 +1,6 @@
 """Triton adapter: frames and detections -> aligned faces with their tracks. See triptych/faces.py and tracks.py."""
 
-from triptych import adapter, faces
+from triptych import adapter, faces, tracks
 from triptych.limits import Limits
 
 
@@ -19,6 +19,7 @@ class TritonPythonModel:
             "FACES": found.crops,
             "FACE_TIMES": found.times,
             "FACE_TRACKS": found.tracks,
+            "TRACK_POSITIONS": tracks.positions(found.tracks, found.times),
             "FACE_BOXES": found.boxes,
             "FACE_SCORES": found.scores,
             "FACE_COUNT": found.count,
