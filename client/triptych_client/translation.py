@@ -22,6 +22,9 @@ RUSSIAN_REASONS: Mapping[str, str] = {
     "the audio track is silent": "звуковая дорожка беззвучна",
     "no sound": "звука нет",
     "no speech detected": "речь не обнаружена",
+    "speech in an unsupported language for the words model: {language}": (
+        "речь на языке, которого модель слов не знает: {language}"
+    ),
 }
 """The server's reasons as templates, English to Russian; a field holds any words. A test holds them to the server's."""
 

@@ -55,7 +55,7 @@ def test_every_reason_of_the_server_has_a_translation(reason: str, where: str):
     said = reason.replace("{}", "7")
     translation = translate(said, RUSSIAN_REASONS)
     assert translation != said, f"{where} gives a reason that RUSSIAN_REASONS lacks"
-    assert not re.search(r"[a-z]{2}", translation)
+    assert not re.search("[a-z]", translation)
 
 
 def test_the_reasons_are_found_in_the_source():
