@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -16,6 +16,11 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+
+CATALOG = Path(__file__).with_name("catalog.toml")
+SHORT = {"tags": "audio_tags", "asr": "speech_recognition", "faces": "face_detection"}
+"""Short names of roles, for the command line."""
 
 
 class Exporter(Protocol):
@@ -45,7 +50,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Entry:
-    """One model, or one file of media, of the catalogue."""
+    """One model, or one file of media, of the catalogue; `catalog.toml` says what the fields mean."""
 
     name: str
     title: str
@@ -56,7 +61,9 @@ class Entry:
     default: bool = False
     vacant: bool = False
     hub: str = ""
+    published: bool = False
     needs: tuple[str, ...] = ()
+    brings: tuple[str, ...] = ()
     wheel: tuple[Wheel, ...] = ()
     weights: Weights | None = None
     join: dict[str, list[str]] = field(default_factory=dict)
@@ -75,26 +82,96 @@ class Entry:
 @cache
 def load() -> dict[str, Entry]:
     """Return the catalogue by name."""
-    with (Path(__file__).parent / "catalog.toml").open("rb") as file:
+    with CATALOG.open("rb") as file:
         return {name: _entry(name, table) for name, table in tomllib.load(file).items()}
 
 
-def choose(choices: Mapping[str, str]) -> dict[str, Entry]:
-    """Return the entry for each step: the default, or the one named in `choices` (step -> entry name).
+def choose(choices: Mapping[str, str], kept: Mapping[str, str] | None = None) -> dict[str, Entry]:
+    """Return the entry for each step: the one named in `choices`, else in `kept`, else the default.
 
-    TriptychError when a step or an entry does not exist, or they do not go together.
+    `choices`: step or role -> entry name; `kept`: step -> entry name, as exported before. What an entry brings comes
+    and goes with it. TriptychError when a step or an entry does not exist, or they do not go together.
     """
+    asked = _asked(choices)
     chosen = {entry.step: entry for entry in load().values() if entry.default}
-    for step, name in choices.items():
-        fitting = [entry.name for entry in load().values() if entry.step == step]
-        if name not in fitting:
-            what = f"step {step} can be one of {', '.join(fitting)}" if fitting else f"there is no step {step}"
-            raise TriptychError(f"cannot set {step}={name}: {what}")
-        chosen[step] = load()[name]
-    return chosen
+    chosen |= {step: load()[name] for step, name in (kept or {}).items() if name not in _companions()}
+    chosen |= asked
+    brought = _brought(chosen.values())
+    for step, entry in asked.items():
+        companion = brought.get(step)
+        if companion and companion is not entry:
+            host = _host(companion, chosen.values())
+            raise TriptychError(
+                f"{entry.name} does not go with {host.name} (step {host.step}), which brings {companion.name}: "
+                f"leave step {step} to it, or set {host.step} to another model too"
+            )
+        if not companion and entry.name in _companions():
+            hosts = ", ".join(f"{host.step}={host.name}" for host in load().values() if entry.name in host.brings)
+            raise TriptychError(f"{entry.name} comes along with its model only: set {hosts}")
+    return chosen | brought
+
+
+def step_of(slot: str) -> str:
+    """Return the step that a user calls `slot`: by its name, its role, or a short name of its role."""
+    roles = {entry.role: entry.step for entry in load().values() if entry.role}
+    step = roles.get(SHORT.get(slot, slot), slot)
+    if not fitting(step):
+        raise TriptychError(f"there is no step {slot}: `triptych export --list` shows what can be set")
+    return step
+
+
+def slot_of(step: str) -> str:
+    """Return what a user calls the step: its role, short where there is a short name, else the step itself."""
+    role = next((entry.role for entry in load().values() if entry.step == step and entry.role), step)
+    return {long: short for short, long in SHORT.items()}.get(role, role)
+
+
+def fitting(step: str) -> list[Entry]:
+    """Return what the step can be."""
+    return [entry for entry in load().values() if entry.step == step]
+
+
+def _asked(choices: Mapping[str, str]) -> dict[str, Entry]:
+    asked: dict[str, Entry] = {}
+    for slot, name in choices.items():
+        step = step_of(slot)
+        if step in asked:
+            raise TriptychError(f"step {step} is set twice, to {asked[step].name} and to {name}")
+        if name not in {entry.name for entry in fitting(step)}:
+            raise TriptychError(f"cannot set {slot}={name}: {_instead(step, name)}")
+        asked[step] = load()[name]
+    return asked
+
+
+def _instead(step: str, name: str) -> str:
+    if name in load() and load()[name].step:
+        return f"{name} is one of {slot_of(load()[name].step)}: set {slot_of(load()[name].step)}={name}"
+    return f"step {step} can be one of {', '.join(entry.name for entry in fitting(step))}"
+
+
+def _companions() -> set[str]:
+    """Return the entries that are chosen with the model that brings them, and never alone."""
+    return {name for entry in load().values() for name in entry.brings if not load()[name].default}
+
+
+def _brought(chosen: Iterable[Entry]) -> dict[str, Entry]:
+    brought: dict[str, Entry] = {}
+    for host in chosen:
+        for entry in (load()[name] for name in host.brings):
+            other = brought.setdefault(entry.step, entry)
+            if other is not entry:
+                raise TriptychError(
+                    f"{host.name} brings {entry.name}, but another model brings {other.name}: they do not go together"
+                )
+    return brought
+
+
+def _host(companion: Entry, chosen: Iterable[Entry]) -> Entry:
+    return next(entry for entry in chosen if companion.name in entry.brings)
 
 
 def _entry(name: str, table: dict[str, Any]) -> Entry:
     wheels = tuple(Wheel(w["package"], w["sha256"], tuple(w["members"])) for w in table.pop("wheel", ()))
     weights = Weights(**table.pop("weights")) if "weights" in table else None
-    return Entry(name=name, wheel=wheels, weights=weights, needs=tuple(table.pop("needs", ())), **table)
+    lists = {key: tuple(table.pop(key, ())) for key in ("needs", "brings")}
+    return Entry(name=name, wheel=wheels, weights=weights, **lists, **table)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from transformers import Swinv2ForImageClassification
 
-from export import trained_graph
+from export import checkpoint, trained_graph
 from export.images import GREY, resizing
 from export.quiet import quiet
 from triptych.errors import TriptychError
@@ -107,7 +107,7 @@ def wrap(model: Swinv2ForImageClassification, preprocessing: Preprocessing) -> S
 def export(sources: Mapping[str, Path], target: Path) -> None:
     """Write model.onnx from a folder with config.json, model.safetensors and preprocessor_config.json."""
     (folder,) = sources.values()
-    model = Swinv2ForImageClassification.from_pretrained(folder, local_files_only=True)
+    model = checkpoint.load(Swinv2ForImageClassification, folder)
     example = torch.zeros(2, FACE_PX, FACE_PX, 3, dtype=torch.uint8)
     with quiet():
         trained_graph.save(

@@ -21,12 +21,26 @@ console = Console(stderr=True)
 
 def export(
     choices: Annotated[
-        list[str] | None, typer.Option("--set", help="STEP=MODEL: another model of the catalogue.")
+        list[str] | None, typer.Option("--set", help="CHANNEL=MODEL: another model, as in face=cnn-time.")
     ] = None,
+    sources: Annotated[
+        list[str] | None,
+        typer.Option("--source", help="CHANNEL=dir:PATH or CHANNEL=hub:NAME: the checkpoint of a published model."),
+    ] = None,
+    list_models: Annotated[bool, typer.Option("--list", help="Show what can be set and what is chosen.")] = False,
     force: Annotated[bool, typer.Option(help="Export again what is up to date.")] = False,
 ) -> None:
     """Download weights and export every model into the model repository; what is up to date stays."""
-    run_export(parse_choices(choices or ()), force)
+    if list_models:
+        from export import listing
+
+        Console().print(listing.table(MODEL_REPOSITORY))
+        return
+    run_export(
+        parse_choices(choices or (), "--set CHANNEL=MODEL"),
+        force,
+        parse_choices(sources or (), "--source CHANNEL=dir:PATH or CHANNEL=hub:NAME"),
+    )
 
 
 def serve(
@@ -82,16 +96,20 @@ def raise_exit() -> None:
     raise KeyboardInterrupt
 
 
-def parse_choices(choices: Iterable[str]) -> dict[str, str]:
-    """Return {"step": "model"} of "step=model"; TriptychError for any other form."""
-    pairs = [choice.partition("=") for choice in choices]
-    for step, sign, name in pairs:
-        if not (step and sign and name):
-            raise TriptychError(f"--set takes STEP=MODEL, not {step}{sign}{name}")
-    return {step: name for step, _, name in pairs}
+def parse_choices(choices: Iterable[str], form: str) -> dict[str, str]:
+    """Return {"slot": "value"} of "slot=value"; TriptychError, which names the `form`, for anything else, or twice."""
+    pairs: dict[str, str] = {}
+    for choice in choices:
+        slot, _, value = choice.partition("=")
+        if not (slot and value):
+            raise TriptychError(f"the form is {form}, not {choice}")
+        if slot in pairs:
+            raise TriptychError(f"{slot} is given twice, as {pairs[slot]} and as {value}")
+        pairs[slot] = value
+    return pairs
 
 
-def run_export(choices: dict[str, str], force: bool) -> None:
+def run_export(choices: dict[str, str], force: bool, sources: dict[str, str] | None = None) -> None:
     """Export with one line of progress a model."""
     from export import runner
 
@@ -105,4 +123,4 @@ def run_export(choices: dict[str, str], force: bool) -> None:
             elif name in started:
                 console.print(f"Exported {name} in {time.monotonic() - started[name]:.0f} s")
 
-        runner.export(MODEL_REPOSITORY, CACHE, choices, report, force)
+        runner.export(MODEL_REPOSITORY, CACHE, choices, report, force, sources)

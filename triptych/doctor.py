@@ -123,11 +123,19 @@ def ports() -> Finding:
 
 def models() -> Finding:
     """Check that every model is exported."""
-    from export.catalog import choose
+    from export.catalog import choose, slot_of
+    from export.runner import exported
 
-    missing = [step for step in choose({}) if not (MODEL_REPOSITORY / step / "1" / "export.json").is_file()]
-    found = f"missing: {', '.join(missing)}" if missing else "all exported"
-    return Finding("models", not missing, found, "Run: triptych export")
+    held = exported(MODEL_REPOSITORY)
+    missing = [step for step in choose({}) if step not in held]
+    swapped = [f"{slot_of(step)}={held[step]}" for step, entry in choose({}).items() if held.get(step) != entry.name]
+    found = f"all exported{', with ' if swapped else ''}{', '.join(swapped)}"
+    return Finding(
+        "models",
+        not missing,
+        f"missing: {', '.join(missing)}" if missing else found,
+        "Run: triptych export (`triptych export --list` shows what can be chosen)",
+    )
 
 
 def _is_free(port: int) -> bool:

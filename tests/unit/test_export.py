@@ -35,6 +35,18 @@ def test_every_channel_has_one_default():
     assert all(roles.count(channel) == 1 for channel in CHANNELS)
 
 
+def test_every_step_has_one_default_that_stays_when_nothing_is_brought():
+    steps = [entry.step for entry in catalog.load().values() if entry.default]
+    assert len(steps) == len(set(steps))
+    for entry in catalog.load().values():
+        assert {catalog.load()[name].step for name in entry.brings} <= set(steps) - {entry.step}
+
+
+def test_every_model_has_one_source_of_weights():
+    for entry in catalog.load().values():
+        assert [bool(entry.wheel), entry.weights is not None, entry.published].count(True) <= 1
+
+
 @pytest.mark.parametrize(
     ("choices", "reason"),
     [({"expression": "nothing"}, "can be one of .*fer-cnn"), ({"nowhere": "fer-cnn"}, "there is no step nowhere")],

@@ -1,0 +1,113 @@
+"""Published checkpoints: `dir:PATH`, a folder as a model hub holds it, or `hub:NAME[@REVISION]`, fetched from there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from safetensors import SafetensorError
+
+from export.fetch import sha256
+from triptych.errors import TriptychError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+Model = TypeVar("Model", bound="PreTrainedModel")
+
+PATTERNS = ("*.json", "*.txt", "*.model", "*.safetensors", "README.md")
+"""The files of a checkpoint that are read; a hub's other formats of the same weights are left there."""
+PICKLED = "pytorch_model*.bin"
+"""Weights of older checkpoints; transformers reads tensors from them and nothing else (`weights_only`)."""
+
+
+def normalise(source: str) -> str:
+    """Return the source with an absolute path; TriptychError when it is neither `hub:NAME` nor `dir:PATH`."""
+    kind, _, name = source.partition(":")
+    if kind not in ("hub", "dir") or not name:
+        raise TriptychError(f"a checkpoint is named by hub:NAME or dir:PATH, not {source}")
+    return f"dir:{Path(name).expanduser().resolve()}" if kind == "dir" else source
+
+
+def fetch(source: str) -> Path:
+    """Return the folder of a normalised source, downloading from the hub what is not in its cache yet.
+
+    TriptychError when the folder holds no checkpoint, or the hub does not answer or has no such model.
+    """
+    kind, _, name = source.partition(":")
+    folder = Path(name) if kind == "dir" else _download(name)
+    if not (folder / "config.json").is_file():
+        raise TriptychError(f"there is no config.json in {folder}: dir: takes a folder as a model hub holds it")
+    if not any(path.suffix in (".safetensors", ".bin") for path in _files(folder)):
+        raise TriptychError(f"there are no weights in {folder}: model.safetensors, or pytorch_model.bin, is missing")
+    return folder
+
+
+def digest(folder: Path) -> str:
+    """Return the sha256 of what `sha256sum FILES` prints of the checkpoint's files, in the order of their names."""
+    lines = "".join(f"{sha256(path)}  {path.name}\n" for path in _files(folder))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def licence(folder: Path) -> str:
+    """Return the licence that the front matter of README.md names, or that it names none."""
+    from huggingface_hub import ModelCard
+    from yaml import YAMLError
+
+    unknown = "as of its source, which names none"
+    try:
+        text = (folder / "README.md").read_text(encoding="utf-8")
+        if not text.startswith("---"):
+            return unknown
+        data = ModelCard(text, ignore_metadata_errors=True).data
+    except (OSError, ValueError, YAMLError):
+        return unknown
+    return str(data.get("license_name") or data.get("license") or unknown)
+
+
+def load(model_class: type[Model], folder: Path) -> Model:
+    """Return the checkpoint's model in evaluation mode, every weight of it from the file.
+
+    TriptychError when it is of another architecture, damaged, or lacks weights: a published backbone without the head
+    for the emotions would be given a random one.
+    """
+    try:
+        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+        wanted = model_class.config_class.model_type  # type: ignore[union-attr]
+        if kind != wanted:
+            raise TriptychError(f"the checkpoint in {folder} is a {kind}, not a {wanted}")
+        loaded: Any = model_class.from_pretrained(folder, local_files_only=True, output_loading_info=True)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise TriptychError(f"cannot read a {model_class.__name__} from {folder}: {error}") from error
+    model, found = loaded
+    if found["missing_keys"]:
+        missing = ", ".join(sorted(found["missing_keys"])[:3])
+        raise TriptychError(
+            f"the checkpoint in {folder} lacks weights of {model_class.__name__} ({missing}): fine-tune it first by "
+            "`triptych train --init`, and export what that writes"
+        )
+    return model.eval()
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the checkpoint's files by name."""
+    return sorted(path for pattern in (*PATTERNS, PICKLED) for path in folder.glob(pattern))
+
+
+def _download(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    repository, _, revision = name.partition("@")
+    try:
+        folder = Path(snapshot_download(repository, revision=revision or None, allow_patterns=list(PATTERNS)))
+        if not any(folder.glob("*.safetensors")):
+            patterns = [*PATTERNS, PICKLED]
+            folder = Path(snapshot_download(repository, revision=revision or None, allow_patterns=patterns))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise TriptychError(
+            f"cannot fetch {name} from the model hub: {error}. Where no hub is reachable, copy its files "
+            "(config.json, model.safetensors and what lies beside them) and use dir:PATH."
+        ) from error
+    return folder
