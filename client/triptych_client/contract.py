@@ -85,9 +85,6 @@ SOUND_SPANS = Tensor("SOUND_SPANS", "FP32", (-1, 2), "[p, 2] start and end of ea
 VOICE_SPANS = Tensor("VOICE_SPANS", "FP32", (-1, 2), "[w, 2] start and end of each voice window; equal: no sound")
 FACE_TIMES = Tensor("FACE_TIMES", "FP32", (-1,), "[m] time of the frame that a face is in")
 FACE_TRACKS = Tensor("FACE_TRACKS", "INT32", (-1,), "[m] number of the person's track in the clip, from 0")
-FACE_BOXES = Tensor("FACE_BOXES", "FP32", (-1, 4), "[m, 4] box in pixels of the upright source frame")
-FACE_SCORES = Tensor("FACE_SCORES", "FP32", (-1,), "[m] the detector's probability of a face")
-FACE_COUNT = Tensor("FACE_COUNT", "INT32", (1,), "how many of the m rows are faces: 0 with one blank row, else m")
 TRACK_POSITIONS = Tensor(
     "TRACK_POSITIONS",
     "INT64",
@@ -99,6 +96,9 @@ UTTERANCES = Tensor("UTTERANCES", "BYTES", (-1, -1), "[c, s] text of each uttera
 UTTERANCE_SPANS = Tensor("UTTERANCE_SPANS", "FP32", (-1, -1, 2), "[c, s, 2] start and end in the clip; NaN: padding")
 UTTERANCE_LOGPROBS = Tensor("UTTERANCE_LOGPROBS", "FP32", (-1, -1), "[c, s] mean log-probability a token; NaN: padding")
 LANGUAGES = Tensor("LANGUAGES", "BYTES", (-1, 1), "[c, 1] ISO 639-1 code of each chunk; empty: no speech")
+FACE_BOXES = Tensor("FACE_BOXES", "FP32", (-1, 4), "[m, 4] box in pixels of the upright source frame")
+FACE_SCORES = Tensor("FACE_SCORES", "FP32", (-1,), "[m] the detector's probability of a face")
+FACE_COUNT = Tensor("FACE_COUNT", "INT32", (1,), "how many of the m rows are faces: 0 with one blank row, else m")
 NO_SPEECH_PROBS = Tensor("NO_SPEECH_PROBS", "FP32", (-1, 1), "[c, 1] Whisper's probability of no speech; NaN: no sound")
 
 
