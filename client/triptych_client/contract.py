@@ -56,12 +56,16 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Step:
-    """One Triton model of the repository. `max_batch_size` 0: no batch axis, one request at a time."""
+    """One Triton model of the repository. `max_batch_size` 0: no batch axis, one request at a time.
+
+    `optional` are further outputs that only some models of the step have in their graph: no config serves them.
+    """
 
     name: str
     max_batch_size: int
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    optional: tuple[Tensor, ...] = ()
 
     def tensor(self, name: str) -> Tensor:
         """Return the input or output called `name`; KeyError when the step has none."""
@@ -260,6 +264,7 @@ STEPS = {
                 Tensor("ATTENTION_MASK", "INT64", (-1,), "1: a token, 0: padding"),
             ),
             (_LOGITS, _EMBEDDING),
+            (Tensor("ATTENTION", "FP32", (-1,), "share of each token in the embedding; sums to 1, 0: padding"),),
         ),
         Step(
             "fusion",
