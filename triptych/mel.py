@@ -23,6 +23,17 @@ SOUND_FRAMES = 96
 SOUND_SAMPLES = WINDOW_SAMPLES + (SOUND_FRAMES - 1) * HOP_SAMPLES
 """15600 samples, 0.975 s: one patch of YAMNet (github.com/tensorflow/models, research/audioset/yamnet/params.py)."""
 
+FBANK_MELS = 128
+FBANK_RANGE_HZ = (20.0, 8000.0)
+"""Kaldi's default range (feat/mel-computations.h)."""
+FBANK_FLOOR = 2.0**-23
+"""Least power of a band, float32's epsilon, as in Kaldi (feat/feature-fbank.cc)."""
+FBANK_PREEMPHASIS = 0.97
+FBANK_SAMPLES = 1024 * HOP_SAMPLES
+"""10.24 s: what the Audio Spectrogram Transformer hears at once (Gong et al. 2021, Interspeech)."""
+FBANK_FRAMES = 1 + (FBANK_SAMPLES - WINDOW_SAMPLES) // HOP_SAMPLES
+"""1022: frames lie within the sound, the last two of the model's 1024 are padding."""
+
 VOICE_MELS = 64
 VOICE_RANGE_HZ = (50.0, 8000.0)
 """From below the pitch of a deep voice to the highest frequency there is."""
@@ -38,6 +49,11 @@ def hann() -> Array:
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW_SAMPLES) / WINDOW_SAMPLES)).astype(np.float32)
 
 
+def symmetric_hann() -> Array:
+    """Return the symmetric Hann window, [400] float32, as Kaldi's is."""
+    return np.hanning(WINDOW_SAMPLES).astype(np.float32)
+
+
 def sound_filters() -> Array:
     """Return YAMNet's mel filters, [64, 257] float32: triangles in HTK mels, `tf.signal.linear_to_mel_weight_matrix`.
 
@@ -49,13 +65,23 @@ def sound_filters() -> Array:
     return filters
 
 
+def fbank_filters() -> Array:
+    """Return Kaldi's mel filters, [128, 257] float32: triangles in HTK mels (feat/mel-computations.cc)."""
+    low, high = _hz_to_htk_mel(np.array(FBANK_RANGE_HZ))
+    return _triangles(_hz_to_htk_mel(_bins_hz()), np.linspace(low, high, FBANK_MELS + 2))
+
+
 def voice_filters() -> Array:
     """Return the voice channel's mel filters, [64, 257] float32: triangles in Hz between Slaney mels, peak 1.
 
     As `librosa.filters.mel(htk=False, norm=None)` and DALI's `mel_filter_bank(mel_formula="slaney", normalize=False)`.
     """
-    low, high = _hz_to_slaney_mel(np.array(VOICE_RANGE_HZ))
-    return _triangles(_bins_hz(), _slaney_mel_to_hz(np.linspace(low, high, VOICE_MELS + 2)))
+    return _triangles(_bins_hz(), _voice_edges_hz())
+
+
+def voice_centres_hz() -> Array:
+    """Return the frequency at which each mel band of the voice channel peaks, [64] in Hz, rising."""
+    return _voice_edges_hz()[1:-1]
 
 
 def sound_log_mel(pcm: Array) -> Array:
@@ -67,6 +93,19 @@ def sound_log_mel(pcm: Array) -> Array:
     return np.log(magnitude @ sound_filters().T + SOUND_FLOOR).astype(np.float32)
 
 
+def fbank(pcm: Array) -> Array:
+    """Return Kaldi's filter banks of 10.24 s: float32 [163840] in [-1, 1] -> float32 [1022 frames, 128 mels].
+
+    ln(max(mel, 2**-23)) of the power spectrogram of frames that were freed of their mean, pre-emphasised and windowed
+    (feat/feature-window.cc; `torchaudio.compliance.kaldi.fbank(window_type="hanning", num_mel_bins=128)`).
+    """
+    frames = np.lib.stride_tricks.sliding_window_view(pcm, WINDOW_SAMPLES)[::HOP_SAMPLES]
+    frames = frames - frames.mean(axis=1, keepdims=True)
+    before = np.concatenate([frames[:, :1], frames[:, :-1]], axis=1)
+    spectra = np.fft.rfft((frames - FBANK_PREEMPHASIS * before) * symmetric_hann(), FFT_SIZE)
+    return np.log(np.maximum(np.abs(spectra) ** 2 @ fbank_filters().T, FBANK_FLOOR)).astype(np.float32)
+
+
 def voice_log_mel(pcm: Array) -> Array:
     """Return the voice features of 3 s: float32 [48000] in [-1, 1] -> float32 [64 mels, 300 frames].
 
@@ -76,6 +115,11 @@ def voice_log_mel(pcm: Array) -> Array:
     mirrored = np.pad(pcm, WINDOW_SAMPLES // 2, mode="reflect")
     power = np.abs(_spectra(mirrored, VOICE_FRAMES)) ** 2
     return np.log(np.maximum(voice_filters() @ power.T, VOICE_FLOOR)).astype(np.float32)
+
+
+def _voice_edges_hz() -> Array:
+    low, high = _hz_to_slaney_mel(np.array(VOICE_RANGE_HZ))
+    return _slaney_mel_to_hz(np.linspace(low, high, VOICE_MELS + 2))
 
 
 def _spectra(pcm: Array, frames: int) -> Array:

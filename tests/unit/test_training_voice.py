@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export import trained_voice
-from training import data_speech, voice, weights
+from training import augment_speech, data_speech, voice, weights
 from training.loop import Settings
 from training.voice_cnn import RANGE, AttentionPooling, ServedVoice, VoiceCnn
 from triptych.errors import TriptychError
@@ -123,10 +123,10 @@ def test_missing_damaged_and_empty_data_are_named(tmp_path: Path) -> None:
 @settings(max_examples=20, deadline=None)
 def test_augmented_windows_are_log_mels(seed: int) -> None:
     silence_and_tone = torch.stack([torch.from_numpy(voice_log_mel(pcm)) for pcm in (np.zeros(48000, "f4"), tone(3))])
-    augmented = data_speech.augment(silence_and_tone, torch.Generator().manual_seed(seed))
+    augmented = augment_speech.augment(silence_and_tone, torch.Generator().manual_seed(seed))
     assert augmented.shape == (2, 64, 300)
     assert torch.isfinite(augmented).all()
-    assert augmented.min() >= data_speech.FLOOR - 1e-4
+    assert augmented.min() >= augment_speech.FLOOR - 1e-4
 
 
 def test_batches_take_each_clip_once(data: Path) -> None:
