@@ -39,7 +39,7 @@ CARD = Card(
     title="Face: Swin-V2 on the stem of its CNN teacher",
     summary=(
         "The expression of one face, over anger, disgust, fear, happiness, sadness, surprise and neutral. The "
-        "`Swinv2ForImageClassification` of transformers (3 stages, shifted windows of 6 on 12 x 12 tokens) on five "
+        "`Swinv2ForImageClassification` of transformers (3 stages, shifted windows of 6 on 12 x 12 tokens) on seven "
         "early convolutions. A residual CNN was trained first; its convolutions became the stem, its softened logits a "
         "second target, teacher and student seeing the same augmented picture. All weights were trained.\n\n"
         "As served the graph takes aligned faces u8 [m, 112, 112, 3] RGB. The alignment frames a face as FER2013 "

@@ -10,7 +10,7 @@ from torch.nn.functional import interpolate
 from transformers import Swinv2Config, Swinv2ForImageClassification
 
 from training import data_fer, weights
-from training.cnn import STEM_CHANNELS, STEM_STRIDE, FaceCnn, make_stem
+from training.cnn import STEM_CHANNELS, STEM_STRIDE, FaceCnn, ResidualBlock, make_stem
 from triptych_client.contract import EMOTIONS, FACE_PX
 
 GREY = (0.299, 0.587, 0.114)
@@ -37,7 +37,7 @@ class FaceSwin(nn.Module):
 
     def __init__(self, config: Swinv2Config | None = None) -> None:
         super().__init__()
-        self.stem = make_stem()
+        self.stem = nn.Sequential(make_stem(), ResidualBlock(STEM_CHANNELS, STEM_CHANNELS))
         self.swin = Swinv2ForImageClassification(config or swin_config())
 
     def forward(self, faces: Tensor) -> Tensor:
@@ -51,12 +51,13 @@ class FaceSwin(nn.Module):
 
     @torch.no_grad()
     def warm_start(self, teacher: FaceCnn) -> None:
-        """Take the teacher's stem over (early convolutions help: Xiao et al. 2021), and pass its output through.
+        """Take the teacher's first convolutions over (they help: Xiao et al. 2021), and pass their output through.
 
         The projection of patches starts as the identity. Swin-V2 normalises *after* attention and MLP; those norms
         start with a small gain, so that the untrained blocks disturb the stem's features little.
         """
-        self.stem.load_state_dict(teacher.stem.state_dict())
+        for mine, its in zip(self.stem, (teacher.stem, teacher.body[0]), strict=True):
+            mine.load_state_dict(its.state_dict())
         projection = self.swin.swinv2.embeddings.patch_embeddings.projection
         for name, parameter in projection.named_parameters():
             (nn.init.dirac_ if name == "weight" else nn.init.zeros_)(parameter)

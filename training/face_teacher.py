@@ -26,7 +26,9 @@ after a first phase, refitting only the last layer to the labels raised validati
 VOTES_PHASE = Settings(
     epochs=24, learning_rate=2e-3, weight_decay=0.05, warmup_epochs=1.0, ema_decay=0.998, patience=24
 )
-LABELS_PHASE = Settings(6, learning_rate=1e-3, weight_decay=0.05, warmup_epochs=0.5, ema_decay=0.998, patience=6)
+LABELS_PHASE = Settings(
+    epochs=16, learning_rate=1.5e-3, weight_decay=0.05, warmup_epochs=0.5, ema_decay=0.998, patience=16
+)
 
 Log = list[dict[str, float]]
 
