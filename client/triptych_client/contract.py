@@ -96,13 +96,13 @@ TRACK_POSITIONS = Tensor(
     "[m, 2] what a model with a temporal layer orders faces by: key of the person's track, which no other clip shares "
     "(one execution holds the faces of many), and time in milliseconds; a model of one picture leaves it unused",
 )
+FACE_BOXES = Tensor("FACE_BOXES", "FP32", (-1, 4), "[m, 4] box in pixels of the upright source frame")
+FACE_SCORES = Tensor("FACE_SCORES", "FP32", (-1,), "[m] the detector's probability of a face")
+FACE_COUNT = Tensor("FACE_COUNT", "INT32", (1,), "how many of the m rows are faces: 0 with one blank row, else m")
 UTTERANCES = Tensor("UTTERANCES", "BYTES", (-1, -1), "[c, s] text of each utterance, UTF-8; empty: padding")
 UTTERANCE_SPANS = Tensor("UTTERANCE_SPANS", "FP32", (-1, -1, 2), "[c, s, 2] start and end in the clip; NaN: padding")
 UTTERANCE_LOGPROBS = Tensor("UTTERANCE_LOGPROBS", "FP32", (-1, -1), "[c, s] mean log-probability a token; NaN: padding")
 LANGUAGES = Tensor("LANGUAGES", "BYTES", (-1, 1), "[c, 1] ISO 639-1 code of each chunk; empty: no speech")
-FACE_BOXES = Tensor("FACE_BOXES", "FP32", (-1, 4), "[m, 4] box in pixels of the upright source frame")
-FACE_SCORES = Tensor("FACE_SCORES", "FP32", (-1,), "[m] the detector's probability of a face")
-FACE_COUNT = Tensor("FACE_COUNT", "INT32", (1,), "how many of the m rows are faces: 0 with one blank row, else m")
 NO_SPEECH_PROBS = Tensor("NO_SPEECH_PROBS", "FP32", (-1, 1), "[c, 1] Whisper's probability of no speech; NaN: no sound")
 
 
@@ -189,10 +189,10 @@ STEPS = {
                 ),
                 FACE_TIMES,
                 FACE_TRACKS,
+                TRACK_POSITIONS,
                 FACE_BOXES,
                 FACE_SCORES,
                 FACE_COUNT,
-                TRACK_POSITIONS,
             ),
         ),
         Step(
