@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -94,15 +94,20 @@ def export(sources: Mapping[str, Path], target: Path) -> None:
     source = sources["multilingual-e5-small"]
     model = build(source)
     model.encoder.set_input_embeddings(PackedEmbedding(e5.load_packed_vocabulary(source)))
+    save_graph(model, target / "model.onnx")
+
+
+def save_graph(model: nn.Module, path: Path, outputs: Sequence[str] = ("LOGITS", "EMBEDDING")) -> None:
+    """Write `model` of INPUT_IDS and ATTENTION_MASK int64 [u, length] as one ONNX file, both axes free."""
     ids = torch.full((2, 32), 5)
     shape = {0: torch.export.Dim("u"), 1: torch.export.Dim("length", max=MAX_TOKENS)}
     with quiet():
         torch.onnx.export(
             model.eval(),
             (ids, torch.ones_like(ids)),
-            target / "model.onnx",
+            path,
             input_names=["INPUT_IDS", "ATTENTION_MASK"],
-            output_names=["LOGITS", "EMBEDDING"],
+            output_names=list(outputs),
             dynamic_shapes=(shape, shape),
             opset_version=18,
             dynamo=True,
