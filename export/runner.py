@@ -6,7 +6,7 @@ import ast
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -97,17 +97,23 @@ def export(
     repository as it was.
     """
     plans = plan(repository, choices, sources or {})
-    due = [item for item in plans if force or not _up_to_date(item, repository / item.entry.step / "1")]
-    if due:
-        cache.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix="export-", dir=cache) as staging:
-            for item in due:
-                _build(item, Path(staging) / item.entry.step / "1", cache, report)
-            for item in due:
-                _install(Path(staging) / item.entry.step / "1", repository / item.entry.step / "1")
+    make(plans, repository, cache, report, force)
     for item in plans:
         report(item.entry.name, "ready")
     _write_manifest(repository, [_served(item.entry, repository / item.entry.step / "1") for item in plans])
+
+
+def make(plans: Sequence[Plan], repository: Path, cache: Path, report: Report, force: bool = False) -> None:
+    """Build what is not up to date, then put it in place; `export` without the manifest."""
+    due = [item for item in plans if force or not _up_to_date(item, repository / item.entry.step / "1")]
+    if not due:
+        return
+    cache.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="export-", dir=cache) as staging:
+        for item in due:
+            _build(item, Path(staging) / item.entry.step / "1", cache, report)
+        for item in due:
+            _install(Path(staging) / item.entry.step / "1", repository / item.entry.step / "1")
 
 
 def plan(repository: Path, choices: Mapping[str, str], sources: Mapping[str, str]) -> list[Plan]:
