@@ -1,8 +1,9 @@
-"""YAMNet's log-mel: DALI against numpy, numpy against an independent implementation."""
+"""YAMNet's log-mel and Kaldi's filter banks: DALI against numpy, numpy against an independent implementation."""
 
 import dali_pipelines
 import numpy as np
 import pytest
+from transformers import ASTFeatureExtractor
 from transformers.audio_utils import mel_filter_bank, spectrogram, window_function
 
 from triptych import mel
@@ -15,7 +16,7 @@ TONE = (0.5 * np.sin(2 * np.pi * 440 * np.arange(mel.SOUND_SAMPLES) / 16000)).as
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory):
-    return dali_pipelines.serialise("sound_features", tmp_path_factory.mktemp("dali") / "model.dali")
+    return dali_pipelines.serialise("sound_features", tmp_path_factory.mktemp("dali"), features="yamnet-log-mel")
 
 
 def test_reference_equals_transformers():
@@ -54,6 +55,37 @@ def test_silence_is_the_floor_and_rows_do_not_mix(pipeline):
     np.testing.assert_array_equal(noisy, dali_pipelines.run(pipeline, "SOUND_WINDOWS", [NOISE])[0])
 
 
-def test_gpu_operators_serialise(monkeypatch, tmp_path):
+@pytest.mark.parametrize("features", ["yamnet-log-mel", "kaldi-fbank"])
+def test_gpu_operators_serialise(monkeypatch, tmp_path, features):
     monkeypatch.setenv("TRIPTYCH_DALI_DEVICE", "gpu")
-    assert b"gpu" in dali_pipelines.serialise("sound_features", tmp_path / "model.dali").read_bytes()
+    assert b"gpu" in dali_pipelines.serialise("sound_features", tmp_path, features=features).read_bytes()
+
+
+LONG_NOISE = (0.1 * RNG.standard_normal(mel.FBANK_SAMPLES)).astype(np.float32)
+HALF_SILENT = np.where(np.arange(mel.FBANK_SAMPLES) < mel.FBANK_SAMPLES // 2, LONG_NOISE, 0).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def fbank(tmp_path_factory):
+    return dali_pipelines.serialise("sound_features", tmp_path_factory.mktemp("dali"), features="kaldi-fbank")
+
+
+@pytest.fixture(scope="module")
+def extractor():
+    """The Audio Spectrogram Transformer's own, without its normalisation and the padding of frames."""
+    return ASTFeatureExtractor(do_normalize=False, max_length=mel.FBANK_FRAMES)
+
+
+@pytest.mark.filterwarnings("ignore:At least one mel filter has all zero values")
+@pytest.mark.parametrize("pcm", [LONG_NOISE, HALF_SILENT], ids=["noise", "half silent"])
+def test_fbank_equals_transformers(extractor, pcm):
+    (expected,) = extractor(pcm, sampling_rate=16000, return_tensors="np")["input_values"]
+    np.testing.assert_allclose(mel.fbank(pcm), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("gain", [1.0, 1e-2, 1e-4])
+def test_dali_s_fbank_equals_reference(fbank, gain):
+    pcm = [sound * np.float32(gain) for sound in (LONG_NOISE, HALF_SILENT)]
+    features = dali_pipelines.run(fbank, "SOUND_WINDOWS", pcm)
+    assert features.shape == (2, mel.FBANK_FRAMES, mel.FBANK_MELS)
+    np.testing.assert_allclose(features, [mel.fbank(sound) for sound in pcm], atol=1e-3)

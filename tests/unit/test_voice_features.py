@@ -6,6 +6,7 @@ import pytest
 from transformers.audio_utils import mel_filter_bank, spectrogram, window_function
 
 from triptych import mel
+from triptych.errors import TriptychError
 from triptych_client.contract import VOICE_SAMPLES
 
 RNG = np.random.default_rng(0)
@@ -16,7 +17,7 @@ TONE = (0.5 * np.sin(2 * np.pi * 220 * np.arange(VOICE_SAMPLES) / 16000)).astype
 
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory):
-    return dali_pipelines.serialise("voice_features", tmp_path_factory.mktemp("dali") / "model.dali")
+    return dali_pipelines.serialise("voice_features", tmp_path_factory.mktemp("dali"), features="log-mel")
 
 
 def test_reference_equals_transformers():
@@ -55,6 +56,19 @@ def test_silence_is_the_floor_and_rows_do_not_mix(pipeline):
     np.testing.assert_array_equal(noisy, dali_pipelines.run(pipeline, "VOICE_WINDOWS", [NOISE])[0])
 
 
-def test_gpu_operators_serialise(monkeypatch, tmp_path):
+def test_a_waveform_stays_as_it_is(tmp_path):
+    path = dali_pipelines.serialise("voice_features", tmp_path, features="waveform")
+    silent, noisy = dali_pipelines.run(path, "VOICE_WINDOWS", [SILENCE, NOISE])
+    np.testing.assert_array_equal(silent, SILENCE[None])
+    np.testing.assert_array_equal(noisy, NOISE[None])
+
+
+@pytest.mark.parametrize("features", ["log-mel", "waveform"])
+def test_gpu_operators_serialise(monkeypatch, tmp_path, features):
     monkeypatch.setenv("TRIPTYCH_DALI_DEVICE", "gpu")
-    assert b"gpu" in dali_pipelines.serialise("voice_features", tmp_path / "model.dali").read_bytes()
+    assert b"gpu" in dali_pipelines.serialise("voice_features", tmp_path, features=features).read_bytes()
+
+
+def test_features_that_were_not_exported_are_missed_by_name(tmp_path):
+    with pytest.raises(TriptychError, match=r"settings.json does not say features: run `triptych export`"):
+        dali_pipelines.serialise("voice_features", tmp_path)

@@ -30,7 +30,7 @@ CHUNKS = {
 @pytest.fixture(scope="module")
 def log_mels(tmp_path_factory):
     """The log-mel of each chunk, computed as one batch."""
-    path = dali_pipelines.serialise("whisper_features", tmp_path_factory.mktemp("dali") / "model.dali")
+    path = dali_pipelines.serialise("whisper_features", tmp_path_factory.mktemp("dali"))
     return dict(zip(CHUNKS, dali_pipelines.run(path, "CHUNKS", list(CHUNKS.values())), strict=True))
 
 

@@ -1,8 +1,8 @@
 """Triton adapter: bytes -> 16 kHz mono, cut for the speech, sound and voice models. See triptych/audio.py."""
 
-import json
+from pathlib import Path
 
-from triptych import adapter, audio
+from triptych import adapter, audio, settings
 from triptych.limits import Limits
 from triptych.media import longest_s
 
@@ -11,8 +11,8 @@ class TritonPythonModel:
     """Decodes and cuts the sound of one clip a request."""
 
     def initialize(self, args):
-        parameters = json.loads(args["model_config"])["parameters"]
-        self.sound_samples = int(parameters["sound_window_samples"]["string_value"])
+        folder = Path(args["model_repository"], args["model_version"])
+        self.sound_samples = settings.read_int(folder, "sound_window_samples")
         self.max_seconds = longest_s(Limits.from_environment())
 
     def execute(self, requests):

@@ -1,13 +1,32 @@
-"""YAMNet's log-mel of 0.975 s of sound, [15600] -> [96 frames, 64 mels]: `triptych.mel.sound_log_mel` by DALI."""
+"""What the sound tagger hears of a window of sound, [samples] -> FEATURES, by DALI.
+
+`settings.json`, written by `triptych export`, says which it is:
+- yamnet-log-mel: `triptych.mel.sound_log_mel` of 0.975 s, [96 frames, 64 mels], for YAMNet;
+- kaldi-fbank: `triptych.mel.fbank` of 10.24 s, [1022 frames, 128 mels], for the Audio Spectrogram Transformer.
+"""
 
 import os
+from pathlib import Path
 
 import numpy as np
 from nvidia.dali import fn, math, pipeline_def, types
 from nvidia.dali.pipeline import DataNode
 from nvidia.dali.plugin.triton import autoserialize
 
-from triptych.mel import FFT_SIZE, HOP_SAMPLES, SOUND_FLOOR, SOUND_MELS, WINDOW_SAMPLES, hann, sound_filters
+from triptych import settings
+from triptych.mel import (
+    FBANK_FLOOR,
+    FBANK_FRAMES,
+    FBANK_PREEMPHASIS,
+    FFT_SIZE,
+    HOP_SAMPLES,
+    SOUND_FLOOR,
+    WINDOW_SAMPLES,
+    fbank_filters,
+    hann,
+    sound_filters,
+    symmetric_hann,
+)
 
 DEVICE = os.environ.get("TRIPTYCH_DALI_DEVICE", "cpu")
 """`gpu` runs the operators on the GPU of a data-centre host; no GPU was at hand to try it."""
@@ -15,29 +34,26 @@ DEVICE = os.environ.get("TRIPTYCH_DALI_DEVICE", "cpu")
 GROUP_MELS = 8
 
 
-def mel(spectrum: DataNode) -> DataNode:
-    """Return the mel bands of a spectrum [frames, 257] -> [frames, 64].
+def mel(spectrum: DataNode, filters: np.ndarray) -> DataNode:
+    """Return the mel bands of a spectrum [frames, 257] by filters [mels, 257] -> [frames, mels].
 
-    DALI's `mel_filter_bank` draws its triangles in Hz, YAMNet in mels, which is up to 1 % apart; so the filters are
-    applied as written, in groups of bands, each over the few frequencies that it covers.
+    DALI's `mel_filter_bank` draws its triangles in Hz, YAMNet and Kaldi in mels, which is up to 1 % apart; so the
+    filters are applied as written, in groups of bands, each over the few frequencies that it covers.
     """
     groups = []
-    for filters in np.split(sound_filters(), SOUND_MELS // GROUP_MELS):
-        covered = np.flatnonzero(filters.any(axis=0))
+    for group in np.split(filters, len(filters) // GROUP_MELS):
+        covered = np.flatnonzero(group.any(axis=0))
         start, stop = int(covered[0]), int(covered[-1]) + 1
-        weights = types.Constant(filters[None, :, start:stop], device=DEVICE)
+        weights = types.Constant(group[None, :, start:stop], device=DEVICE)
         weighted = fn.expand_dims(spectrum[:, start:stop], axes=1) * weights
         groups.append(fn.reductions.sum(weighted, axes=2))
     return fn.cat(*groups, axis=1)
 
 
-@autoserialize
-@pipeline_def(batch_size=128, num_threads=2, device_id=None, output_dtype=[types.FLOAT], output_ndim=[2])
-def sound_features() -> DataNode:
-    """Return the pipeline SOUND_WINDOWS -> FEATURES."""
-    pcm = fn.external_source(name="SOUND_WINDOWS", device="cpu", dtype=types.FLOAT, ndim=1)
+def yamnet_log_mel(pcm: DataNode) -> DataNode:
+    """Return the log-mel spectrogram of sound [15600]: [96, 64]."""
     magnitude = fn.spectrogram(
-        pcm.gpu() if DEVICE == "gpu" else pcm,
+        pcm,
         nfft=FFT_SIZE,
         window_length=WINDOW_SAMPLES,
         window_step=HOP_SAMPLES,
@@ -45,4 +61,43 @@ def sound_features() -> DataNode:
         center_windows=False,
         power=1,
     )
-    return math.log(mel(fn.transpose(magnitude, perm=[1, 0])) + SOUND_FLOOR)
+    return math.log(mel(fn.transpose(magnitude, perm=[1, 0]), sound_filters()) + SOUND_FLOOR)
+
+
+def kaldi_fbank(pcm: DataNode) -> DataNode:
+    """Return Kaldi's filter banks of sound [163840]: [1022, 128]."""
+    frames = kaldi_frames(pcm)
+    power = fn.spectrogram(
+        fn.reshape(frames, shape=[-1]),
+        nfft=FFT_SIZE,
+        window_length=FFT_SIZE,
+        window_step=FFT_SIZE,
+        window_fn=[1.0] * FFT_SIZE,
+        center_windows=False,
+        power=2,
+    )
+    return math.log(math.max(mel(fn.transpose(power, perm=[1, 0]), fbank_filters()), FBANK_FLOOR))
+
+
+def kaldi_frames(pcm: DataNode) -> DataNode:
+    """Return overlapping frames, each freed of its mean, pre-emphasised, windowed and 0-padded: [1022, 512]."""
+    hops = fn.reshape(pcm, shape=[-1, HOP_SAMPLES])
+    rest = WINDOW_SAMPLES - 2 * HOP_SAMPLES
+    parts = (hops[0:FBANK_FRAMES], hops[1 : FBANK_FRAMES + 1], hops[2 : FBANK_FRAMES + 2, 0:rest])
+    frames = fn.cat(*parts, axis=1)
+    frames = frames - fn.reductions.mean(frames, axes=[1], keep_dims=True)
+    before = fn.cat(frames[:, 0:1], frames[:, 0 : WINDOW_SAMPLES - 1], axis=1)
+    window = types.Constant(symmetric_hann()[None], device=DEVICE)
+    return fn.pad((frames - FBANK_PREEMPHASIS * before) * window, axes=[1], shape=[FFT_SIZE], fill_value=0.0)
+
+
+FEATURES = {"yamnet-log-mel": yamnet_log_mel, "kaldi-fbank": kaldi_fbank}
+
+
+@autoserialize
+@pipeline_def(batch_size=128, num_threads=2, device_id=None, output_dtype=[types.FLOAT], output_ndim=[2])
+def sound_features() -> DataNode:
+    """Return the pipeline SOUND_WINDOWS -> FEATURES."""
+    pcm = fn.external_source(name="SOUND_WINDOWS", device="cpu", dtype=types.FLOAT, ndim=1)
+    features = FEATURES[settings.read_text(Path(__file__).parent, "features")]
+    return features(pcm.gpu() if DEVICE == "gpu" else pcm)

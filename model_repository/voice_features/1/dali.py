@@ -1,11 +1,18 @@
-"""The voice channel's log-mel of 3 s, [48000] -> [64 mels, 300 frames]: `triptych.mel.voice_log_mel` by DALI."""
+"""What the voice model hears of 3 s of sound, [48000] -> FEATURES, by DALI.
+
+`settings.json`, written by `triptych export`, says which it is:
+- log-mel: `triptych.mel.voice_log_mel`, [64 mels, 300 frames], for the CNN;
+- waveform: the sound itself, [1, 48000], for wav2vec 2.0.
+"""
 
 import os
+from pathlib import Path
 
 from nvidia.dali import fn, math, pipeline_def, types
 from nvidia.dali.pipeline import DataNode
 from nvidia.dali.plugin.triton import autoserialize
 
+from triptych import settings
 from triptych.mel import (
     FFT_SIZE,
     HOP_SAMPLES,
@@ -22,13 +29,10 @@ DEVICE = os.environ.get("TRIPTYCH_DALI_DEVICE", "cpu")
 """`gpu` runs the operators on the GPU of a data-centre host; no GPU was at hand to try it."""
 
 
-@autoserialize
-@pipeline_def(batch_size=64, num_threads=2, device_id=None, output_dtype=[types.FLOAT], output_ndim=[2])
-def voice_features() -> DataNode:
-    """Return the pipeline VOICE_WINDOWS -> FEATURES."""
-    pcm = fn.external_source(name="VOICE_WINDOWS", device="cpu", dtype=types.FLOAT, ndim=1)
+def log_mel(pcm: DataNode) -> DataNode:
+    """Return the log-mel spectrogram of sound [48000]: [64, 300]."""
     power = fn.spectrogram(
-        pcm.gpu() if DEVICE == "gpu" else pcm,
+        pcm,
         nfft=FFT_SIZE,
         window_length=WINDOW_SAMPLES,
         window_step=HOP_SAMPLES,
@@ -47,3 +51,20 @@ def voice_features() -> DataNode:
         normalize=False,
     )
     return math.log(math.max(mel, VOICE_FLOOR))
+
+
+def waveform(pcm: DataNode) -> DataNode:
+    """Return sound [48000] as one row: [1, 48000]."""
+    return fn.expand_dims(pcm, axes=0)
+
+
+FEATURES = {"log-mel": log_mel, "waveform": waveform}
+
+
+@autoserialize
+@pipeline_def(batch_size=64, num_threads=2, device_id=None, output_dtype=[types.FLOAT], output_ndim=[2])
+def voice_features() -> DataNode:
+    """Return the pipeline VOICE_WINDOWS -> FEATURES."""
+    pcm = fn.external_source(name="VOICE_WINDOWS", device="cpu", dtype=types.FLOAT, ndim=1)
+    features = FEATURES[settings.read_text(Path(__file__).parent, "features")]
+    return features(pcm.gpu() if DEVICE == "gpu" else pcm)

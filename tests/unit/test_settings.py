@@ -1,0 +1,34 @@
+"""What steps of our own code are told of the model behind them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from export import catalog
+from export import settings as exporter
+from triptych import settings
+from triptych.errors import TriptychError
+
+
+def test_every_entry_has_its_settings():
+    entries = {name for name, entry in catalog.load().items() if entry.exporter == "export.settings:export"}
+    assert entries == set(exporter.SETTINGS)
+
+
+def test_what_is_exported_is_read(tmp_path: Path):
+    exporter.export({"yamnet-windows": tmp_path}, tmp_path)
+    assert settings.read_int(tmp_path, "sound_window_samples") == 15600
+    exporter.export({"yamnet-log-mel": tmp_path}, tmp_path)
+    assert settings.read_text(tmp_path, "features") == "yamnet-log-mel"
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"features": 3}', '{"sound_window_samples": "long"}'])
+def test_a_folder_without_settings_is_named_with_the_remedy(tmp_path: Path, content: str | None):
+    if content is not None:
+        (tmp_path / settings.FILE).write_text(content)
+    with pytest.raises(TriptychError, match=r"settings.json.*triptych export"):
+        settings.read_text(tmp_path, "features")
+    with pytest.raises(TriptychError, match=r"settings.json.*triptych export"):
+        settings.read_int(tmp_path, "sound_window_samples")
