@@ -31,6 +31,8 @@ class Card:
     temperature: float
     note: str = ""
     """Stands below the results."""
+    calibration: str = ""
+    """How the logits were calibrated, and on what; empty: by the temperature, on the data of the results."""
 
 
 def write_card(
@@ -63,12 +65,16 @@ def _sections(
         f"## Splits\n\n{card.splits}",
         f"## Results\n\n{_results(scores)}\n\n{_classes(scores)}",
         *([card.note] if card.note else []),
-        f"Calibration: temperature {card.temperature:.3f}; expected calibration error {uncalibrated.ece:.3f} before, "
-        f"{scores.ece:.3f} after, on the same data that the temperature was fitted on.",
+        _calibration(card, scores, uncalibrated),
         f"![Confusion matrix]({CONFUSION})\n\n![Loss against epoch]({LOSSES})",
         f"## Limits\n\n{card.limits}",
         f"## Made by\n\n`{card.command}` at commit `{commit()}`.",
     ]
+
+
+def _calibration(card: Card, scores: Scores, uncalibrated: Scores) -> str:
+    how = card.calibration or f"temperature {card.temperature:.3f}, fitted on the same data"
+    return f"Calibration: {how}; expected calibration error {uncalibrated.ece:.3f} before, {scores.ece:.3f} after."
 
 
 def _results(scores: Scores) -> str:
