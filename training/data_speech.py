@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +28,16 @@ HOP_SAMPLES = SAMPLE_RATE_HZ // 2
 
 
 @dataclass(frozen=True)
+class Recording:
+    """One clip: pcm float32 [samples] in [-1, 1], 16 kHz mono; index into EMOTIONS; who speaks, in which corpus."""
+
+    pcm: np.ndarray
+    label: int
+    speaker: str
+    corpus: str
+
+
+@dataclass(frozen=True)
 class Speech:
     """Windows f16 [w, 64, 300] of log-mel, the clip [w] that each is of, and label, speaker and corpus of each clip."""
 
@@ -46,31 +56,44 @@ class Speech:
 
 
 def load(data: Path) -> Speech:
-    """Read every labelled clip of `data/speech`. TriptychError: a file is missing or damaged, a class is empty."""
-    folder = data / FOLDER
-    windows, clip_of_window, labels, speakers, corpora = [], [], [], [], []
+    """Read every labelled clip of `data/speech` as windows; see `recordings` for the errors."""
+    return windows(recordings(data))
+
+
+def recordings(data: Path) -> Iterator[Recording]:
+    """Yield every labelled clip of `data/speech`. TriptychError: a file is missing or damaged, a class is empty."""
+    empty = set(EMOTIONS)
     for corpus, column in CORPORA.items():
-        for row, pcm in _clips(folder, corpus):
-            mels = [voice_log_mel(window) for window in cut(pcm)]
-            clip_of_window += [len(labels)] * len(mels)
-            windows += [torch.from_numpy(mel).half() for mel in mels]
-            labels.append(EMOTIONS.index(row["label7"]))
-            speakers.append(f"{corpus} {row[column]}")
-            corpora.append(corpus)
-    empty = [emotion for index, emotion in enumerate(EMOTIONS) if index not in labels]
+        for row, pcm in _clips(data / FOLDER, corpus):
+            empty.discard(row["label7"])
+            yield Recording(pcm, EMOTIONS.index(row["label7"]), f"{corpus} {row[column]}", corpus)
     if empty:
-        raise TriptychError(f"{folder} has no clip of {', '.join(empty)}: each of the seven emotions needs some")
-    arrays = (np.array(values) for values in (clip_of_window, labels, speakers, corpora))
-    return Speech(torch.stack(windows), *arrays)
+        missing = ", ".join(emotion for emotion in EMOTIONS if emotion in empty)
+        raise TriptychError(f"{data / FOLDER} has no clip of {missing}: each of the seven emotions needs some")
+
+
+def windows(clips: Iterable[Recording]) -> Speech:
+    """Cut recordings into windows of 3 s of log-mel."""
+    mels, facts = [], []
+    for number, clip in enumerate(clips):
+        mels += [(number, torch.from_numpy(voice_log_mel(window)).half()) for window in cut(clip.pcm)]
+        facts.append((clip.label, clip.speaker, clip.corpus))
+    clip_of_window, log_mels = zip(*mels, strict=True)
+    labels, speakers, corpora = (np.array(column) for column in zip(*facts, strict=True))
+    return Speech(torch.stack(log_mels), np.array(clip_of_window), labels, speakers, corpora)
 
 
 def cut(pcm: np.ndarray) -> list[np.ndarray]:
     """Cut float32 [samples] into overlapping windows [48000]; a shorter clip stands in the middle of silence."""
-    missing = VOICE_SAMPLES - len(pcm)
-    if missing > 0:
-        pcm = np.pad(pcm, (missing // 2, missing - missing // 2))
+    pcm = fill_window(pcm)
     last = len(pcm) - VOICE_SAMPLES
     return [pcm[start : start + VOICE_SAMPLES] for start in (*range(0, last, HOP_SAMPLES), last)]
+
+
+def fill_window(pcm: np.ndarray) -> np.ndarray:
+    """Put float32 [samples] in the middle of silence where it is shorter than a window."""
+    missing = max(VOICE_SAMPLES - len(pcm), 0)
+    return np.pad(pcm, (missing // 2, missing - missing // 2))
 
 
 def decode(file: bytes) -> np.ndarray:
@@ -100,14 +123,34 @@ def _clips(folder: Path, corpus: str) -> Iterator[tuple[dict[str, str], np.ndarr
     for path in (table, archive):
         if not path.is_file():
             raise TriptychError(f"there is no {path.name} in {folder}: --data is the folder that holds {FOLDER}/")
-    with table.open(encoding="utf-8", newline="") as file:
-        rows = {Path(row["file"]).stem: row for row in csv.DictReader(file) if row["label7"] in EMOTIONS}
-    with tarfile.open(archive) as members:
-        for member in members:
-            row = rows.get(Path(member.name).stem)
-            content = members.extractfile(member) if row else None
-            if row and content:
-                yield row, _decode(content.read(), f"{archive}: {member.name}")
+    rows = _read_labels(table, ("file", "label7", CORPORA[corpus]))
+    try:
+        with tarfile.open(archive) as members:
+            for member in members:
+                row = rows.pop(Path(member.name).stem, None)
+                content = members.extractfile(member) if row else None
+                if row and content:
+                    yield row, _decode(content.read(), f"{archive}: {member.name}")
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise TriptychError(f"{archive} is not a readable archive: {error}. Fetch it again.") from error
+    if rows:
+        raise TriptychError(f"{archive} lacks {len(rows)} clips of {table.name}, such as {next(iter(rows))}")
+
+
+def _read_labels(table: Path, columns: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Return the rows whose emotion is one of ours, by the clip's name."""
+    try:
+        with table.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = [column for column in columns if column not in (reader.fieldnames or ())]
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise TriptychError(f"{table} is not a readable table: {error}. Fetch it again.") from error
+    if missing:
+        raise TriptychError(
+            f"{table} has no column {', '.join(missing)}: each clip needs its file, emotion and speaker"
+        )
+    return {Path(row["file"]).stem: row for row in rows if row["label7"] in EMOTIONS}
 
 
 def _decode(file: bytes, name: str) -> np.ndarray:

@@ -13,52 +13,21 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from training import data_speech, weights
-from training.card import Card, write_card
+from training.card import write_card
 from training.data_speech import Speech
 from training.loop import Settings, Task, fit
 from training.metrics import balanced_accuracy, fit_temperature, score
+from training.voice_card import CARD, results_by_group
 from training.voice_cnn import VoiceCnn
 from triptych.errors import TriptychError
 from triptych_client.contract import EMOTIONS
 
 FOLDS = 5
-BATCH_SIZE = 16
-SETTINGS = Settings(epochs=24, learning_rate=1.5e-3, weight_decay=0.05, warmup_epochs=2.0, ema_decay=0.99, patience=24)
+BATCH_SIZE = 32
+SETTINGS = Settings(epochs=24, learning_rate=2e-3, weight_decay=0.05, warmup_epochs=2.0, ema_decay=0.99, patience=24)
 LABEL_SMOOTHING = 0.1
-
-CARD = Card(
-    title="Voice: spectrogram and CNN with attention pooling",
-    summary=(
-        "The emotion that a voice expresses by its intonation, over anger, disgust, fear, happiness, sadness, surprise "
-        "and neutral, in windows of 3 s. Log-mel (64 bands, 300 frames of 10 ms, `triptych.mel.voice_log_mel`), taken "
-        "relative to its loudest spot; residual 2D convolutions; attention over time. Training windows are warped in "
-        "frequency as by another vocal tract (10 %), stretched in time (15 %), shifted, mixed with noise at 5 to "
-        "30 dB, changed in gain by up to 13 dB, and partly masked."
-    ),
-    data=(
-        "RAVDESS, actors 1 to 20 (1,200 clips, English, calm counted as neutral), and EMO-DB, 8 speakers (German, "
-        "without boredom). Acted speech, few sentences."
-    ),
-    terms=(
-        "Terms: RAVDESS is CC BY-NC-SA 4.0, so **these weights are for non-commercial use, under the same licence**; "
-        "EMO-DB is free for research."
-    ),
-    splits=(
-        "Results below are of a cross-validation over 28 speakers in five folds: nobody's voice is in training and "
-        "held out at once. A fold's model is that of the last epoch, chosen by nothing. A clip's logits are the mean "
-        "of those of its windows; intervals resample speakers. The published weights are trained on all speakers by "
-        "the same recipe, and were not measured themselves; their temperature is fitted on the held-out logits."
-    ),
-    limits=(
-        "Actors who play emotions in studios, in two languages and 12 sentences: real speech is less clear, other "
-        "languages, ages, rooms and microphones were not measured, and singing, several voices at once or music under "
-        "speech will mislead it. It cannot tell speech from other sound. Not for emotion inference at work or in "
-        "education."
-    ),
-    command="",
-    parameters=0,
-    temperature=1.0,
-)
+WATCHED_FINALLY = 10
+"""The model of everybody is watched on every tenth clip: it has heard them all, so this tells only that it learns."""
 
 
 def train_voice(data: Path, out: Path, settings: Settings = SETTINGS) -> None:
@@ -66,34 +35,58 @@ def train_voice(data: Path, out: Path, settings: Settings = SETTINGS) -> None:
     speech = data_speech.load(data)
     logits, logs = cross_validate(speech, out, settings)
     temperature = fit_temperature(speech.labels, logits)
-    model = train(speech, speech, settings, out / "final")[0]
+    few = speech.choose(np.arange(0, len(speech.labels), WATCHED_FINALLY))
+    model = train(speech, few, settings, out / "final")[0]
     weights.save(model, temperature, out / weights.FILE)
-    parameters = sum(p.numel() for p in model.parameters())
     card = replace(
-        CARD, command="triptych train voice --data DIR --out DIR", parameters=parameters, temperature=temperature
+        CARD,
+        command="triptych train voice --data DIR --out DIR",
+        parameters=sum(p.numel() for p in model.parameters()),
+        temperature=temperature,
+        calibration=f"temperature {temperature:.3f}; each fold is measured at the temperature that suits the others",
+        note=results_by_group(speech, logits),
     )
-    scores, uncalibrated = (score(speech.labels, x, speech.speakers) for x in (logits / temperature, logits))
+    calibrated = calibrate(speech, logits, settings.seed)
+    scores, uncalibrated = (score(speech.labels, x, speech.speakers) for x in (calibrated, logits))
     write_card(out, card, scores, uncalibrated, {"mean of the five folds": mean_log(logs)})
 
 
-def cross_validate(speech: Speech, out: Path, settings: Settings) -> tuple[np.ndarray, list[list[dict[str, float]]]]:
-    """Return the logits [clips, 7] of each clip by the model that never heard its speaker, and the log of each fold.
+def folds(speech: Speech, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the numbers of the clips kept and held out in each fold: corpora and emotions alike, no speaker in both.
 
     TriptychError when there are fewer speakers than folds.
     """
     speakers = len(set(speech.speakers))
     if speakers < FOLDS:
         raise TriptychError(f"{speakers} speakers cannot be split into {FOLDS} folds: each fold holds somebody out")
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=settings.seed)
     kinds = np.char.add(speech.corpora, speech.labels.astype(str))
+    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    return list(splitter.split(kinds, kinds, speech.speakers))
+
+
+def cross_validate(speech: Speech, out: Path, settings: Settings) -> tuple[np.ndarray, list[list[dict[str, float]]]]:
+    """Return the logits [clips, 7] of each clip by the model that never heard its speaker, and the log of each fold."""
     logits, logs = np.zeros((len(speech.labels), len(EMOTIONS)), np.float32), []
-    for number, (kept, held_out) in enumerate(folds.split(kinds, kinds, speech.speakers), 1):
+    for number, (kept, held_out) in enumerate(folds(speech, settings.seed), 1):
         held = speech.choose(held_out)
-        model, log = train(speech.choose(kept), held, settings, out / f"fold{number}")
+        model, log = train(speech.choose(kept), held, settings, fold_folder(out, number))
         with torch.inference_mode():
             logits[held_out] = predict(model.eval(), held)
         logs.append(log)
     return logits, logs
+
+
+def fold_folder(out: Path, number: int) -> Path:
+    """Return where the run of a fold (from 1) is kept."""
+    return out / f"fold{number}"
+
+
+def calibrate(speech: Speech, logits: np.ndarray, seed: int) -> np.ndarray:
+    """Return logits [clips, 7], those of a fold divided by the temperature that suits the other folds."""
+    calibrated = np.empty_like(logits)
+    for kept, held_out in folds(speech, seed):
+        calibrated[held_out] = logits[held_out] / fit_temperature(speech.labels[kept], logits[kept])
+    return calibrated
 
 
 def train(speech: Speech, held_out: Speech, settings: Settings, out: Path) -> tuple[VoiceCnn, list[dict[str, float]]]:

@@ -39,11 +39,14 @@ class VoiceCnn(nn.Module):
     A window is taken relative to its loudest spot, so that the recording's gain does not matter.
     """
 
-    def __init__(self, channels: tuple[int, int, int, int] = (16, 32, 64, 128), width: int = 96) -> None:
+    def __init__(self, channels: tuple[int, int, int, int] = (32, 48, 72, 96), width: int = 96) -> None:
         super().__init__()
         first, second, third, last = channels
         self.body = nn.Sequential(
-            nn.Conv2d(1, first, (2 * BANDS, 2 * FRAMES), (BANDS, FRAMES), (BANDS // 2, FRAMES // 2), bias=False),
+            nn.Conv2d(1, first, (BANDS, FRAMES), (BANDS, FRAMES), bias=False),
+            nn.BatchNorm2d(first),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(first, first, 3, 1, 1, bias=False),
             nn.BatchNorm2d(first),
             nn.ReLU(inplace=True),
             ResidualBlock(first, second, stride=2),

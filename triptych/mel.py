@@ -76,12 +76,8 @@ def voice_filters() -> Array:
 
     As `librosa.filters.mel(htk=False, norm=None)` and DALI's `mel_filter_bank(mel_formula="slaney", normalize=False)`.
     """
-    return _triangles(_bins_hz(), _voice_edges_hz())
-
-
-def voice_centres_hz() -> Array:
-    """Return the frequency at which each mel band of the voice channel peaks, [64] in Hz, rising."""
-    return _voice_edges_hz()[1:-1]
+    low, high = _hz_to_slaney_mel(np.array(VOICE_RANGE_HZ))
+    return _triangles(_bins_hz(), _slaney_mel_to_hz(np.linspace(low, high, VOICE_MELS + 2)))
 
 
 def sound_log_mel(pcm: Array) -> Array:
@@ -115,11 +111,6 @@ def voice_log_mel(pcm: Array) -> Array:
     mirrored = np.pad(pcm, WINDOW_SAMPLES // 2, mode="reflect")
     power = np.abs(_spectra(mirrored, VOICE_FRAMES)) ** 2
     return np.log(np.maximum(voice_filters() @ power.T, VOICE_FLOOR)).astype(np.float32)
-
-
-def _voice_edges_hz() -> Array:
-    low, high = _hz_to_slaney_mel(np.array(VOICE_RANGE_HZ))
-    return _slaney_mel_to_hz(np.linspace(low, high, VOICE_MELS + 2))
 
 
 def _spectra(pcm: Array, frames: int) -> Array:

@@ -17,8 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export import trained_voice
-from training import augment_speech, data_speech, voice, weights
+from training import augment_speech, data_speech, voice, voice_card, weights
 from training.loop import Settings
+from training.metrics import fit_temperature
 from training.voice_cnn import RANGE, AttentionPooling, ServedVoice, VoiceCnn
 from triptych.errors import TriptychError
 from triptych.mel import voice_log_mel
@@ -173,6 +174,25 @@ def test_nobody_is_trained_on_and_held_out(data: Path, tmp_path: Path, monkeypat
     assert all(not (kept & held) for kept, held in seen)
     assert set.union(*(held for _, held in seen)) == SPEAKERS
     assert np.abs(logits).sum(1).min() > 0
+
+
+def test_a_fold_is_calibrated_by_the_others(data: Path) -> None:
+    speech = data_speech.load(data)
+    logits = np.eye(7, dtype=np.float32)[speech.labels] + np.random.default_rng(0).normal(0, 0.5, (49, 7))
+    calibrated = voice.calibrate(speech, logits, seed=0)
+    for kept, held_out in voice.folds(speech, seed=0):
+        temperature = fit_temperature(speech.labels[kept], logits[kept])
+        np.testing.assert_allclose(calibrated[held_out] * temperature, logits[held_out], rtol=1e-5)
+
+
+def test_the_card_tells_corpora_and_speakers_apart(data: Path) -> None:
+    speech = data_speech.load(data)
+    logits = np.eye(7, dtype=np.float32)[speech.labels]
+    logits[speech.speakers == "emodb 1"] = 1.0  # the first emotion, whatever was said
+    text = voice_card.results_by_group(speech, logits)
+    assert "| ravdess | 1.000 |" in text
+    assert "| emodb | 0.571 |" in text
+    assert "0.14 for the worst, 1.00 for the middle, 1.00 for the best of 7" in text
 
 
 def test_needs_a_speaker_for_each_fold(data: Path, tmp_path: Path) -> None:
