@@ -14,7 +14,7 @@ from triptych_client.contract import STEPS
 
 
 def export(sources: Mapping[str, Path], target: Path) -> None:
-    """Write model.onnx: LOG_MEL f32 [w, 64, 300] -> LOGITS f32 [w, 7]."""
-    model = ServedVoice.load(sources["voice-cnn"] / trained_graph.WEIGHTS)
+    """Write model.onnx: FEATURES f32 [w, 64, 300] -> LOGITS f32 [w, 7]."""
+    model = ServedVoice.load(sources["spectrogram-cnn"] / trained_graph.WEIGHTS)
     example = torch.zeros(2, VOICE_MELS, VOICE_FRAMES)
     trained_graph.save(model, example, STEPS["voice_emotion"], target / "model.onnx", ["LOGITS"])

@@ -72,7 +72,7 @@ class VoiceCnn(nn.Module):
 
 
 class ServedVoice(nn.Module):
-    """The graph of the step `voice_emotion`: LOG_MEL f32 [w, 64, 300] -> LOGITS [w, 7], calibrated."""
+    """The graph of the step `voice_emotion`: FEATURES f32 [w, 64, 300] -> LOGITS [w, 7], calibrated."""
 
     def __init__(self, model: VoiceCnn, temperature: float) -> None:
         super().__init__()

@@ -205,7 +205,7 @@ def test_needs_a_speaker_for_each_fold(data: Path, tmp_path: Path) -> None:
 def test_exported_graph_equals_the_model(tmp_path: Path) -> None:
     torch.manual_seed(0)
     weights.save(VoiceCnn(), 1.7, tmp_path / weights.FILE)
-    trained_voice.export({"voice-cnn": tmp_path}, tmp_path)
+    trained_voice.export({"spectrogram-cnn": tmp_path}, tmp_path)
     session, model = onnxruntime.InferenceSession(tmp_path / "model.onnx"), ServedVoice.load(tmp_path / weights.FILE)
     for count in (1, 5):
         log_mel = np.random.default_rng(0).normal(-5, 3, (count, 64, 300)).astype(np.float32)
