@@ -35,12 +35,12 @@ def texts(utterances: np.ndarray) -> list[str]:
     return [_text(cell) for cell in utterances.ravel()[flatten(utterances)].tolist()]
 
 
-def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def tokenize(tokenizer: Tokenizer, texts: Sequence[str], prefix: str = PREFIX) -> tuple[np.ndarray, np.ndarray]:
     """Return ids and attention mask, int64 [u, length], of texts prefixed for e5; without any, those of one blank text.
 
     The tokenizer pads and truncates as it was exported to: to a multiple of 16 tokens, at 128.
     """
-    encodings = tokenizer.encode_batch([PREFIX + text for text in texts or [""]])
+    encodings = tokenizer.encode_batch([prefix + text for text in texts or [""]])
     ids = np.array([encoding.ids for encoding in encodings], dtype=np.int64)
     mask = np.array([encoding.attention_mask for encoding in encodings], dtype=np.int64)
     return ids, mask
