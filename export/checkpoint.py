@@ -67,8 +67,8 @@ def licence(folder: Path) -> str:
     return str(data.get("license_name") or data.get("license") or unknown)
 
 
-def load(model_class: type[Model], folder: Path) -> Model:
-    """Return the checkpoint's model in evaluation mode, every weight of it from the file.
+def load(model_class: type[Model], folder: Path, **options: Any) -> Model:
+    """Return the checkpoint's model in evaluation mode, every weight of it from the file; `options` go to the model.
 
     TriptychError when it is of another architecture, damaged, or lacks weights: a published backbone without the head
     for the emotions would be given a random one.
@@ -78,7 +78,7 @@ def load(model_class: type[Model], folder: Path) -> Model:
         wanted = model_class.config_class.model_type  # type: ignore[union-attr]
         if kind != wanted:
             raise TriptychError(f"the checkpoint in {folder} is a {kind}, not a {wanted}")
-        loaded: Any = model_class.from_pretrained(folder, local_files_only=True, output_loading_info=True)
+        loaded: Any = model_class.from_pretrained(folder, local_files_only=True, output_loading_info=True, **options)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise TriptychError(f"cannot read a {model_class.__name__} from {folder}: {error}") from error
     model, found = loaded

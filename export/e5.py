@@ -182,11 +182,15 @@ class Embedder:
             return mean_pool(hidden, mask).numpy()
 
 
-def mean_pool(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """Return unit vectors: hidden states [n, length, d] averaged where mask [n, length] is 1, as e5 does."""
+def mean_states(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return the mean [n, d] of hidden states [n, length, d] where the mask [n, length] is 1."""
     weights = mask.unsqueeze(-1).to(hidden.dtype)
-    mean = (hidden * weights).sum(dim=1) / weights.sum(dim=1)
-    return torch.nn.functional.normalize(mean, dim=-1)
+    return (hidden * weights).sum(dim=1) / weights.sum(dim=1)
+
+
+def mean_pool(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """Return the mean states as unit vectors, as e5 does."""
+    return torch.nn.functional.normalize(mean_states(hidden, mask), dim=-1)
 
 
 class _Reader:

@@ -5,9 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from tokenizers import Tokenizer
+
 from export import e5
+from triptych.errors import TriptychError
+from triptych.text import LENGTH_STEP, MAX_TOKENS
+
+FILE = "tokenizer.json"
 
 
 def export(sources: Mapping[str, Path], target: Path) -> None:
-    """Write tokenizer.json."""
-    e5.load_tokenizer(sources["multilingual-e5-small"]).save(str(target / "tokenizer.json"), pretty=False)
+    """Write tokenizer.json of multilingual-e5-small."""
+    e5.load_tokenizer(sources["multilingual-e5-small"]).save(str(target / FILE), pretty=False)
+
+
+def export_checkpoint(sources: Mapping[str, Path], target: Path) -> None:
+    """Write tokenizer.json of a published words model."""
+    load_published(sources["xlm-roberta-checkpoint"]).save(str(target / FILE), pretty=False)
+
+
+def load_published(folder: Path) -> Tokenizer:
+    """Return the tokenizer of a checkpoint, padding and truncating as `triptych.text` says.
+
+    TriptychError when the folder has none in the form of `tokenizers`, or it has no padding token.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise TriptychError(f"there is no {FILE} in {folder}: save the checkpoint with a fast tokenizer")
+    tokenizer = Tokenizer.from_file(str(path))
+    padding = next((token for token in ("<pad>", "[PAD]") if tokenizer.token_to_id(token) is not None), None)
+    if padding is None:
+        raise TriptychError(f"the tokenizer of {path} has neither <pad> nor [PAD]")
+    tokenizer.enable_padding(pad_id=tokenizer.token_to_id(padding), pad_token=padding, pad_to_multiple_of=LENGTH_STEP)
+    tokenizer.enable_truncation(MAX_TOKENS)
+    return tokenizer

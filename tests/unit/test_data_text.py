@@ -1,48 +1,21 @@
 from __future__ import annotations
 
-import csv
-import gzip
 from pathlib import Path
 
 import numpy as np
 import pytest
+import text_corpora
+from text_corpora import EKMAN, ROWS
 
 from training import data_text
 from training.data_text import DEV, TRAIN, TWIN, VALIDATION, Texts
 from triptych.errors import TriptychError
 from triptych_client.contract import EMOTIONS
 
-EKMAN = ("anger", "disgust", "fear", "joy", "sadness", "surprise", "neutral")
-CEDR = ("anger", "fear", "joy", "sadness", "surprise", "no_emotion")
-ROWS = 40
-
-
-def _write(path: Path, rows: list[dict[str, str]]) -> None:
-    with gzip.open(path, "wt", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, rows[0].keys(), delimiter="\t")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def _english(split: str, emotion: str, number: int) -> dict[str, str]:
-    return {"split": split, "id": f"{split}{emotion}{number}", "text": f"{emotion} {split} {number}", "ekman": emotion}
-
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "text"
-    folder.mkdir()
-    english = [_english(split, e, n) for split in ("train", "dev") for e in EKMAN for n in range(ROWS)]
-    english.append({"split": "train", "id": "repeat", "text": "joy dev 0", "ekman": "joy,surprise"})
-    russian = [{"split": "train", "text": f"{e}\n{n}", "emotions": e} for e in CEDR for n in range(ROWS)]
-    translated = [
-        {"id": row["id"], "text_ru": f"ru {row['text']}", "ekman": row["ekman"]}
-        for row in english
-        if row["split"] == "dev"
-    ]
-    _write(folder / "goemotions_en.tsv.gz", english)
-    _write(folder / "cedr_ru.tsv.gz", russian)
-    _write(folder / "ru_goemotions.tsv.gz", translated)
+    text_corpora.write_all(tmp_path)
     return tmp_path
 
 
@@ -107,30 +80,24 @@ def test_damaged_file(data: Path) -> None:
     [("", "row 2: no emotion in column emotions. Label the text"), ("bliss", "row 2: bliss is none of anger")],
 )
 def test_unlabelled_or_unknown(data: Path, emotion: str, message: str) -> None:
-    _write(data / "text" / "cedr_ru.tsv.gz", [{"split": "train", "text": "a", "emotions": emotion}])
+    text_corpora.write(data / "text" / "cedr_ru.tsv.gz", [{"split": "train", "text": "a", "emotions": emotion}])
     with pytest.raises(TriptychError, match=message):
         data_text.load(data)
 
 
-def test_empty_class(data: Path) -> None:
-    kept = [e for e in EKMAN if e != "disgust"]
-    english = [_english(split, e, n) for split in ("train", "dev") for e in kept for n in range(ROWS)]
-    _write(data / "text" / "goemotions_en.tsv.gz", english)
-    _write(
-        data / "text" / "ru_goemotions.tsv.gz",
-        [{"id": r["id"], "text_ru": "ru", "ekman": r["ekman"]} for r in english if r["split"] == "dev"],
-    )
+def test_empty_class(tmp_path: Path) -> None:
+    text_corpora.write_all(tmp_path, tuple(emotion for emotion in EKMAN if emotion != "disgust"))
     with pytest.raises(TriptychError, match="has no text of disgust to train on"):
-        data_text.load(data)
+        data_text.load(tmp_path)
 
 
 def test_a_translation_of_something_else_is_refused(data: Path) -> None:
-    _write(data / "text" / "ru_goemotions.tsv.gz", [{"id": "elsewhere", "text_ru": "ru", "ekman": "joy"}])
+    text_corpora.write(data / "text" / "ru_goemotions.tsv.gz", [{"id": "elsewhere", "text_ru": "ru", "ekman": "joy"}])
     with pytest.raises(TriptychError, match="elsewhere, are not in GoEmotions' dev part"):
         data_text.load(data)
 
 
 def test_too_few_to_split(data: Path) -> None:
-    _write(data / "text" / "cedr_ru.tsv.gz", [{"split": "train", "text": "a", "emotions": "joy"}])
+    text_corpora.write(data / "text" / "cedr_ru.tsv.gz", [{"split": "train", "text": "a", "emotions": "joy"}])
     with pytest.raises(TriptychError, match="1 texts, 1 of happiness, are too few"):
         data_text.load(data)

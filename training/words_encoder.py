@@ -1,0 +1,43 @@
+"""The encoder that the words channel starts from: the catalogue's, or a published one, which is kept when trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from export import catalog, checkpoint, e5, fetch, text_tokens, trained_words
+from export.trained_words import Encoder
+from training import words_weights
+from training.init import published
+from training.loop import write_atomically
+from training.words_weights import Words
+from triptych.server import CACHE
+
+
+def start(init: str | None) -> tuple[Encoder, Tokenizer]:
+    """Return encoder and tokenizer of `init` (`hub:NAME` or `dir:PATH`), or multilingual-e5-small of the catalogue.
+
+    TriptychError when nothing can be loaded from there, or it is another kind of model.
+    """
+    if init is None:
+        source = fetch.fetch(catalog.load()[trained_words.ENCODER], CACHE)
+        return e5.load_encoder(source), e5.load_tokenizer(source)
+    folder = checkpoint.fetch(checkpoint.normalise(init))
+    encoder = published(trained_words.encoder_class(folder), f"dir:{folder}", add_pooling_layer=False)
+    return encoder.eval(), text_tokens.load_published(folder)
+
+
+def describe(init: str | None) -> tuple[str, str]:
+    """Return title and licence of the encoder."""
+    if init is None:
+        entry = catalog.load()[trained_words.ENCODER]
+        return entry.title, entry.licence
+    return init.partition(":")[2], checkpoint.licence(checkpoint.fetch(checkpoint.normalise(init)))
+
+
+def keep(encoder: Encoder, tokenizer: Tokenizer, words: Words, folder: Path) -> None:
+    """Write a merged encoder, its tokenizer and the head as a checkpoint, for `triptych export --source`."""
+    encoder.save_pretrained(folder)
+    write_atomically(folder / text_tokens.FILE, lambda path: tokenizer.save(str(path)))
+    words_weights.save(words.without_adapters(), folder / trained_words.HEAD)
