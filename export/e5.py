@@ -19,7 +19,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
 from triptych.errors import TriptychError
-from triptych.text import LENGTH_STEP, MAX_TOKENS, tokenize
+from triptych.text import LENGTH_STEP, MAX_TOKENS, PREFIX, tokenize
 
 FILE = "e5-small-q4.bin"
 MAGIC = b"E5S1"
@@ -70,6 +70,10 @@ class Packed:
 
     nibbles: np.ndarray
     scales: np.ndarray
+
+    def rows(self, numbers: np.ndarray) -> Packed:
+        """Return the rows of these numbers [n]."""
+        return Packed(self.nibbles[numbers], self.scales[numbers])
 
     def unpacked(self) -> np.ndarray:
         """Return the matrix, float32 [rows, 32 * blocks]."""
@@ -141,15 +145,18 @@ def load_packed_vocabulary(source: Path) -> Packed:
     return checkpoint.packed("emb.word", checkpoint.header.vocabulary)
 
 
-def load_tokenizer(source: Path) -> Tokenizer:
+def load_tokenizer(source: Path, kept: Sequence[int] | None = None) -> Tokenizer:
     """Return the tokenizer: `<s> text </s>` over 250002 unigram pieces, padded and truncated as `triptych.text` says.
+
+    With `kept`, ascending ids with those of the special tokens among them, only these pieces, as ids 0, 1, ...
 
     The file's own map of single characters is what NMT's clean-up and NFKC do, but for U+FF5E (a full-width tilde,
     which SentencePiece leaves) and U+1F23B.
     """
     checkpoint = read(source)
     specials = checkpoint.specials
-    tokenizer = Tokenizer(models.Unigram(checkpoint.pieces, unk_id=specials.unk))
+    pieces = checkpoint.pieces if kept is None else [checkpoint.pieces[number] for number in kept]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=specials.unk))
     tokenizer.add_special_tokens(list(SPECIAL_TOKENS))  # they are pieces already, and keep their ids
     spaces = [normalizers.Replace(Regex(" {2,}"), " "), normalizers.Strip()]
     tokenizer.normalizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC(), *spaces])
@@ -170,13 +177,13 @@ class Embedder:
         self.encoder = load_encoder(source)
         self.tokenizer = load_tokenizer(source)
 
-    def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Return the embeddings [n, 384] float32 of texts, of length 1; each is read as an e5 `query: `."""
+    def embed(self, texts: Sequence[str], prompt: str = PREFIX) -> np.ndarray:
+        """Return the embeddings [n, 384] float32 of texts, of length 1; each is read after e5's `prompt`."""
         batches = [texts[start : start + EMBED_BATCH] for start in range(0, len(texts), EMBED_BATCH)]
-        return np.concatenate([self._embed(batch) for batch in batches])
+        return np.concatenate([self._embed(batch, prompt) for batch in batches])
 
-    def _embed(self, texts: Sequence[str]) -> np.ndarray:
-        ids, mask = (torch.from_numpy(array) for array in tokenize(self.tokenizer, texts))
+    def _embed(self, texts: Sequence[str], prompt: str) -> np.ndarray:
+        ids, mask = (torch.from_numpy(array) for array in tokenize(self.tokenizer, texts, prompt))
         with torch.inference_mode():
             hidden = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
             return mean_pool(hidden, mask).numpy()
