@@ -37,14 +37,17 @@ class Sequential:
         self.expression = expression.FaceExpression(faces_network).eval()
         self.tagger = yamnet(sources["yamnet"])
         embedder = e5.Embedder(sources["multilingual-e5-small"])
-        layer = sound_emotion.build(sound_emotion.tag_matrix(sound_tagger.labels(sources["yamnet"]), embedder))
+        method = sound_emotion.load_method(fetch.fetch(catalog.load()["tag-comparison"], CACHE))
+        matrix = sound_emotion.tag_matrix(sound_tagger.labels(sources["yamnet"]), embedder, method)
+        layer = sound_emotion.build(matrix, method)
         self.tag_layer = {weight.name: numpy_helper.to_array(weight) for weight in layer.initializer}
         self.whisper = whisper.load_model(sources["whisper-base"])
         self.whisper_features = WhisperFeatureExtractor()
         self.rules = Rules(**whisper.generation_rules(sources["whisper-base"]))
         self.speech_tokens = Tokenizer.from_file(str(sources["whisper-base"] / "tokenizer.json"))
         self.tokenizer = e5.load_tokenizer(sources["multilingual-e5-small"])
-        self.text_emotion = text_emotion.build(sources["multilingual-e5-small"])
+        words = fetch.fetch(catalog.load()["xlm-roberta"], CACHE) / trained_graph.WEIGHTS
+        self.text_emotion = trained_words.build(sources["multilingual-e5-small"], words)
         self.manifest = answer.Manifest.read(MODEL_REPOSITORY / "fusion" / "1")
 
     @torch.inference_mode()

@@ -1,12 +1,14 @@
-"""Do sounds get the emotion that everyone hears in them? Rows of the tag matrix, and real recordings.
+"""Do sounds get the emotion that everyone hears in them, and do speech, music and silence claim none?
 
 python -m benchmarks.sound_sanity [--data DIR]
 
-DIR holds sound files, in folders of any depth.
+By the names of classes; with --data also by ear: the labelled recordings of DIR/audio_tags, a synthesised quiet room,
+and the acted speech of DIR/speech, of which the sound channel should make little: its emotion is in the voice.
 """
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +16,11 @@ import onnxruntime
 import typer
 
 from benchmarks.measure import publish, table
-from triptych import audio, evidence, mel, tags
+from training import data_sounds, data_speech
+from triptych import audio, mel, tags
 from triptych.fusion import softmax
 from triptych.server import MODEL_REPOSITORY
-from triptych_client.contract import EMOTIONS
+from triptych_client.contract import EMOTIONS, SAMPLE_RATE_HZ
 
 SOUNDS = (
     "Laughter",
@@ -35,9 +38,12 @@ SOUNDS = (
     "Silence",
     "Vehicle",
 )
-SUFFIXES = (".wav", ".flac", ".mp3", ".ogg")
 CERTAIN = 0.9
 MAX_SECONDS = 60.0
+QUIET_DB = -55.0
+"""Of full scale: a quiet room, above what counts as no sound at all."""
+EVERY = 6
+"""Every so many clips of speech are heard: about 270."""
 
 
 class Chain:
@@ -54,24 +60,24 @@ class Chain:
         (logits,) = self.matrix.run(["LOGITS"], {"TAGS": scores.astype(np.float32)})
         return np.asarray(logits)
 
-    def listen(self, path: Path) -> tuple[str, np.ndarray]:
-        """Return a file's strongest tags in words, and its probabilities [7]."""
-        sound = audio.decode(path.read_bytes(), MAX_SECONDS)
-        windows, spans = audio.sound_windows(sound.pcm)
+    def listen(self, pcm: np.ndarray) -> tuple[str, np.ndarray]:
+        """Return the strongest tags of a sound float32 [samples], in words, and its probabilities [7]."""
+        windows, spans = audio.sound_windows(pcm)
         log_mel = np.stack([mel.sound_log_mel(window) for window in windows])
         (scores,) = self.tagger.run(["TAGS"], {"FEATURES": log_mel})
         names, strengths = tags.strongest(np.asarray(scores), spans, self.labels)
         heard = ", ".join(f"{name} {strength:.2f}" for name, strength in list(zip(names, strengths, strict=True))[:3])
-        return heard, softmax(evidence.windows(sound.status, spans, self.emotions(np.asarray(scores))).summary())
+        logits = np.average(self.emotions(np.asarray(scores)), axis=0, weights=spans[:, 1] - spans[:, 0])
+        return heard, softmax(logits)
 
 
 def main(data: Path | None = None) -> None:
-    """Print and write both tables; the second only with recordings."""
+    """Print and write the tables; those of recordings only with data."""
     chain = Chain()
     parts = [_by_name(chain)]
     command = "python -m benchmarks.sound_sanity"
     if data is not None:
-        parts.append(_by_ear(chain, data))
+        parts += [_by_ear(chain, data), _of_speech(chain, data)]
         command += " --data DIR"
     publish("sound_sanity", command, "\n\n".join(parts))
 
@@ -86,11 +92,29 @@ def _by_name(chain: Chain) -> str:
 
 
 def _by_ear(chain: Chain, data: Path) -> str:
+    noise = np.random.default_rng(0).standard_normal(5 * SAMPLE_RATE_HZ).astype(np.float32)
+    sounds = {"(a quiet room, synthesised)": 10 ** (QUIET_DB / 20) * noise}
+    for path, label in data_sounds.labelled(data):
+        sounds[f"{path.relative_to(data / data_sounds.FOLDER)}: {label}"] = audio.decode(
+            path.read_bytes(), MAX_SECONDS
+        ).pcm
     rows = []
-    for path in sorted(path for path in data.rglob("*") if path.suffix in SUFFIXES):
-        heard, probabilities = chain.listen(path)
-        rows.append((path.relative_to(data), heard, _best(probabilities), *_percents(probabilities)))
+    for name, pcm in sounds.items():
+        heard, probabilities = chain.listen(pcm)
+        rows.append((name, heard, _best(probabilities), *_percents(probabilities)))
     return table(("recording", "tags", "emotion", *EMOTIONS), rows)
+
+
+def _of_speech(chain: Chain, data: Path) -> str:
+    heard: dict[str, list[np.ndarray]] = {emotion: [] for emotion in EMOTIONS}
+    for clip in islice(data_speech.recordings(data), 0, None, EVERY):
+        heard[EMOTIONS[clip.label]].append(chain.listen(clip.pcm)[1])
+    rows = []
+    for emotion, found in heard.items():
+        probabilities = np.stack(found)
+        neutral = (probabilities.argmax(axis=1) == EMOTIONS.index("neutral")).mean()
+        rows.append((emotion, len(found), f"{100 * neutral:.0f} %", *_percents(probabilities.mean(axis=0))))
+    return table(("acted speech", "clips", "neutral is first", *(f"mean {name}" for name in EMOTIONS)), rows)
 
 
 def _best(probabilities: np.ndarray) -> str:

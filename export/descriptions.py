@@ -1,7 +1,7 @@
-"""Descriptions of the emotions that texts and names of sounds are compared with, and the scale of the comparison.
+"""Descriptions of the emotions that texts are compared with, and the scale of the comparison.
 
-The one place to tune the words and the sound channel by, until trained heads take their steps. The order of the
-emotions is that of the contract. benchmarks/words_zero_shot.py and benchmarks/sound_sanity.py show what comes of it.
+The one place to tune the untrained words channel by. The order of the emotions is that of the contract.
+benchmarks/words_zero_shot.py shows what comes of it.
 """
 
 from __future__ import annotations
@@ -141,90 +141,3 @@ SPOKEN_OFFSETS = (0.6, -0.9, 0.2, 0.2, 0.2, -0.1, 0.5)
 """Scale of the cosines, and what is added to their logits: fitted (least cross-entropy, then rounded) on 60 sentences
 an emotion of GoEmotions' validation part and of CEDR, where seven classes were equally frequent. Neutral has 0.7 more
 than that fit gave it, because in everyday speech it is the most frequent by far."""
-
-SOUNDS: dict[str, tuple[str, ...]] = {
-    "anger": (
-        "angry shouting and yelling",
-        "a furious person shouting",
-        "angry, aggressive music",
-        "people quarrel and fight",
-        "an animal growls and snarls",
-        "гневный крик и ругань",
-        "злая, агрессивная музыка",
-        "рычание",
-    ),
-    "disgust": (
-        "a disgusted person gagging",
-        "vomiting and retching",
-        "burping, farting, disgusting bodily noises",
-        "slurping and spitting",
-        "groaning in disgust",
-        "отвращение, тошнота и рвота",
-        "отрыжка и прочие противные звуки тела",
-        "плевки",
-    ),
-    "fear": (
-        "a terrified person screaming",
-        "a scream of fear and panic",
-        "scary, creepy music",
-        "shrieks of horror",
-        "gunshots and explosions, people panic",
-        "крик ужаса",
-        "страшная, зловещая музыка",
-        "паника, вопли",
-    ),
-    "happiness": (
-        "happy laughter",
-        "giggling, chuckling, snickering with joy",
-        "people cheering, clapping and applauding",
-        "happy, cheerful music",
-        "a party, a celebration, fun",
-        "радостный смех и хихиканье",
-        "весёлая, радостная музыка",
-        "аплодисменты и ликование",
-    ),
-    "sadness": (
-        "a sad person crying and sobbing",
-        "weeping, wailing and whimpering in grief",
-        "sad, mournful music",
-        "tears, a baby cries",
-        "a moan of sorrow, a sigh",
-        "грустный плач и рыдания",
-        "печальная музыка",
-        "стон и тяжёлый вздох",
-    ),
-    "surprise": (
-        "a surprised gasp",
-        "wow! oh! an exclamation of surprise",
-        "an unexpected event",
-        "an astonished person",
-        "a surprising sound",
-        "удивлённый возглас",
-        "неожиданность",
-        "ах от удивления",
-    ),
-    "neutral": (
-        "a person speaks calmly",
-        "ordinary conversation, narration",
-        "an everyday household sound",
-        "background noise, the hum of a machine",
-        "a vehicle passes on the road",
-        "спокойный разговор, повествование",
-        "обычный бытовой звук",
-        "фоновый шум, тишина",
-    ),
-}
-"""Sounds that people make, hear or play in each emotion. Neutral: sounds that say nothing about any."""
-
-SOUND_NEAREST = 2
-"""A tag is compared with an emotion by its nearest descriptions: laughter need not be near applause to be happy."""
-SOUND_THRESHOLD = 0.08
-"""A tag speaks for an emotion by what its cosine exceeds that with neutral, and this: chance likeness says nothing."""
-SOUND_GAIN = 18.0
-SOUND_LIMIT = 4.0
-"""Logits for one unit of cosine, and the most that one tag can add: no tag alone makes an emotion more than 55 times as
-likely."""
-SOUND_HEARD = 0.5
-"""A tag of this probability counts in full: YAMNet gives laughter between words 0.2 to 0.6, and seldom more."""
-SOUND_NEUTRAL_LOGIT = 1.0
-"""Neutral before any tag is heard: e times as likely as each of the others, 31 %. Chosen, not trained."""
