@@ -32,3 +32,11 @@ def voice(data: Data, out: Out) -> None:
     from training.voice import train_voice
 
     train_voice(data, out)
+
+
+@app.command()
+def sound(data: Data, out: Out) -> None:
+    """Sound: the constants of the tag comparison, chosen on labelled sounds (audio_tags/)."""
+    from training.sound import train_sound
+
+    train_sound(data, out)
