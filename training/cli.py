@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from triptych.errors import TriptychError
+
+
+class FaceModel(Enum):
+    """Face models, by their names in the catalogue."""
+
+    SWINV2 = "swinv2"
+    CNN_TIME = "cnn-time"
+
 
 Data = Annotated[Path, typer.Option("--data", help="Folder with the training data.", exists=True, file_okay=False)]
 Out = Annotated[Path, typer.Option("--out", help="Folder for checkpoints, weights and model card.", file_okay=False)]
@@ -19,11 +30,25 @@ app = typer.Typer(
 
 
 @app.command()
-def face(data: Data, out: Out, init: Init = None) -> None:
-    """Face: Swin-V2 on FER2013 (fer2013_train_val.npz), from a CNN teacher or from published weights."""
-    from training.face import train_face
+def face(
+    data: Data,
+    out: Out,
+    init: Init = None,
+    model: Annotated[
+        FaceModel, typer.Option(help="swinv2: single pictures; cnn-time: the track of a face.")
+    ] = FaceModel.SWINV2,
+) -> None:
+    """Face on FER2013 (fer2013_train_val.npz): Swin-V2, or a CNN with time; both after a CNN teacher."""
+    if init and model is not FaceModel.SWINV2:
+        raise TriptychError(f"--init brings a model of its own: leave out --model {model.value}, or --init")
+    if model is FaceModel.CNN_TIME:
+        from training.cnn_time import train_cnn_time
 
-    train_face(data, out, init)
+        train_cnn_time(data, out)
+    else:
+        from training.face import train_face
+
+        train_face(data, out, init)
 
 
 @app.command()

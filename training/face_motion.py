@@ -34,7 +34,7 @@ class Sequences:
     targets: Tensor
 
     def rows(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Return all frames u8 [m, 48, 48], their positions i64 [m, 2], as the contract has them, and targets [m, 7]."""
+        """Return all frames u8 [m, 48, 48], their TRACK_POSITIONS i64 [m, 2] and their targets f32 [m, 7]."""
         keys = torch.arange(len(self.frames))[:, None].expand_as(self.times_ms)
         positions = torch.stack([keys, self.times_ms], dim=2)
         return self.frames.flatten(0, 1).round().byte(), positions.flatten(0, 1), self.targets.flatten(0, 1)
