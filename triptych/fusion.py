@@ -1,9 +1,7 @@
-"""Fusion of the channels: a logarithmic opinion pool, additive over the channels that are there.
+"""Fusion of the channels: a multinomial regression that is additive over those that are there.
 
-`logits = sum_c w_c x_c` with x_c a channel's logits, and w_c = 1 / (number of channels that are ok), or 0. What a
-channel contributes is exact, and any subset of channels is answered by the same formula. The pool is the externally
-Bayesian way to combine opinions (Genest and Zidek 1986, "Combining probability distributions", Statistical Science).
-Its equal weights were chosen, not trained.
+`logits = b + sum_c mask_c (W_c x_c)`, x_c being a channel's calibrated logits, and the same times their reliability
+(`Evidence.features`). What a channel contributes is exact, and any subset of channels is answered by one model.
 """
 
 from __future__ import annotations
@@ -14,42 +12,65 @@ from dataclasses import dataclass
 import numpy as np
 
 from triptych.evidence import Evidence
+from triptych.parameters import Parameters, centred
 from triptych_client.contract import CHANNELS, EMOTIONS
-
-ABSTAIN_BELOW = 0.25
-"""No emotion is named when the best has less than this probability (seven equal ones: 0.14). Chosen, not trained."""
-CONFLICT_ABOVE = 0.15
-"""Channels conflict when their Jensen-Shannon divergence, in nats, is larger. Two sure and different channels have
-ln 2 = 0.69; 0.15 is about that of two channels that give each other's favourite a fifth of their own. Chosen."""
-WINDOW_S = 2.0
-HOP_S = 1.0
 
 
 @dataclass(frozen=True)
 class Fused:
-    """An answer: probabilities [7], logits [7], contributions [4, 7], per-channel probabilities [4, 7], weights [4].
+    """An answer: probabilities [7], logits [7], contributions [4, 7], each channel alone [4, 7], `present` bool [4].
 
-    Contributions sum to the logits over the channels. Rows of channels that are not ok are 0 in `contributions`, NaN in
-    `channel_probabilities`. Without any channel the probabilities are equal.
+    Contributions sum to the logits over the channels, exactly: b is shared equally by the channels that are there.
+    Contributions and logits have sum 0 over the emotions. Rows of channels that are not there are 0 in
+    `contributions`, NaN in `alone` (what the same model answers to that channel only). Without any channel the
+    probabilities are equal.
     """
 
     probabilities: np.ndarray
     logits: np.ndarray
     contributions: np.ndarray
-    channel_probabilities: np.ndarray
-    weights: np.ndarray
+    alone: np.ndarray
+    present: np.ndarray
+    parameters: Parameters
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Share of each channel [4] in what moves the logits, either way: sums to 1; all 0 without channels."""
+        moved = np.abs(self.contributions).sum(axis=1) + 1e-9 * self.present
+        return moved / max(moved.sum(), 1e-12)
 
     @property
     def abstained(self) -> bool:
         """Whether the evidence is too weak to name an emotion."""
-        return not self.weights.any() or bool(self.probabilities.max() < ABSTAIN_BELOW)
+        return not self.present.any() or bool(self.probabilities.max() < self.parameters.abstain_below)
 
     @property
     def conflict(self) -> bool:
         """Whether channels favour different emotions, and strongly: one that is merely less sure is no conflict."""
-        present = self.channel_probabilities[self.weights > 0]
-        favourites = set(present.argmax(axis=1).tolist())
-        return len(favourites) > 1 and divergence(present) > CONFLICT_ABOVE
+        alone = self.alone[self.present]
+        favourites = set(alone.argmax(axis=1).tolist())
+        return len(favourites) > 1 and divergence(alone) > self.parameters.conflict_above
+
+
+def fuse(evidence: Mapping[str, Evidence], parameters: Parameters) -> Fused:
+    """Fuse the channels of contract.CHANNELS."""
+    present = np.array([evidence[channel].ok for channel in CHANNELS])
+    share = present / max(present.sum(), 1)
+    said = np.stack([part.sum(axis=0) for part in row_contributions(evidence, parameters)])
+    contributions = said + share[:, None] * centred(parameters.bias)
+    logits = contributions.sum(axis=0)
+    undivided = said * (present.sum() if parameters.pooled else 1)
+    alone = np.where(present[:, None], softmax(undivided + parameters.bias), np.nan)
+    return Fused(softmax(logits), logits, contributions, alone, present, parameters)
+
+
+def row_contributions(evidence: Mapping[str, Evidence], parameters: Parameters) -> list[np.ndarray]:
+    """Return what each row of each channel adds to the logits: [r, 7] a channel, whose sum is the channel's W_c x_c."""
+    count = sum(part.ok for part in evidence.values()) if parameters.pooled else 1
+    return [
+        centred(evidence[channel].features() @ matrix.T) / max(count, 1)
+        for channel, matrix in zip(CHANNELS, parameters.weights)
+    ]
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -68,35 +89,6 @@ def entropy(distributions: np.ndarray) -> np.ndarray:
     return -(distributions * np.log(np.maximum(distributions, 1e-12))).sum(axis=-1)
 
 
-def fuse(evidence: Mapping[str, Evidence]) -> Fused:
-    """Fuse the channels of contract.CHANNELS."""
-    mask = np.array([evidence[channel].ok for channel in CHANNELS], np.float32)
-    weights = mask / max(mask.sum(), 1)
-    channel_logits = np.stack([evidence[channel].summary() for channel in CHANNELS])
-    contributions = weights[:, None] * channel_logits
-    logits = contributions.sum(axis=0)
-    alone = np.where(mask[:, None] > 0, softmax(channel_logits), np.nan)
-    return Fused(softmax(logits), logits, contributions, alone, weights)
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """Windows of the clip: spans [t, 2] in seconds, probabilities [t, 7], per channel [t, 4, 7]; NaN: no evidence."""
-
-    spans: np.ndarray
-    probabilities: np.ndarray
-    channels: np.ndarray
-
-
-def timeline(evidence: Mapping[str, Evidence], duration_s: float) -> Timeline:
-    """Fuse the evidence inside windows of 2 s that start every second; the last one ends with the clip."""
-    count = max(1, int(np.ceil((duration_s - WINDOW_S) / HOP_S)) + 1)
-    starts = np.arange(count) * HOP_S
-    spans = np.stack([starts, np.minimum(starts + WINDOW_S, duration_s)], axis=1).astype(np.float32)
-    parts = [fuse({name: part.within(*span) for name, part in evidence.items()}) for span in spans]
-    nothing = np.full(len(EMOTIONS), np.nan, np.float32)
-    return Timeline(
-        spans,
-        np.stack([part.probabilities if part.weights.any() else nothing for part in parts]),
-        np.stack([part.channel_probabilities for part in parts]),
-    )
+def nothing(*shape: int) -> np.ndarray:
+    """Return probabilities [*shape, 7] where there is no evidence: NaN."""
+    return np.full((*shape, len(EMOTIONS)), np.nan)

@@ -3,7 +3,8 @@
 Configs, adapters, exports, the client and the tests take names, dtypes, shapes and units from here, or are held
 against it by `tests/unit/test_configs.py`. Letters in the shapes: n frames, m faces, p sound patches, w voice windows,
 c speech chunks (at most 30 s each), s utterances of a chunk (padded), u utterances of the clip, t timeline windows,
-k audio tags, d an embedding's width. Times are seconds from the start of the clip; boxes `x1, y1, x2, y2` in pixels.
+k audio tags, j people, d an embedding's width. Times are seconds from the start of the clip; boxes `x1, y1, x2, y2` in
+pixels.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ MAX_FACES_PER_FRAME = 32
 
 CLIP_FIELDS = ("duration_s", "width_px", "height_px", "frame_rate_hz", "has_video", "has_audio")
 """Columns of CLIP. Width and height are those of the upright picture, after rotation."""
+
+TRACK_REASONS = ("", "only", "speech", "size")
+"""Why the answer is about that person: nobody is seen; nobody else is; seen during most of the speech; largest."""
 
 MODEL_FIELDS = ("role", "name", "sha256", "licence")
 """Columns of MODELS."""
@@ -104,6 +108,15 @@ UTTERANCE_SPANS = Tensor("UTTERANCE_SPANS", "FP32", (-1, -1, 2), "[c, s, 2] star
 UTTERANCE_LOGPROBS = Tensor("UTTERANCE_LOGPROBS", "FP32", (-1, -1), "[c, s] mean log-probability a token; NaN: padding")
 LANGUAGES = Tensor("LANGUAGES", "BYTES", (-1, 1), "[c, 1] ISO 639-1 code of each chunk; empty: no speech")
 NO_SPEECH_PROBS = Tensor("NO_SPEECH_PROBS", "FP32", (-1, 1), "[c, 1] Whisper's probability of no speech; NaN: no sound")
+
+
+EVIDENCE = Tensor(
+    "EVIDENCE",
+    "FP32",
+    (4, 14),
+    "x of each channel as the fusion's regression takes it: calibrated logits, and the same times their reliability; "
+    "NaN where it is not ok",
+)
 
 
 def _row(tensor: Tensor) -> Tensor:
@@ -297,8 +310,8 @@ STEPS = {
                 Tensor("PROBABILITIES", "FP32", (7,), "the clip's expressed emotion; sums to 1"),
                 Tensor("LOGITS", "FP32", (7,), "its logits: the sum of CONTRIBUTIONS over the channels"),
                 Tensor("CONTRIBUTIONS", "FP32", (4, 7), "what each channel adds to the logits; 0 where it is not ok"),
-                Tensor("CHANNEL_PROBABILITIES", "FP32", (4, 7), "each channel alone; NaN where it is not ok"),
-                Tensor("CHANNEL_WEIGHTS", "FP32", (4,), "share of each channel; sums to 1, or all 0"),
+                Tensor("CHANNEL_PROBABILITIES", "FP32", (4, 7), "the answer to each channel alone; NaN: it is not ok"),
+                Tensor("CHANNEL_WEIGHTS", "FP32", (4,), "share of each in what moves the logits; sums to 1, or all 0"),
                 Tensor("CHANNEL_STATUS", "BYTES", (4, 2), "state and reason of each channel"),
                 Tensor("ABSTAINED", "BOOL", (1,), "the evidence is too weak to name an emotion"),
                 Tensor("CONFLICT", "BOOL", (1,), "the channels disagree"),
@@ -306,6 +319,12 @@ STEPS = {
                 Tensor("TIMELINE_SPANS", "FP32", (-1, 2), "[t, 2] start and end of each window"),
                 Tensor("TIMELINE_PROBABILITIES", "FP32", (-1, 7), "[t, 7] NaN in a window without evidence"),
                 Tensor("TIMELINE_CHANNELS", "FP32", (-1, 4, 7), "[t, 4, 7] each channel alone; NaN without evidence"),
+                Tensor("TRACK_SPANS", "FP32", (-1, 2), "[j, 2] when each person is first and last seen, by track"),
+                Tensor("TRACK_SPEECH", "FP32", (-1,), "[j] seconds of speech during which the person is seen"),
+                Tensor("TRACK_PROBABILITIES", "FP32", (-1, 7), "[j, 7] of the person's face alone; NaN: unusable"),
+                Tensor("TRACK_TIMELINES", "FP32", (-1, -1, 7), "[j, t, 7] the same in each window; NaN: not seen"),
+                Tensor("MAIN_TRACK", "INT32", (1,), "the person that the answer is about; -1: nobody is seen"),
+                Tensor("MAIN_TRACK_REASON", "BYTES", (1,), "why: one of TRACK_REASONS"),
                 Tensor("FACE_PROBABILITIES", "FP32", (-1, 7), "[m, 7] of each face; m = 0 without faces"),
                 Tensor("FACE_TIMES", "FP32", (-1,), "[m]"),
                 Tensor("FACE_TRACKS", "INT32", (-1,), "[m]"),
@@ -313,13 +332,16 @@ STEPS = {
                 Tensor("FACE_SCORES", "FP32", (-1,), "[m]"),
                 Tensor("TEXTS", "BYTES", (-1,), "[u] text of each utterance; u = 0 without speech"),
                 Tensor("TEXT_SPANS", "FP32", (-1, 2), "[u, 2] its start and end"),
-                Tensor("TEXT_PROBABILITIES", "FP32", (-1, 7), "[u, 7] its emotion"),
+                Tensor("TEXT_LANGUAGES", "BYTES", (-1,), "[u] ISO 639-1 code of the language that it was spoken in"),
+                Tensor("TEXT_PROBABILITIES", "FP32", (-1, 7), "[u, 7] emotion of its words alone"),
+                Tensor("TEXT_EXPRESSED", "FP32", (-1, 7), "[u, 7] of all channels meanwhile; NaN without evidence"),
                 Tensor("TEXT_CONFIDENCES", "FP32", (-1,), "[u] mean probability of a token, geometric"),
                 Tensor("LANGUAGE", "BYTES", (1,), "ISO 639-1 code of most of the speech; empty: no speech"),
                 Tensor("TAG_NAMES", "BYTES", (-1,), "[k] AudioSet names in English, strongest first"),
                 Tensor("TAG_SCORES", "FP32", (-1,), "[k] their probabilities"),
                 Tensor("MODELS", "BYTES", (-1, len(MODEL_FIELDS)), "the models that answered, see MODEL_FIELDS"),
                 Tensor("VERSION", "BYTES", (1,), "of Triptych on the server"),
+                EVIDENCE,
             ),
         ),
     )
@@ -329,8 +351,9 @@ STEPS = {
 EMBEDDINGS = (
     Tensor("FACE_EMBEDDINGS", "FP32", (-1, -1), "[m, d] of expression; a blank row stands for no face"),
     Tensor("WORDS_EMBEDDINGS", "FP32", (-1, -1), "[u, d] of text_emotion; a blank row stands for no speech"),
+    EVIDENCE,
 )
 """Outputs of the ensemble that are sent on request only."""
 
-ANSWER = (CLIP, *STEPS["fusion"].outputs)
+ANSWER = (CLIP, *(tensor for tensor in STEPS["fusion"].outputs if tensor not in EMBEDDINGS))
 """Outputs of the ensemble that every client asks for."""

@@ -16,6 +16,7 @@ from triptych_client.results import (
     Emotion,
     Face,
     Model,
+    Person,
     Probabilities,
     Server,
     TimelineWindow,
@@ -46,6 +47,7 @@ def analysis(arrays: Arrays, path: str | None, triton_version: str) -> Analysis:
         transcript=_transcript(arrays),
         audio_tags=_audio_tags(arrays),
         faces=_faces(arrays),
+        people=_people(arrays),
         timeline=_timeline(arrays),
         rationale=rationales["en"],
         models={row[0]: _model(row) for row in _texts(arrays["MODELS"])},
@@ -72,6 +74,7 @@ def _clip(facts: np.ndarray, path: str | None) -> Clip:
 def _emotion(arrays: Arrays) -> Emotion:
     probabilities: dict[str, float] = dict(zip(EMOTIONS, _shares(arrays["PROBABILITIES"]), strict=True))
     ranked = sorted(probabilities.items(), key=lambda item: -item[1])
+    track = int(arrays["MAIN_TRACK"][0])
     return Emotion(
         label=ranked[0][0],
         confidence=ranked[0][1],
@@ -79,6 +82,8 @@ def _emotion(arrays: Arrays) -> Emotion:
         top3=tuple(ranked[:3]),
         abstained=bool(arrays["ABSTAINED"][0]),
         conflict=bool(arrays["CONFLICT"][0]),
+        track=track if track >= 0 else None,
+        track_reason=_texts(arrays["MAIN_TRACK_REASON"])[0],
     )
 
 
@@ -109,11 +114,15 @@ def _transcript(arrays: Arrays) -> Transcript:
         _texts(arrays["TEXTS"]),
         _shares(arrays["TEXT_PROBABILITIES"]),
         _shares(arrays["TEXT_CONFIDENCES"]),
+        _texts(arrays["TEXT_LANGUAGES"]),
+        _shares(arrays["TEXT_EXPRESSED"]),
         strict=True,
     )
     utterances = tuple(
-        Utterance(start_s, end_s, text.strip(), _by_emotion(probabilities), confidence)
-        for (start_s, end_s), text, probabilities, confidence in columns
+        Utterance(
+            start_s, end_s, text.strip(), _by_emotion(probabilities), confidence, spoken or None, _by_emotion(fused)
+        )
+        for (start_s, end_s), text, probabilities, confidence, spoken, fused in columns
     )
     language = _texts(arrays["LANGUAGE"])[0] or None
     return Transcript(language, _joined((u.text for u in utterances), language), utterances)
@@ -136,6 +145,20 @@ def _faces(arrays: Arrays) -> tuple[Face, ...]:
     return tuple(
         Face(time_s, track, (x1, y1, x2, y2), score, _by_emotion(probabilities))
         for time_s, track, (x1, y1, x2, y2), score, probabilities in columns
+    )
+
+
+def _people(arrays: Arrays) -> tuple[Person, ...]:
+    columns = zip(
+        _numbers(arrays["TRACK_SPANS"]),
+        _numbers(arrays["TRACK_SPEECH"]),
+        _shares(arrays["TRACK_PROBABILITIES"]),
+        _shares(arrays["TRACK_TIMELINES"]),
+        strict=True,
+    )
+    return tuple(
+        Person(track, start_s, end_s, speech_s, _by_emotion(overall), tuple(_by_emotion(row) for row in windows))
+        for track, ((start_s, end_s), speech_s, overall, windows) in enumerate(columns)
     )
 
 

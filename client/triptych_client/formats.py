@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from triptych_client.contract import CHANNELS, EMOTIONS
 from triptych_client.errors import TriptychClientError
 from triptych_client.labels import LANGUAGES, Labels
 from triptych_client.results import Analysis, Utterance
-from triptych_client.timeline import Run, leading, runs
+from triptych_client.timeline import leading, runs
 
 MIN_CUE_S = 0.5
 """A subtitle shorter than this cannot be read; a gap between two utterances that is shorter gets none."""
@@ -104,7 +104,7 @@ def _cues(analysis: Analysis, labels: Labels) -> Iterator[tuple[float, float, li
     for said in analysis.transcript.utterances:
         yield from _silence(analysis, time_s, said.start_s, labels)
         end_s = max(said.end_s, said.start_s + MIN_CUE_S)
-        yield said.start_s, end_s, [_escaped(said.text), *_expressed(analysis, said, labels)]
+        yield said.start_s, end_s, [_escaped(said.text), *_expressed(said, labels)]
         time_s = max(time_s, said.end_s)
     yield from _silence(analysis, time_s, float("inf"), labels)
 
@@ -114,17 +114,17 @@ def _silence(
 ) -> Iterator[tuple[float, float, list[str]]]:
     for run in runs(analysis.timeline, start_s, end_s):
         if run.label and run.end_s - run.start_s >= MIN_CUE_S:
-            yield run.start_s, run.end_s, [_tag(run, labels)]
+            yield run.start_s, run.end_s, [_tag(run.label, run.confidence, labels)]
 
 
-def _expressed(analysis: Analysis, said: Utterance, labels: Labels) -> list[str]:
-    """Return the emotion that holds longest while something is said."""
-    known: Sequence[Run] = [run for run in runs(analysis.timeline, said.start_s, said.end_s) if run.label]
-    return [_tag(max(known, key=lambda run: run.end_s - run.start_s), labels)] if known else []
+def _expressed(said: Utterance, labels: Labels) -> list[str]:
+    """Return the emotion that all channels together express while something is said."""
+    label, share = leading(said.expressed)
+    return [_tag(label, share, labels)] if label else []
 
 
-def _tag(run: Run, labels: Labels) -> str:
-    return f"[{labels.emotion(run.label)} {100 * run.confidence:.0f} %]"
+def _tag(label: str, share: float, labels: Labels) -> str:
+    return f"[{labels.emotion(label)} {100 * share:.0f} %]"
 
 
 def _cue(start_s: float, end_s: float, lines: list[str]) -> str:

@@ -12,6 +12,7 @@ from triptych_client.translation import RUSSIAN_REASONS, russian_audio_tags, tra
 class Labels:
     """What a report says in one language.
 
+    `about` says of several people whom the answer is about, by reason of contract.TRACK_REASONS.
     `audio_tags` is by AudioSet's English names, `reasons` by templates of the server's English; what they lack stays
     English.
     """
@@ -31,6 +32,7 @@ class Labels:
     no_faces: str
     person: str
     more_people: str
+    about: Mapping[str, str]
     seconds: str
     frames_per_second: str
     without_video: str
@@ -106,6 +108,10 @@ ENGLISH = Labels(
     no_faces="no face",
     person="person {number}, {count}×",
     more_people="and {count} more",
+    about={
+        "speech": "The answer is about person {number}, who is seen during most of the speech.",
+        "size": "The answer is about person {number}, whose face is the largest.",
+    },
     seconds="s",
     frames_per_second="fps",
     without_video="no video",
@@ -162,6 +168,10 @@ RUSSIAN = Labels(
     no_faces="лица нет",
     person="человек {number}, {count}×",
     more_people="и ещё {count}",
+    about={
+        "speech": "Ответ о человеке {number}: его лицо видно дольше всего, пока звучит речь.",
+        "size": "Ответ о человеке {number}: его лицо самое крупное.",
+    },
     seconds="с",
     frames_per_second="кадр/с",
     without_video="без видео",

@@ -13,9 +13,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from triptych_client.contract import EMOTIONS
 from triptych_client.labels import LANGUAGES, Labels
-from triptych_client.results import Analysis, Channel, Clip, Emotion, Face, Model, Transcript
+from triptych_client.results import Analysis, Channel, Clip, Emotion, Model, Transcript
 from triptych_client.timeline import Run, leading, pieces, runs
 
 COLOURS = {
@@ -50,7 +49,7 @@ def report(analysis: Analysis, lang: str = "en", *, coloured: bool = True) -> Re
         "audio_tags": _audio_tags(analysis, labels),
         "channels": _channels(analysis, labels),
         "timeline": _timeline(analysis, labels, coloured),
-        "faces": _faces(analysis.faces, labels),
+        "faces": _faces(analysis, labels),
         "models": _models(analysis, labels),
     }
     parts: list[RenderableType] = [_headline(analysis.clip, labels)]
@@ -135,23 +134,24 @@ def _strip(parts: list[Run]) -> Text:
     return Text.assemble(*blocks, overflow="crop", no_wrap=True)
 
 
-def _faces(faces: tuple[Face, ...], labels: Labels) -> RenderableType:
-    if not faces:
+def _faces(analysis: Analysis, labels: Labels) -> RenderableType:
+    if not analysis.people:
         return _plain(labels.no_faces, "dim")
-    people = Counter(face.track for face in faces).most_common()
+    counts = Counter(face.track for face in analysis.faces)
     table = Table.grid(padding=(0, 2))
-    for track, count in people[:MAX_PEOPLE]:
-        seen = [face for face in faces if face.track == track]
-        person = labels.person.format(number=track + 1, count=count)
-        table.add_row(_plain(person), _span(seen[0].time_s, seen[-1].time_s), _lead(*_mean_lead(seen), labels))
-    rest = len(people) - MAX_PEOPLE
-    return Group(table, _plain(labels.more_people.format(count=rest), "dim")) if rest > 0 else table
+    for track, count in counts.most_common(MAX_PEOPLE):
+        person = analysis.people[track]
+        named = _plain(labels.person.format(number=track + 1, count=count))
+        table.add_row(named, _span(person.start_s, person.end_s), _lead(*leading(person.probabilities), labels))
+    rest = len(counts) - MAX_PEOPLE
+    more = [_plain(labels.more_people.format(count=rest), "dim")] if rest > 0 else []
+    return Group(table, *more, *_about(analysis.emotion, labels))
 
 
-def _mean_lead(faces: list[Face]) -> tuple[str | None, float]:
-    """Return the leading emotion of the mean over a person's faces."""
-    rows = [face.probabilities for face in faces if face.probabilities]
-    return leading({emotion: sum(row[emotion] for row in rows) / len(rows) for emotion in EMOTIONS} if rows else None)
+def _about(emotion: Emotion, labels: Labels) -> list[RenderableType]:
+    """Return a line that says which of several people the answer is about, and why."""
+    why = labels.about.get(emotion.track_reason)
+    return [_plain(why.format(number=emotion.track + 1), "dim")] if why and emotion.track is not None else []
 
 
 def _models(analysis: Analysis, labels: Labels) -> RenderableType:

@@ -37,7 +37,11 @@ class Clip:
 
 @dataclass(frozen=True)
 class Emotion:
-    """The clip's expressed emotion. `top3` holds the three best with their probabilities."""
+    """The clip's expressed emotion. `top3` holds the three best with their probabilities.
+
+    `track` is the person whose face the answer is about, None when nobody is seen; `track_reason` says why, as one of
+    contract.TRACK_REASONS.
+    """
 
     label: str
     confidence: float
@@ -45,6 +49,8 @@ class Emotion:
     top3: tuple[tuple[str, float], ...]
     abstained: bool
     conflict: bool
+    track: int | None = None
+    track_reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,13 +69,19 @@ class Channel:
 
 @dataclass(frozen=True)
 class Utterance:
-    """One utterance; `confidence` is the geometric mean of its tokens' probabilities."""
+    """One utterance; `confidence` is the geometric mean of its tokens' probabilities.
+
+    `probabilities` are those of its words alone, `expressed` those of all channels meanwhile; `language` is an ISO
+    639-1 code.
+    """
 
     start_s: float
     end_s: float
     text: str
     probabilities: Probabilities | None
     confidence: float | None
+    language: str | None = None
+    expressed: Probabilities | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +110,21 @@ class Face:
     box: tuple[float, float, float, float]
     score: float
     probabilities: Probabilities | None
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person's face over the clip, alone; `speech_s` is for how long speech is heard while the face is seen.
+
+    `timeline` has an entry for each window of the answer's timeline, None where the person is not seen.
+    """
+
+    track: int
+    start_s: float
+    end_s: float
+    speech_s: float
+    probabilities: Probabilities | None
+    timeline: tuple[Probabilities | None, ...]
 
 
 @dataclass(frozen=True)
@@ -141,6 +168,7 @@ class Analysis:
     transcript: Transcript
     audio_tags: tuple[AudioTag, ...]
     faces: tuple[Face, ...]
+    people: tuple[Person, ...] = field(default=(), kw_only=True)
     timeline: tuple[TimelineWindow, ...]
     rationale: str
     models: Mapping[str, Model]
@@ -176,6 +204,7 @@ class Analysis:
             transcript=Transcript(**transcript),
             audio_tags=tuple(AudioTag(**tag) for tag in answer["audio_tags"]),
             faces=tuple(Face(**{**face, "box": tuple(face["box"])}) for face in answer["faces"]),
+            people=tuple(Person(**{**one, "timeline": tuple(one["timeline"])}) for one in answer.get("people", ())),
             timeline=tuple(TimelineWindow(**window) for window in answer["timeline"]),
             rationale=answer["rationale"],
             models={role: Model(**model) for role, model in answer["models"].items()},

@@ -34,6 +34,13 @@ def test_answer_has_what_the_tensors_say():
     assert [tag.label for tag in answer.audio_tags] == ["Speech", "Giggle", "Rattle"]
     assert answer.faces[0].box == (512.5, 100.0, 700.0, 330.25)
     assert answer.timeline[3].probabilities is None
+    assert (answer.emotion.track, answer.emotion.track_reason) == (0, "only")
+    assert [(person.track, person.start_s, person.end_s, person.speech_s) for person in answer.people] == [
+        (0, 0.04, 2.04, 1.5)
+    ]
+    assert answer.people[0].timeline[3] is None
+    assert answer.transcript.utterances[1].language == "ru"
+    assert answer.transcript.utterances[1].expressed["anger"] == 0.6
     assert answer.timeline[0].channels["sound"] is None
     assert answer.models["face"].sha256 == samples.SHA256
     assert answer.models["sound"].sha256 is None
@@ -98,6 +105,15 @@ def test_analysis_is_frozen():
         samples.analysis().rationale = ""  # type: ignore[misc]
 
 
+def test_an_answer_written_before_people_were_told_apart_is_read():
+    older = samples.analysis().to_dict()
+    del older["people"], older["emotion"]["track"], older["emotion"]["track_reason"]
+    for said in older["transcript"]["utterances"]:
+        del said["language"], said["expressed"]
+    VALIDATOR.validate(older)
+    assert Analysis.from_dict(older).people == ()
+
+
 def test_another_schema_is_refused():
     with pytest.raises(ValueError, match="triptych/2"):
         Analysis.from_dict({**samples.analysis().to_dict(), "schema": "triptych/2"})
@@ -130,6 +146,10 @@ def some_tensors(data: st.DataObject) -> dict[str, np.ndarray]:
         TIMELINE_SPANS=rows(data, (t, 2), seconds, missing=False),
         TIMELINE_PROBABILITIES=rows(data, (t, 7), shares, missing=True),
         TIMELINE_CHANNELS=rows(data, (t, 4, 7), shares, missing=True),
+        TRACK_SPANS=rows(data, (m, 2), seconds, missing=False),
+        TRACK_SPEECH=rows(data, (m,), seconds, missing=False),
+        TRACK_PROBABILITIES=rows(data, (m, 7), shares, missing=True),
+        TRACK_TIMELINES=rows(data, (m, t, 7), shares, missing=True),
         FACE_PROBABILITIES=rows(data, (m, 7), shares, missing=True),
         FACE_TIMES=rows(data, (m,), seconds, missing=False),
         FACE_TRACKS=np.arange(m, dtype=np.int32),
@@ -137,7 +157,9 @@ def some_tensors(data: st.DataObject) -> dict[str, np.ndarray]:
         FACE_SCORES=rows(data, (m,), shares, missing=False),
         TEXTS=np.array([*data.draw(texts), None], dtype=object)[:-1],
         TEXT_SPANS=rows(data, (u, 2), seconds, missing=False),
+        TEXT_LANGUAGES=samples.strings(["ru"] * u),
         TEXT_PROBABILITIES=rows(data, (u, 7), shares, missing=True),
+        TEXT_EXPRESSED=rows(data, (u, 7), shares, missing=True),
         TEXT_CONFIDENCES=rows(data, (u,), shares | st.just(float("nan")), missing=False),
         TAG_NAMES=samples.strings(["Speech"] * k),
         TAG_SCORES=rows(data, (k,), shares, missing=False),

@@ -35,7 +35,8 @@ def test_report_says_everything():
     assert "Speech 92.0 % · Giggle 31.0 % · Rattle 6.0 %" in text
     assert "no model exported" in line_with("Voice", text)
     assert "70.0 %" in line_with("0:02.5–0:03.5", text)
-    assert "Happiness 42.4 %" in line_with("person 1, 2×", text)
+    assert "Happiness 70.0 %" in line_with("person 1, 2×", text)
+    assert "answer is about" not in text, "there is one person only"
     assert samples.SHA256[:12] in line_with("fer-cnn", text)
     assert "Triptych 0.1.0 · Triton 2.51.0" in text
 
@@ -81,6 +82,12 @@ def test_report_keeps_to_the_width(width: int, lang: str):
 def test_many_people_are_summed_up():
     tracks = samples.np.arange(9, dtype=samples.np.int32)
     faces = {
+        "TRACK_SPANS": samples.f32([[0, 6]] * 9),
+        "TRACK_SPEECH": samples.f32([0] * 9),
+        "TRACK_PROBABILITIES": samples.f32([samples.NAN] + [samples.SAD] * 8),
+        "TRACK_TIMELINES": samples.f32([[samples.SAD] * 5] * 9),
+        "MAIN_TRACK": samples.np.array([6], samples.np.int32),
+        "MAIN_TRACK_REASON": samples.strings(["speech"]),
         "FACE_TRACKS": tracks,
         "FACE_TIMES": samples.f32(tracks),
         "FACE_BOXES": samples.f32([[0, 0, 9, 9]] * 9),
@@ -91,6 +98,7 @@ def test_many_people_are_summed_up():
     assert "person 4" in text
     assert "person 5" not in text
     assert "and 5 more" in text
+    assert "The answer is about person 7, who is seen during most of the speech." in text
 
 
 def test_colours_are_for_terminals():

@@ -1,139 +1,133 @@
-"""Evidence, fusion, timeline and rationale, without a server."""
+"""The regression: exact contributions, missing channels, thresholds, and its files."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import fusion_samples as samples
 import numpy as np
 import pytest
+from fusion_samples import HAPPY, POOL, SAD, clip, says, trained
 from hypothesis import given
-from hypothesis import strategies as st
 
-from triptych import evidence
-from triptych.evidence import Evidence, gather
-from triptych.fusion import fuse, softmax, timeline
-from triptych.rationale import ENGLISH, RUSSIAN, explain
-from triptych.status import OK, Status
+from triptych.errors import TriptychError
+from triptych.fusion import fuse, row_contributions, softmax
+from triptych.parameters import Calibration, Parameters
 from triptych_client.contract import CHANNELS, EMOTIONS
 
-ABSENT = Evidence(Status("absent", "not there"))
-HAPPY, SAD = EMOTIONS.index("happiness"), EMOTIONS.index("sadness")
+
+@samples.relaxed
+@given(samples.clips, samples.parameters)
+def test_contributions_sum_to_the_logits_and_probabilities_to_one(evidence, parameters):
+    fused = fuse(evidence, parameters)
+    present = [evidence[name].ok for name in CHANNELS]
+    np.testing.assert_allclose(fused.contributions.sum(axis=0), fused.logits, atol=1e-9)
+    np.testing.assert_allclose(fused.probabilities, softmax(fused.logits), atol=1e-12)
+    np.testing.assert_allclose(fused.probabilities.sum(), 1)
+    np.testing.assert_allclose(fused.weights.sum(), any(present), atol=1e-6)
+    assert fused.present.tolist() == present
+    assert not fused.contributions[~fused.present].any()
+    assert np.isnan(fused.alone[~fused.present]).all()
 
 
-def channel(logits: list[list[float]], spans: list[list[float]] | None = None) -> Evidence:
-    rows = np.array(logits, np.float32)
-    times = np.array(spans or [[0, 1]] * len(rows), np.float32)
-    return gather(OK, times, rows, np.ones(len(rows), np.float32), "nothing")
+@samples.relaxed
+@given(samples.clips, samples.parameters)
+def test_the_answer_is_the_regression_written_out(evidence, parameters):
+    x = [evidence[name].features().sum(axis=0) for name in CHANNELS]
+    there = sum(part.ok for part in evidence.values())
+    logits = sum(w @ v for w, v in zip(parameters.weights, x)) / (there if parameters.pooled and there else 1)
+    expected = softmax(logits + parameters.bias) if there else np.full(7, 1 / 7)
+    np.testing.assert_allclose(fuse(evidence, parameters).probabilities, expected, atol=1e-9)
 
 
-def says(emotion: int, strength: float = 3.0) -> Evidence:
-    return channel([[strength * (i == emotion) for i in range(7)]])
+@samples.relaxed
+@given(samples.clips, samples.parameters)
+def test_a_channel_alone_is_the_answer_to_it_alone(evidence, parameters):
+    fused = fuse(evidence, parameters)
+    for row, name in enumerate(CHANNELS):
+        if evidence[name].ok:
+            alone = fuse(clip(**{name: evidence[name]}), parameters)
+            np.testing.assert_allclose(fused.alone[row], alone.probabilities, atol=1e-9)
 
 
-def clip(**channels: Evidence) -> dict[str, Evidence]:
-    return {name: channels.get(name, ABSENT) for name in CHANNELS}
-
-
-logits = st.lists(st.lists(st.floats(-20, 20, width=32), min_size=7, max_size=7), min_size=1, max_size=5)
-some_channels = st.dictionaries(st.sampled_from(CHANNELS), logits)
-
-
-@given(some_channels)
-def test_contributions_sum_to_the_logits_and_probabilities_to_one(rows):
-    fused = fuse(clip(**{name: channel(value) for name, value in rows.items()}))
-    np.testing.assert_allclose(fused.contributions.sum(axis=0), fused.logits, atol=1e-5)
-    np.testing.assert_allclose(fused.probabilities.sum(), 1, atol=1e-5)
-    np.testing.assert_allclose(fused.weights.sum(), 1 if rows else 0, atol=1e-6)
-    assert not fused.contributions[[name not in rows for name in CHANNELS]].any()
-
-
-@given(some_channels)
-def test_a_rationale_names_only_channels_that_are_there(rows):
-    fused = fuse(clip(**{name: channel(value) for name, value in rows.items()}))
-    for phrases in (ENGLISH, RUSSIAN):
-        said = explain(fused, phrases).lower()
-        for name, phrase in zip(CHANNELS, phrases.channels):
-            assert name in rows or phrase not in said
-
-
-def test_one_channel_alone_is_answered_as_it_stands():
-    fused = fuse(clip(voice=says(SAD)))
-    np.testing.assert_allclose(fused.probabilities, softmax(np.eye(7)[SAD] * 3), atol=1e-6)
+@samples.relaxed
+@given(samples.clips, samples.parameters)
+def test_rows_contribute_what_their_channel_does_but_for_its_share_of_the_bias(evidence, parameters):
+    fused = fuse(evidence, parameters)
+    bias = (parameters.bias - parameters.bias.mean()) / max(fused.present.sum(), 1)
+    for rows, total, there in zip(row_contributions(evidence, parameters), fused.contributions, fused.present):
+        np.testing.assert_allclose(rows.sum(axis=0) + bias * there, total, atol=1e-9)
 
 
 def test_no_channel_gives_equal_probabilities_and_abstains():
-    fused = fuse(clip())
-    np.testing.assert_allclose(fused.probabilities, 1 / 7, atol=1e-6)
+    fused = fuse(clip(), trained())
+    np.testing.assert_allclose(fused.probabilities, 1 / 7)
     assert fused.abstained
     assert not fused.conflict
-    assert explain(fused, ENGLISH) == "No channel gave evidence."
+    assert not fused.weights.any()
+
+
+def test_without_training_channels_are_averaged():
+    fused = fuse(clip(face=says(SAD, 4), voice=says(HAPPY, 2)), POOL)
+    np.testing.assert_allclose(fused.probabilities, softmax(np.eye(7)[SAD] * 2 + np.eye(7)[HAPPY]))
+
+
+def test_a_reliable_channel_can_count_for_more():
+    matrix = np.hstack([0.5 * np.eye(7), np.eye(7)])
+    parameters = Parameters(np.stack([matrix] * 4), np.zeros(7))
+    sure, unsure = (samples.channel([samples.towards(SAD)], reliability=[value]) for value in (1.0, 0.0))
+    strength = [fuse(clip(voice=voice), parameters).logits[SAD] for voice in (sure, unsure)]
+    assert strength[0] == pytest.approx(3 * strength[1])
+
+
+def test_an_answer_below_the_threshold_abstains():
+    assert fuse(clip(face=says(SAD, 0.5)), POOL).abstained
+    assert not fuse(clip(face=says(SAD, 1.5)), POOL).abstained
 
 
 def test_sure_channels_that_disagree_are_in_conflict():
-    assert fuse(clip(face=says(HAPPY), words=says(SAD))).conflict
-    assert not fuse(clip(face=says(HAPPY), words=says(HAPPY))).conflict
+    assert fuse(clip(face=says(HAPPY), words=says(SAD)), POOL).conflict
+    assert not fuse(clip(face=says(HAPPY), words=says(HAPPY)), POOL).conflict
 
 
 def test_a_channel_that_is_less_sure_of_the_same_is_no_conflict():
-    assert not fuse(clip(face=says(HAPPY, 6), sound=says(HAPPY, 0.2), words=says(HAPPY, 5))).conflict
+    assert not fuse(clip(face=says(HAPPY, 6), sound=says(HAPPY, 0.2), words=says(HAPPY, 5)), POOL).conflict
 
 
-def test_the_rationale_says_who_speaks_for_and_who_against():
-    fused = fuse(clip(face=says(SAD, 5), words=says(HAPPY, 2)))
-    assert explain(fused, ENGLISH).startswith("Sadness (")
-    assert "mostly from the face." in explain(fused, ENGLISH)
-    assert "The words alone would say happiness" in explain(fused, ENGLISH)
-    assert "Отдельно слова: радость" in explain(fused, RUSSIAN)
+def test_parameters_are_written_and_read_again(tmp_path: Path):
+    trained().write(tmp_path / "fusion.json", {"commit": "abc"})
+    again = Parameters.read(tmp_path / "fusion.json")
+    np.testing.assert_allclose(again.weights, trained().weights, atol=1e-5)
+    np.testing.assert_allclose(again.bias, trained().bias, atol=1e-5)
+    assert again.abstain_below == trained().abstain_below
+    assert not again.pooled
 
 
-@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
-def test_numbers_that_are_not_finite_fail_the_channel_and_no_other(number):
-    broken = channel([[number] * 7])
-    assert broken.status.state == "failed"
-    fused = fuse(clip(face=broken, words=says(HAPPY)))
-    assert fused.probabilities.argmax() == HAPPY
+def test_a_calibration_is_written_and_read_again(tmp_path: Path):
+    path = tmp_path / "face.json"
+    Calibration(np.full(7, 1.5), np.arange(7.0)).write(path, "fer-cnn", {"samples": 9})
+    again = Calibration.read(path, "fer-cnn")
+    assert again.scale.tolist() == [1.5] * 7
+    assert again.apply(np.zeros(7)).tolist() == (np.arange(7) - 3).tolist()
+    with pytest.raises(TriptychError, match=r"calibrates fer-cnn, not swinv2.*export"):
+        Calibration.read(path, "swinv2")
 
 
-def test_one_bad_row_is_left_out():
-    mixed = channel([[np.nan] * 7, [5.0 * (i == SAD) for i in range(7)]])
-    assert mixed.ok
-    assert mixed.summary().argmax() == SAD
+def test_without_files_nothing_is_calibrated_and_channels_are_averaged(tmp_path: Path):
+    assert Parameters.read(tmp_path / "fusion.json").pooled
+    logits = np.array([3.0, 1, 0, 0, -4, 0, 0])
+    assert Calibration.read(tmp_path / "face.json").apply(logits).tolist() == logits.tolist()
 
 
-def test_the_timeline_holds_what_happened_in_each_window():
-    face = channel(
-        [[5.0 * (i == SAD) for i in range(7)], [5.0 * (i == HAPPY) for i in range(7)]], [[0.5, 0.5], [9.0, 9.0]]
-    )
-    windows = timeline(clip(face=face), 10.0)
-    assert windows.spans[0].tolist() == [0, 2]
-    assert windows.spans[-1].tolist() == [8, 10]
-    assert windows.probabilities[0].argmax() == SAD
-    assert windows.probabilities[-1].argmax() == HAPPY
-    assert np.isnan(windows.probabilities[4]).all()
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"format": "triptych-fusion/2"}', '{"format": "triptych-fusion/1", "bias": [0]}']
+)
+def test_a_damaged_file_is_refused_by_name(tmp_path: Path, content: str):
+    path = tmp_path / "fusion.json"
+    path.write_text(content)
+    with pytest.raises(TriptychError, match=r"fusion\.json.*"):
+        Parameters.read(path)
 
 
-@pytest.mark.parametrize(("duration_s", "count"), [(0.04, 1), (2.0, 1), (2.5, 2), (20.0, 19), (60.0, 59)])
-def test_the_timeline_ends_with_the_clip(duration_s, count):
-    windows = timeline(clip(), duration_s)
-    assert len(windows.spans) == count
-    assert windows.spans[-1, 1] == pytest.approx(duration_s)
-
-
-def test_an_utterance_counts_by_the_part_that_is_inside_the_window():
-    words = channel(
-        [[5.0 * (i == SAD) for i in range(7)], [5.0 * (i == HAPPY) for i in range(7)]], [[0, 3.9], [3.9, 9]]
-    )
-    inside = words.within(2.0, 4.0)
-    assert inside.summary().argmax() == SAD
-
-
-def test_faces_of_the_main_person_count_and_others_do_not():
-    logits = np.eye(7, dtype=np.float32)[[SAD, SAD, HAPPY]] * 5
-    boxes = np.array([[0, 0, 100, 100], [0, 0, 90, 100], [0, 0, 60, 60]], np.float32)
-    args = (np.array([0.0, 0.5, 0.5]), np.array([1, 1, 0]), boxes, np.ones(3))
-    assert evidence.face(OK, 2, *args, logits).summary().argmax() == SAD
-    assert evidence.main_track(np.array([1, 1, 0]), np.array([1.0, 1.0, 1.5])) == 1
-
-
-@pytest.mark.parametrize(("frames", "reason"), [(1, "1 sampled frame"), (40, "40 sampled frames")])
-def test_no_face_is_a_reason_in_words(frames, reason):
-    nobody = evidence.face(OK, frames, np.zeros(0), np.zeros(0, int), np.zeros((0, 4)), np.zeros(0), np.zeros((0, 7)))
-    assert nobody.status == Status("absent", f"no face found in {reason}")
+def test_emotions_are_those_of_the_parameters():
+    assert POOL.weights.shape == (len(CHANNELS), len(EMOTIONS), 2 * len(EMOTIONS))

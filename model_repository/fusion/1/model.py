@@ -1,5 +1,6 @@
 """Triton adapter of the last step: all evidence -> the answer. The thinking is in triptych/answer.py and fusion.py."""
 
+from functools import partial
 from pathlib import Path
 
 from triptych import adapter
@@ -7,13 +8,18 @@ from triptych.answer import Manifest, answer
 
 
 class TritonPythonModel:
-    """Fuses the channels of one clip a request."""
+    """Fuses the channels of one clip a request; the request parameter `task` tells the texts' language."""
 
     def initialize(self, args):
         self.manifest = Manifest.read(Path(args["model_repository"]) / args["model_version"])
 
     def execute(self, requests):
-        return adapter.each(requests, "fusion", self.answer)
+        return [self.respond(request) for request in requests]
 
-    def answer(self, **inputs):
-        return answer({name.upper(): array for name, array in inputs.items()}, self.manifest)
+    def respond(self, request):
+        translated = adapter.parameters(request).get("task") == "translate"
+        (response,) = adapter.each([request], "fusion", partial(self.answer, translated))
+        return response
+
+    def answer(self, translated, **inputs):
+        return answer({name.upper(): array for name, array in inputs.items()}, self.manifest, translated)
