@@ -92,17 +92,18 @@ def evidence(likenesses: np.ndarray, method: Method) -> np.ndarray:
 
 def tag_matrix(names: Sequence[str], embedder: Embedder, method: Method) -> np.ndarray:
     """Return the matrix [tags, 7] float32 from the tags' names."""
-    tags, described = embed(names, embedder, method.prompt)
+    tags, described = embed_names(names, embedder), embed_descriptions(embedder, method.prompt)
     return evidence(likeness(tags, described, method.removed, method.nearest), method).astype(np.float32)
 
 
-def embed(names: Sequence[str], embedder: Embedder, prompt: str) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Return the embeddings of tags' names [t, d], in lower case as words in a text are, and 7 of descriptions [k, d].
+def embed_names(names: Sequence[str], embedder: Embedder) -> np.ndarray:
+    """Return the embeddings [t, d] of tags' names, as e5's `query: `; in lower case, as words in a text are."""
+    return embedder.embed([name.lower() for name in names])
 
-    The names are e5's `query: `, the descriptions follow `prompt`.
-    """
-    tags = embedder.embed([name.lower() for name in names])
-    return tags, [embedder.embed(SOUNDS[emotion], prompt) for emotion in EMOTIONS]
+
+def embed_descriptions(embedder: Embedder, prompt: str) -> list[np.ndarray]:
+    """Return the embeddings [descriptions, d] of the sounds of each of the seven emotions, after an e5 prompt."""
+    return [embedder.embed(SOUNDS[emotion], prompt) for emotion in EMOTIONS]
 
 
 def build(matrix: np.ndarray, method: Method) -> GraphProto:

@@ -65,8 +65,9 @@ def tried(sounds: Sequence[Sound], classes: Sequence[str], embedder: Embedder, g
     """Yield every point of the grid."""
     expected = targets(sounds)
     heard = {level: strengths(sounds, level) for level in grid.heard}
+    tags = sound_emotion.embed_names(classes, embedder)
     for prompt in grid.prompt:
-        tags, described = sound_emotion.embed(classes, embedder, prompt)
+        described = sound_emotion.embed_descriptions(embedder, prompt)
         for removed, nearest in product(grid.removed, grid.nearest):
             likeness = sound_emotion.likeness(tags, described, removed, nearest)
             for threshold, temperature, level in product(grid.threshold, grid.temperature, grid.heard):
