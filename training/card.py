@@ -39,8 +39,8 @@ def write_card(
     folder: Path, card: Card, scores: Scores, uncalibrated: Scores, runs: Mapping[str, Sequence[Mapping[str, float]]]
 ) -> None:
     """Write the card and its two pictures into `folder`; `uncalibrated` are the scores at temperature 1."""
-    plots.plot_losses(runs, folder / LOSSES)
-    plots.plot_confusion(scores.confusion, folder / CONFUSION)
+    write_atomically(folder / LOSSES, lambda path: plots.plot_losses(runs, path))
+    write_atomically(folder / CONFUSION, lambda path: plots.plot_confusion(scores.confusion, path))
     text = "\n\n".join(_sections(card, scores, uncalibrated, runs)) + "\n"
     write_atomically(folder / CARD, lambda path: _write(path, text))
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from tempfile import TemporaryFile
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+
+from triptych.errors import TriptychError
+
 
 from triptych.errors import TriptychError
 
@@ -18,11 +23,36 @@ class FaceModel(Enum):
     CNN_TIME = "cnn-time"
 
 
+class Training(TyperGroup):
+    """The commands; one that lacks a package says how to install it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; TriptychError when a package is missing."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            raise TriptychError(f"to train, {error.name} is missing: pip install -e '.[training]'") from error
+
+
+def _writable(out: Path) -> Path:
+    """Make the folder, before hours are spent; TriptychError when nothing can be written into it."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out) as file:
+            file.write(b"room")
+    except OSError as error:
+        raise TriptychError(
+            f"cannot write into {out}: {error.strerror}. Choose another --out, or free space."
+        ) from error
+    return out
+
+
 Data = Annotated[Path, typer.Option("--data", help="Folder with the training data.", exists=True, file_okay=False)]
-Out = Annotated[Path, typer.Option("--out", help="Folder for checkpoints, weights and model card.", file_okay=False)]
+Out = Annotated[Path, typer.Option("--out", help="Folder for checkpoints, weights and model card.", callback=_writable)]
 Init = Annotated[str | None, typer.Option("--init", help="Published weights to start from: hub:NAME or dir:PATH.")]
 
 app = typer.Typer(
+    cls=Training,
     help="Train a channel; a run that was interrupted goes on when called again.",
     no_args_is_help=True,
     add_completion=False,

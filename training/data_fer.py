@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -18,6 +18,7 @@ from triptych.errors import TriptychError
 from triptych_client.contract import EMOTIONS
 
 FILE = "fer2013_train_val.npz"
+SPLITS = {"training": 0, "validation": 1}
 FACE_PX = 48
 """Side of a FER2013 face."""
 NAMES = dict(zip(EMOTIONS, ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"), strict=True))
@@ -40,17 +41,18 @@ def load(folder: Path, vote_share: float) -> tuple[Faces, Faces]:
     """Return the training faces without those that are in the validation split too, and the validation faces.
 
     A target is the label with weight 1 - `vote_share` and the share of FER+ votes with the rest. TriptychError when
-    the file is not there or does not hold what it should.
+    the file is not there or does not hold what it should: see docs/training.md.
     """
     path = folder / FILE
     if not path.is_file():
         raise TriptychError(f"there is no {FILE} in {folder}: --data is the folder that holds it")
     try:
         with np.load(path, allow_pickle=False) as data:
+            _check(data)
             images, split = data["images"], data["split"]
-            labels = _labels(data["labels"], data["class_names"])
+            labels = _labels(data["labels"], data["class_names"], split)
             votes = _vote_shares(data["ferplus_votes"], data["ferplus_columns"])
-    except (KeyError, ValueError, OSError, BadZipFile, zlib.error) as error:
+    except (KeyError, TypeError, ValueError, OSError, BadZipFile, zlib.error) as error:
         raise TriptychError(f"{path} cannot be read as FER2013 faces: {error}") from error
     targets = _targets(labels, votes, vote_share)
     train = np.flatnonzero((split == 0) & ~np.isin(_digests(images), _digests(images[split == 1])))
@@ -102,13 +104,37 @@ def batches(faces: Faces, size: int, view: View, generator: torch.Generator) -> 
         yield augment(faces.images[rows], view, generator), faces.targets[rows]
 
 
-def _labels(labels: np.ndarray, names: np.ndarray) -> np.ndarray:
-    """Return the labels as indices into EMOTIONS; ValueError for a class that is empty or of another name."""
+def _check(data: Mapping[str, np.ndarray]) -> None:
+    """ValueError when an array has another shape or type than FER2013's."""
+    count = len(data["images"])
+    if not count:
+        raise ValueError("there are no images")
+    shapes = {
+        "images": (count, FACE_PX, FACE_PX),
+        "labels": (count,),
+        "split": (count,),
+        "ferplus_votes": (count, len(data["ferplus_columns"])),
+    }
+    for name, shape in shapes.items():
+        array = data[name]
+        wanted = "uint8" if name == "images" else "whole numbers"
+        if array.shape != shape or array.dtype.kind not in "iu" or (name == "images" and array.dtype != np.uint8):
+            raise ValueError(f"{name} are {array.dtype} {list(array.shape)}, not {wanted} {list(shape)}")
+
+
+def _labels(labels: np.ndarray, names: np.ndarray, split: np.ndarray) -> np.ndarray:
+    """Return the labels as indices into EMOTIONS.
+
+    ValueError for a class of another name, one without pictures in a split, or a label that is none.
+    """
     ours = {theirs: index for index, theirs in enumerate(NAMES.values())}
     unknown = set(names.tolist()) - set(ours)
-    empty = [name for index, name in enumerate(names) if not np.any(labels == index)]
-    if unknown or empty:
-        raise ValueError(f"unknown classes {sorted(unknown)}, classes without images {empty}")
+    if unknown or labels.min(initial=0) < 0 or labels.max(initial=0) >= len(names):
+        raise ValueError(f"unknown classes {sorted(unknown)}, labels {labels.min()} to {labels.max()} of {len(names)}")
+    for part, number in SPLITS.items():
+        empty = [name for index, name in enumerate(names) if not np.any(labels[split == number] == index)]
+        if empty:
+            raise ValueError(f"classes without images for {part}: {', '.join(empty)}")
     return np.array([ours[name] for name in names.tolist()], dtype=np.int64)[labels]
 
 

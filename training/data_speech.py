@@ -132,7 +132,8 @@ def _clips(folder: Path, corpus: str) -> Iterator[tuple[dict[str, str], np.ndarr
                 if row and content:
                     yield row, _decode(content.read(), f"{archive}: {member.name}")
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise TriptychError(f"{archive} is not a readable archive: {error}. Fetch it again.") from error
+        reason = str(error).splitlines()[0].rstrip(":")  # tarfile goes on with a line for each compression
+        raise TriptychError(f"{archive} is not a readable archive: {reason}. Fetch it again.") from error
     if rows:
         raise TriptychError(f"{archive} lacks {len(rows)} clips of {table.name}, such as {next(iter(rows))}")
 

@@ -14,7 +14,7 @@ from training import data_fer
 from training.data_fer import View
 from training.face_teacher import LABELS, evaluate, soft_cross_entropy
 from training.init import published
-from training.loop import Settings, Task, fit, write_atomically
+from training.loop import Settings, Task, fit, write_atomically, writing
 from triptych_client.contract import EMOTIONS
 
 SETTINGS = Settings(epochs=10, learning_rate=1e-4, weight_decay=0.05, ema_decay=0.998, patience=3)
@@ -52,7 +52,8 @@ def fine_tune(data: Path, out: Path, init: str, settings: Settings = SETTINGS, b
         evaluate=lambda average: evaluate(average, validation, view),
     )
     fit(_Logits(swin), task, settings, out)
-    swin.save_pretrained(out / "model")
+    with writing(out / "model"):
+        swin.save_pretrained(out / "model")
     text = json.dumps(_preprocessing(view.side_px), indent=2)
     write_atomically(out / "model" / "preprocessor_config.json", lambda path: _write(path, text))
     return out / "model"

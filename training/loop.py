@@ -16,15 +16,17 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -82,9 +84,12 @@ class _Run:
 def fit(model: nn.Module, task: Task, settings: Settings, out: Path) -> list[dict[str, float]]:
     """Train `model` in place, ending with the averaged weights of its best epoch; return the log, one dict an epoch.
 
-    Resumes from `out/checkpoint.pt` if there is one. TriptychError when that was made with other settings, the loss
-    becomes NaN, or the disk is full (the last complete checkpoint stays).
+    Resumes from `out/checkpoint.pt` if there is one. TriptychError when that was made with other settings or of another
+    model, the data is less than a batch, the loss becomes NaN, or the disk is full (the last complete checkpoint
+    stays).
     """
+    if task.batches_per_epoch < 1:
+        raise TriptychError("there is less training data than one batch: --data needs more of it")
     out.mkdir(parents=True, exist_ok=True)
     run = _Run(model, copy.deepcopy(model).eval(), _adamw(model, settings))
     _resume(run, settings, out)
@@ -100,7 +105,8 @@ def fit(model: nn.Module, task: Task, settings: Settings, out: Path) -> list[dic
                 weights = {name: value.contiguous() for name, value in run.average.state_dict().items()}
                 write_atomically(out / BEST, lambda path, weights=weights: save_file(weights, path))
             _keep(run, settings, out)
-    model.load_state_dict(load_file(out / BEST))
+    with _reading(out / BEST):
+        model.load_state_dict(load_file(out / BEST))
     return run.history
 
 
@@ -127,14 +133,35 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """
     partial = path.with_name(path.name + ".part")
     try:
-        write(partial)
-        os.replace(partial, path)
-    except (OSError, RuntimeError) as error:
+        with writing(path):
+            write(partial)
+            os.replace(partial, path)
+    finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while `path`, a file or a folder of them, is written into a TriptychError."""
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have errors of their own
         kept = f"; the last {path.name} is kept" if path.exists() else ""
         raise TriptychError(
             f"cannot write {path}: {error}{kept}. Free some space, then run the same command."
+        ) from error
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what goes wrong while a file of an earlier run is read into a TriptychError."""
+    try:
+        yield
+    except (OSError, EOFError, RuntimeError, KeyError, ValueError, UnpicklingError, SafetensorError) as error:
+        raise TriptychError(
+            f"{path} is damaged, or of another model ({type(error).__name__}): choose another --out, or delete it to "
+            "start anew"
         ) from error
 
 
@@ -226,13 +253,14 @@ def _resume(run: _Run, settings: Settings, out: Path) -> None:
     path = out / CHECKPOINT
     if not path.exists():
         return
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    if state["settings"] != asdict(settings):
-        raise TriptychError(f"{path} was made with other settings ({state['settings']}): choose another --out")
-    run.model.load_state_dict(state["model"])
-    run.average.load_state_dict(state["average"])
-    run.optimizer.load_state_dict(state["optimizer"])
-    run.history, run.updates = state["history"], state["updates"]
+    with _reading(path):
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if state["settings"] != asdict(settings):
+            raise TriptychError(f"{path} was made with other settings ({state['settings']}): choose another --out")
+        run.model.load_state_dict(state["model"])
+        run.average.load_state_dict(state["average"])
+        run.optimizer.load_state_dict(state["optimizer"])
+        run.history, run.updates = state["history"], state["updates"]
 
 
 def _progress() -> Progress:

@@ -25,7 +25,7 @@ def plot_losses(runs: Mapping[str, Sequence[Mapping[str, float]]], path: Path) -
         right.set_ylabel("score")
         lines = [*axes.get_lines(), *right.get_lines()]
         axes.legend(lines, [str(line.get_label()) for line in lines], loc="center right")
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, format="png")
 
 
 def plot_confusion(confusion: np.ndarray, path: Path) -> None:
@@ -40,4 +40,4 @@ def plot_confusion(confusion: np.ndarray, path: Path) -> None:
     axes.set_xticks(ticks, EMOTIONS, rotation=45, ha="right")
     axes.set_yticks(ticks, EMOTIONS)
     axes.set(xlabel="predicted", ylabel="true")
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=110, format="png")

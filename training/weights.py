@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
@@ -34,13 +34,16 @@ def save(model: nn.Module, temperature: float, path: Path) -> None:
 def load(model: nn.Module, path: Path) -> float:
     """Read the weights into `model`; return the temperature.
 
-    TriptychError when the file is not there, was made for other classes, or for another model.
+    TriptychError when the file is not there, is damaged, or was made for other classes or another model.
     """
     if not path.is_file():
         raise TriptychError(f"there are no trained weights at {path}: run `triptych train`, or fetch the repository's")
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except SafetensorError as error:
+        raise TriptychError(f"{path} is damaged: {error}. Fetch it again, or train anew.") from error
     counters = {name for name, value in model.state_dict().items() if not value.is_floating_point()}
     if metadata.get("classes") != ",".join(EMOTIONS) or tensors.keys() != model.state_dict().keys() - counters:
         raise TriptychError(f"{path} is not weights of {type(model).__name__} over {', '.join(EMOTIONS)}")
