@@ -64,6 +64,7 @@ class Entry:
     published: bool = False
     needs: tuple[str, ...] = ()
     brings: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
     wheel: tuple[Wheel, ...] = ()
     weights: Weights | None = None
     join: dict[str, list[str]] = field(default_factory=dict)
@@ -94,7 +95,7 @@ def choose(choices: Mapping[str, str], kept: Mapping[str, str] | None = None) ->
     """
     asked = _asked(choices)
     chosen = {entry.step: entry for entry in load().values() if entry.default}
-    chosen |= {step: load()[name] for step, name in (kept or {}).items() if name not in _companions()}
+    chosen |= {step: load()[name] for step, name in (kept or {}).items() if name not in companions()}
     chosen |= asked
     brought = _brought(chosen.values())
     for step, entry in asked.items():
@@ -105,7 +106,7 @@ def choose(choices: Mapping[str, str], kept: Mapping[str, str] | None = None) ->
                 f"{entry.name} does not go with {host.name} (step {host.step}), which brings {companion.name}: "
                 f"leave step {step} to it, or set {host.step} to another model too"
             )
-        if not companion and entry.name in _companions():
+        if not companion and entry.name in companions():
             hosts = ", ".join(f"{host.step}={host.name}" for host in load().values() if entry.name in host.brings)
             raise TriptychError(f"{entry.name} comes along with its model only: set {hosts}")
     return chosen | brought
@@ -131,6 +132,11 @@ def fitting(step: str) -> list[Entry]:
     return [entry for entry in load().values() if entry.step == step]
 
 
+def companions() -> set[str]:
+    """Return the entries that are chosen with the model that brings them, and never alone."""
+    return {name for entry in load().values() for name in entry.brings if not load()[name].default}
+
+
 def _asked(choices: Mapping[str, str]) -> dict[str, Entry]:
     asked: dict[str, Entry] = {}
     for slot, name in choices.items():
@@ -147,11 +153,6 @@ def _instead(step: str, name: str) -> str:
     if name in load() and load()[name].step:
         return f"{name} is one of {slot_of(load()[name].step)}: set {slot_of(load()[name].step)}={name}"
     return f"step {step} can be one of {', '.join(entry.name for entry in fitting(step))}"
-
-
-def _companions() -> set[str]:
-    """Return the entries that are chosen with the model that brings them, and never alone."""
-    return {name for entry in load().values() for name in entry.brings if not load()[name].default}
 
 
 def _brought(chosen: Iterable[Entry]) -> dict[str, Entry]:
@@ -173,5 +174,5 @@ def _host(companion: Entry, chosen: Iterable[Entry]) -> Entry:
 def _entry(name: str, table: dict[str, Any]) -> Entry:
     wheels = tuple(Wheel(w["package"], w["sha256"], tuple(w["members"])) for w in table.pop("wheel", ()))
     weights = Weights(**table.pop("weights")) if "weights" in table else None
-    lists = {key: tuple(table.pop(key, ())) for key in ("needs", "brings")}
+    lists = {key: tuple(table.pop(key, ())) for key in ("needs", "brings", "languages")}
     return Entry(name=name, wheel=wheels, weights=weights, **lists, **table)

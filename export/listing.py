@@ -6,17 +6,20 @@ from pathlib import Path
 
 from rich.table import Table
 
-from export.catalog import Entry, choose, load, slot_of
+from export.catalog import Entry, choose, companions, load, slot_of
 from export.runner import Stamp, exported
 
 
 def table(repository: Path) -> Table:
-    """Return a row for each model of the catalogue; chosen is what a plain `triptych export` would leave there."""
+    """Return a row for each model that has a role; chosen is what a plain `triptych export` would leave there.
+
+    What comes along with a model (tokenizers, features) is named beside it.
+    """
     chosen = choose({}, exported(repository))
     shown = Table("--set", "model", "what", "licence", "weights from", box=None, header_style="bold", pad_edge=False)
     for step in chosen:
         for entry in load().values():
-            if entry.step == step:
+            if entry.step == step and entry.role and entry.name not in companions():
                 here = chosen[step] is entry
                 source = _source(entry, Stamp.read(repository / step / "1")) if here else _source(entry, Stamp())
                 name = f"[bold green]{entry.name} (chosen)[/]" if here else entry.name
