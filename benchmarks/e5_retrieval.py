@@ -1,4 +1,4 @@
-"""Does the 4-bit vocabulary cost anything? English <-> Russian retrieval, and the memory of the served words model.
+"""Does the 4-bit vocabulary cost anything? English <-> Russian retrieval, and the memory of the exported encoder.
 
 python -m benchmarks.e5_retrieval
 """
@@ -8,17 +8,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnxruntime
 
 from benchmarks.measure import publish, table
-from export import catalog, fetch
+from export import catalog, fetch, text_emotion
 from export.e5 import Embedder
-from triptych.server import CACHE, MODEL_REPOSITORY
+from triptych.server import CACHE
 from triptych.text import tokenize
-
-GRAPH = MODEL_REPOSITORY / "text_emotion" / "1" / "model.onnx"
 
 PAIRS = (
     ("Call an ambulance, quickly!", "Вызовите скорую, быстрее!"),
@@ -51,20 +51,29 @@ for rows, length in ((1, 16), (8, 32), (64, 128)):
 
 
 def main() -> None:
-    """Embed both sides of the pairs with the served graph and with float32 PyTorch, and compare."""
-    embedder = Embedder(fetch.fetch(catalog.load()["multilingual-e5-small"], CACHE))
+    """Embed both sides of the pairs with the graph of `e5-comparison` and with float32 PyTorch, and compare."""
+    source = fetch.fetch(catalog.load()["multilingual-e5-small"], CACHE)
+    with TemporaryDirectory() as folder:
+        text_emotion.export({"multilingual-e5-small": source}, Path(folder))
+        _compare(Embedder(source), Path(folder) / "model.onnx")
+
+
+def _compare(embedder: Embedder, graph: Path) -> None:
     english, russian = zip(*PAIRS, strict=True)
     plain = [embedder.embed(side) for side in (english, russian)]
-    served = [_served(embedder, side) for side in (english, russian)]
-    rows = [("float32 vocabulary, PyTorch", *_quality(*plain)), ("4-bit vocabulary, served graph", *_quality(*served))]
+    served = [_served(embedder, graph, side) for side in (english, russian)]
+    rows = [
+        ("float32 vocabulary, PyTorch", *_quality(*plain)),
+        ("4-bit vocabulary, exported graph", *_quality(*served)),
+    ]
     text = table((f"{len(PAIRS)} pairs", "EN -> RU right", "RU -> EN right", "cosine above the next best"), rows)
     apart = max(np.abs(a - b).max() for a, b in zip(plain, served, strict=True))
-    parts = [text, f"Largest difference of an embedding's component: {apart:.1e}.", _memory()]
+    parts = [text, f"Largest difference of an embedding's component: {apart:.1e}.", _memory(graph)]
     publish("e5_retrieval", "python -m benchmarks.e5_retrieval", "\n\n".join(parts))
 
 
-def _served(embedder: Embedder, texts: Sequence[str]) -> np.ndarray:
-    session = onnxruntime.InferenceSession(GRAPH, providers=["CPUExecutionProvider"])
+def _served(embedder: Embedder, graph: Path, texts: Sequence[str]) -> np.ndarray:
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     ids, mask = tokenize(embedder.tokenizer, texts)
     (embedding,) = session.run(["EMBEDDING"], {"INPUT_IDS": ids, "ATTENTION_MASK": mask})
     return np.asarray(embedding)
@@ -80,8 +89,8 @@ def _quality(english: np.ndarray, russian: np.ndarray) -> tuple[str, str, str]:
     return f"{right[0]}", f"{right[1]}", f"{margins.min():.4f} least, {margins.mean():.4f} mean"
 
 
-def _memory() -> str:
-    command = [sys.executable, "-c", MEMORY_SCRIPT, str(GRAPH)]
+def _memory(graph: Path) -> str:
+    command = [sys.executable, "-c", MEMORY_SCRIPT, str(graph)]
     sizes = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     return table(
         ("memory of a process that serves it, MiB (RSS)", "1 short text", "8 sentences", "64 texts of 128 tokens"),

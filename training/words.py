@@ -22,6 +22,7 @@ from training.words_model import Lower, Upper, learnt
 from training.words_report import Origin
 from training.words_weights import Words
 from triptych.text import MAX_TOKENS
+from triptych_client.contract import EMOTIONS
 
 SETTINGS = Settings(epochs=6, learning_rate=1e-3, weight_decay=0.01, warmup_epochs=0.3, ema_decay=0.998, patience=6)
 """Six epochs of the loop are three passes over the data, see `training.words_batches.PARTS`."""
@@ -103,11 +104,11 @@ def measure(texts: Texts, logits: np.ndarray) -> dict[str, float]:
 
 
 @torch.inference_mode()
-def classify(model: TrainedWords, tokenizer: Tokenizer, texts: tuple[str, ...]) -> np.ndarray:
-    """Return logits f32 [n, 7] of the whole model, for texts cut as when served."""
+def classify(model: nn.Module, tokenizer: Tokenizer, texts: tuple[str, ...]) -> np.ndarray:
+    """Return logits f32 [n, 7] of a model of the step `text_emotion`, for texts cut as when served."""
     ids = words_batches.token_ids(tokenizer, texts, MAX_TOKENS)
     pad_id = words_batches.padding(tokenizer)
-    logits = np.zeros((len(texts), model.head.out_features), np.float32)
+    logits = np.zeros((len(texts), len(EMOTIONS)), np.float32)
     for rows in words_batches.by_length(np.array([len(row) for row in ids]), BATCH_SIZE):
         logits[rows] = model(*words_batches.pad([ids[row] for row in rows], pad_id))[0].numpy()
     return logits

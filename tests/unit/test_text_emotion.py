@@ -1,4 +1,4 @@
-"""The words graph: parity with PyTorch on plain float32 token embeddings, retrieval across languages, emotions."""
+"""The words graphs, trained and by comparison: parity with PyTorch on float32 token embeddings, languages, emotions."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from export import text_emotion
+from export import text_emotion, trained_graph, trained_words
 from triptych import text
 from triptych_client.contract import EMOTIONS
 
@@ -42,6 +42,13 @@ def session(repository):
     return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
 
+@pytest.fixture(scope="module")
+def comparison(weights, tmp_path_factory):
+    target = tmp_path_factory.mktemp("comparison")
+    text_emotion.export({"multilingual-e5-small": weights("multilingual-e5-small")}, target)
+    return onnxruntime.InferenceSession(target / "model.onnx", providers=["CPUExecutionProvider"])
+
+
 def run(session, ids, mask):
     return session.run(["LOGITS", "EMBEDDING"], {"INPUT_IDS": ids, "ATTENTION_MASK": mask})
 
@@ -51,8 +58,16 @@ def probabilities(session, tokenizer, sentence):
     return dict(zip(EMOTIONS, np.exp(logits[0]) / np.exp(logits[0]).sum(), strict=True))
 
 
-def test_parity_with_pytorch(session, tokenizer, weights):
-    model = text_emotion.build(weights("multilingual-e5-small"))
+def test_parity_of_the_trained_model_with_pytorch(session, tokenizer, weights):
+    trained = weights("xlm-roberta") / trained_graph.WEIGHTS
+    check_parity(session, trained_words.build(weights("multilingual-e5-small"), trained), tokenizer)
+
+
+def test_parity_of_the_comparison_with_pytorch(comparison, tokenizer, weights):
+    check_parity(comparison, text_emotion.build(weights("multilingual-e5-small")), tokenizer)
+
+
+def check_parity(session, model, tokenizer):
     for texts in (["Hi."], [sentence for pair in PAIRS for sentence in pair], [], ["a long sentence " * 60, "short"]):
         ids, mask = text.tokenize(tokenizer, texts)
         with torch.inference_mode():
@@ -70,8 +85,8 @@ def test_padding_changes_nothing(session, tokenizer):
         np.testing.assert_allclose(plain, wide, atol=1e-4)
 
 
-def test_a_sentence_is_nearest_to_its_translation(session, tokenizer):
-    english, russian = (run(session, *text.tokenize(tokenizer, list(side)))[1] for side in zip(*PAIRS, strict=True))
+def test_a_sentence_is_nearest_to_its_translation(comparison, tokenizer):
+    english, russian = (run(comparison, *text.tokenize(tokenizer, list(side)))[1] for side in zip(*PAIRS, strict=True))
     assert (english @ russian.T).argmax(axis=1).tolist() == list(range(len(PAIRS)))
 
 
