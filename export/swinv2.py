@@ -19,21 +19,11 @@ from torch import Tensor, nn
 from transformers import Swinv2ForImageClassification
 
 from export import checkpoint, trained_graph
+from export.class_order import label_order
 from export.images import GREY, resizing
 from export.quiet import quiet
 from triptych.errors import TriptychError
-from triptych_client.contract import EMOTIONS, FACE_PX, STEPS
-
-SYNONYMS = {
-    "anger": ("anger", "angry"),
-    "disgust": ("disgust", "disgusted"),
-    "fear": ("fear", "fearful", "afraid", "scared"),
-    "happiness": ("happiness", "happy", "joy"),
-    "sadness": ("sadness", "sad"),
-    "surprise": ("surprise", "surprised"),
-    "neutral": ("neutral",),
-}
-"""What face models call the seven emotions, in lower case."""
+from triptych_client.contract import FACE_PX, STEPS
 
 
 @dataclass(frozen=True)
@@ -85,18 +75,6 @@ class SwinExpression(nn.Module):
         resized = self.resize @ channels @ self.resize.T
         pooled = self.backbone((resized * self.factor - self.mean) / self.std).pooler_output
         return self.classifier(pooled)[:, self.order], pooled
-
-
-def label_order(labels: Mapping[int, str]) -> list[int]:
-    """Return the model's class for each of EMOTIONS; TriptychError when one has none."""
-    classes = {name.lower(): index for index, name in labels.items()}
-    order = []
-    for emotion in EMOTIONS:
-        found = [classes[name] for name in SYNONYMS[emotion] if name in classes]
-        if not found:
-            raise TriptychError(f"the checkpoint has no class for {emotion}; its id2label names {sorted(classes)}")
-        order.append(found[0])
-    return order
 
 
 def wrap(model: Swinv2ForImageClassification, preprocessing: Preprocessing) -> SwinExpression:
