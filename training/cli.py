@@ -13,14 +13,19 @@ from typer.core import TyperGroup
 from triptych.errors import TriptychError
 
 
-from triptych.errors import TriptychError
-
-
 class FaceModel(Enum):
     """Face models, by their names in the catalogue."""
 
     SWINV2 = "swinv2"
     CNN_TIME = "cnn-time"
+
+
+class WordsModel(Enum):
+    """Words models, by their names in the catalogue."""
+
+    XLM_ROBERTA = "xlm-roberta"
+    BERT = "bert"
+    BILSTM = "bilstm"
 
 
 class Training(TyperGroup):
@@ -95,3 +100,29 @@ def sound(data: Data, out: Out) -> None:
     from training.sound import train_sound
 
     train_sound(data, out)
+
+
+@app.command()
+def words(
+    data: Data,
+    out: Out,
+    init: Init = None,
+    model: Annotated[
+        WordsModel, typer.Option(help="xlm-roberta: English and Russian; bert: English; bilstm: both, light.")
+    ] = WordsModel.XLM_ROBERTA,
+) -> None:
+    """Words on GoEmotions, CEDR and Russian GoEmotions (text/): adapters in an encoder and a head, or a BiLSTM."""
+    if init and model is not WordsModel.XLM_ROBERTA:
+        raise TriptychError(f"--init brings a model of its own: leave out --model {model.value}, or --init")
+    if model is WordsModel.BERT:
+        from training.words_bert import train_words_bert
+
+        train_words_bert(data, out)
+    elif model is WordsModel.BILSTM:
+        from training.words_bilstm import train_words_bilstm
+
+        train_words_bilstm(data, out)
+    else:
+        from training.words import train_words
+
+        train_words(data, out, init)
