@@ -134,8 +134,11 @@ def labelled(data: Path) -> Iterator[tuple[Path, str]]:
     for table in tables:
         with table.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
+                file_name, label = row.get("file"), row.get("label") or row.get("name")
+                if not file_name or not label:
+                    raise TriptychError(f"{table} needs the columns file and label in every row")
                 if row.get("rank", "0") == "0":
-                    yield table.parent / row["file"], _label(row, table)
+                    yield table.parent / file_name, label
 
 
 def listen(path: Path, tagger: onnxruntime.InferenceSession) -> tuple[np.ndarray, np.ndarray]:
@@ -154,10 +157,3 @@ def listen(path: Path, tagger: onnxruntime.InferenceSession) -> tuple[np.ndarray
 def _kinds() -> dict[str, str]:
     """Return the kind of each label, in lower case."""
     return {word.lower(): kind for kind, about in KINDS.items() for word in (kind, *about.classes, *about.words)}
-
-
-def _label(row: dict[str, str], table: Path) -> str:
-    label = row.get("label") or row.get("name")
-    if not row.get("file") or not label:
-        raise TriptychError(f"{table} needs the columns file and label in every row")
-    return label
