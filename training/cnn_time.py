@@ -18,7 +18,7 @@ from training.face_time import CnnTime
 from training.face_tracks import BATCH_SIZE
 from training.loop import Settings, Task, fit
 
-SEQUENCES = 12_000
+SEQUENCES = 8_000
 """Sequences to learn from: one each of so many training pictures."""
 DISTURBED = 0.6
 """Share of them that are disturbed."""

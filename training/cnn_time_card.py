@@ -18,7 +18,7 @@ from training.face_tracks import Tracks, answer, watch
 from training.metrics import RESAMPLES, Scores, expected_calibration_error, fit_temperature, score
 
 CONDITIONS = {"undisturbed": 0.0, "disturbed": 1.0}
-SEQUENCES = 1500
+SEQUENCES = 1000
 """Validation sequences of each condition."""
 SEED = 10
 """Other sequences than those that chose the epoch."""
@@ -109,7 +109,7 @@ def _rows(name: str, model: CnnTime, tracks: Tracks) -> Iterator[str]:
     }
     for part, (truth, *answers) in parts.items():
         before, after = ((logits.argmax(2) == truth).double().mean(1).numpy() for logits in answers)
-        interval = bootstrap((after - before,), np.mean, n_resamples=RESAMPLES, method="percentile", random_state=0)
+        interval = bootstrap((after - before,), np.mean, n_resamples=RESAMPLES, method="percentile", rng=0)
         low, high = interval.confidence_interval
         gain = f"{(after - before).mean():+.3f} ({low:+.3f} to {high:+.3f})"
         yield f"| {name} | {len(truth)} {part} | {before.mean():.3f} | {after.mean():.3f} | {gain} |"
