@@ -18,11 +18,11 @@ from training.face_time import CnnTime
 from training.face_tracks import BATCH_SIZE
 from training.loop import Settings, Task, fit
 
-SEQUENCES = 8_000
+SEQUENCES = 5_000
 """Sequences to learn from: one each of so many training pictures."""
 DISTURBED = 0.6
 """Share of them that are disturbed."""
-HELD_OUT = 600
+HELD_OUT = 400
 """Sequences of validation pictures, half of them disturbed, that choose the epoch."""
 LAYERS = Settings(epochs=12, learning_rate=1e-3, weight_decay=0.05, warmup_epochs=0.5, ema_decay=0.995, patience=12)
 
