@@ -87,9 +87,10 @@ def face(
 
 
 @app.command()
-def voice(data: Data, out: Out) -> None:
-    """Voice: spectrogram and CNN on RAVDESS and EMO-DB (speech/), cross-validated over speakers."""
-    from training.voice import train_voice
+def voice(data: Data, out: Out, init: Init = None) -> None:
+    """Voice: spectrogram and CNN, or a published wav2vec 2.0, on RAVDESS and EMO-DB (speech/), speakers apart."""
+    if init:
+        from training.voice_wav2vec2 import fine_tune
 
     train_voice(data, out)
 

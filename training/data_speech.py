@@ -1,11 +1,11 @@
-"""Emotional speech of RAVDESS and EMO-DB: clips by speaker, as log-mel windows."""
+"""Emotional speech of RAVDESS and EMO-DB: clips by speaker, as windows of log-mel or of the sound itself."""
 
 from __future__ import annotations
 
 import csv
 import io
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,9 @@ CORPORA = {"ravdess": "actor", "emodb": "speaker"}
 HOP_SAMPLES = SAMPLE_RATE_HZ // 2
 """Windows of a clip start every half second, and one ends with it."""
 
+Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+"""Makes windows [n, ..] differ from those recorded."""
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -39,7 +42,10 @@ class Recording:
 
 @dataclass(frozen=True)
 class Speech:
-    """Windows f16 [w, 64, 300] of log-mel, the clip [w] that each is of, and label, speaker and corpus of each clip."""
+    """Windows f16 [w, ..], the clip [w] that each is of, and label, speaker and corpus of each clip.
+
+    A window is log-mel [64, 300], or whatever else `windows` was told to make of 3 s.
+    """
 
     windows: Tensor
     clip_of_window: np.ndarray
@@ -72,15 +78,15 @@ def recordings(data: Path) -> Iterator[Recording]:
         raise TriptychError(f"{data / FOLDER} has no clip of {missing}: each of the seven emotions needs some")
 
 
-def windows(clips: Iterable[Recording]) -> Speech:
-    """Cut recordings into windows of 3 s of log-mel."""
-    mels, facts = [], []
+def windows(clips: Iterable[Recording], features: Callable[[np.ndarray], np.ndarray] = voice_log_mel) -> Speech:
+    """Cut recordings into windows of 3 s, and take the features of each: f32 [48000] -> f32 [..]."""
+    heard, facts = [], []
     for number, clip in enumerate(clips):
-        mels += [(number, torch.from_numpy(voice_log_mel(window)).half()) for window in cut(clip.pcm)]
+        heard += [(number, torch.from_numpy(features(window)).half()) for window in cut(clip.pcm)]
         facts.append((clip.label, clip.speaker, clip.corpus))
-    clip_of_window, log_mels = zip(*mels, strict=True)
+    clip_of_window, rows = zip(*heard, strict=True)
     labels, speakers, corpora = (np.array(column) for column in zip(*facts, strict=True))
-    return Speech(torch.stack(log_mels), np.array(clip_of_window), labels, speakers, corpora)
+    return Speech(torch.stack(rows), np.array(clip_of_window), labels, speakers, corpora)
 
 
 def cut(pcm: np.ndarray) -> list[np.ndarray]:
@@ -105,8 +111,10 @@ def decode(file: bytes) -> np.ndarray:
     return np.concatenate([frame.to_ndarray()[0] for frame in frames])
 
 
-def batches(speech: Speech, size: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield (augmented log-mel [size, 64, 300], labels [size]): each clip once an epoch, by a window at random."""
+def batches(
+    speech: Speech, size: int, generator: torch.Generator, augmented: Augmentation = augment
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield (augmented windows [size, ..], labels [size]): each clip once an epoch, by a window at random."""
     last_window = np.cumsum(np.bincount(speech.clip_of_window))
     first_window = np.concatenate([[0], last_window[:-1]])
     draw = torch.rand(len(speech.labels), generator=generator).numpy()
@@ -114,7 +122,7 @@ def batches(speech: Speech, size: int, generator: torch.Generator) -> Iterator[t
     order = torch.randperm(len(window), generator=generator).numpy()
     for start in range(0, len(order) - size + 1, size):
         clips = order[start : start + size]
-        yield augment(speech.windows[window[clips]], generator), torch.from_numpy(speech.labels[clips])
+        yield augmented(speech.windows[window[clips]], generator), torch.from_numpy(speech.labels[clips])
 
 
 def _clips(folder: Path, corpus: str) -> Iterator[tuple[dict[str, str], np.ndarray]]:

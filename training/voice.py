@@ -26,6 +26,8 @@ FOLDS = 5
 BATCH_SIZE = 32
 SETTINGS = Settings(epochs=24, learning_rate=2e-3, weight_decay=0.05, warmup_epochs=2.0, ema_decay=0.99, patience=24)
 LABEL_SMOOTHING = 0.1
+EVALUATED_AT_ONCE = 64
+"""Windows of a batch when nothing is learnt."""
 WATCHED_FINALLY = 10
 """The model of everybody is watched on every tenth clip: it has heard them all, so this tells only that it learns."""
 
@@ -96,14 +98,14 @@ def train(speech: Speech, held_out: Speech, settings: Settings, out: Path) -> tu
     task = Task(
         batches_per_epoch=len(speech.labels) // BATCH_SIZE,
         batches=lambda epoch, generator: data_speech.batches(speech, BATCH_SIZE, generator),
-        loss=_loss,
+        loss=loss,
         evaluate=lambda average: evaluate(average, held_out),
         choose_best=False,
     )
     return model, fit(model, task, settings, out)
 
 
-def predict(model: nn.Module, speech: Speech, batch_size: int = 64) -> np.ndarray:
+def predict(model: nn.Module, speech: Speech, batch_size: int = EVALUATED_AT_ONCE) -> np.ndarray:
     """Return logits f32 [clips, 7], the mean over the windows of each clip."""
     windows = torch.cat([model(chunk.float()) for chunk in speech.windows.split(batch_size)]).numpy()
     sums = np.zeros((len(speech.labels), len(EMOTIONS)), np.float32)
@@ -111,9 +113,9 @@ def predict(model: nn.Module, speech: Speech, batch_size: int = 64) -> np.ndarra
     return sums / np.bincount(speech.clip_of_window)[:, None]
 
 
-def evaluate(model: nn.Module, speech: Speech) -> Mapping[str, float]:
+def evaluate(model: nn.Module, speech: Speech, batch_size: int = EVALUATED_AT_ONCE) -> Mapping[str, float]:
     """Return loss, accuracy and, as the score, unweighted average recall of clips."""
-    logits = predict(model, speech)
+    logits = predict(model, speech, batch_size)
     predicted = logits.argmax(1)
     return {
         "loss": float(cross_entropy(torch.from_numpy(logits), torch.from_numpy(speech.labels))),
@@ -128,6 +130,7 @@ def mean_log(logs: list[list[dict[str, float]]]) -> list[dict[str, float]]:
     return [row | {"seconds": row["seconds"] * len(logs)} for row in rows]
 
 
-def _loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    """Return the cross-entropy of (windows, labels), labels being smoothed."""
     windows, labels = batch
     return cross_entropy(model(windows).float(), labels, label_smoothing=LABEL_SMOOTHING)

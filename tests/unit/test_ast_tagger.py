@@ -9,42 +9,21 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
-from transformers import ASTConfig, ASTFeatureExtractor, ASTForAudioClassification
+from tiny_audio import MEAN, STD, TAGS, save_ast
+from transformers import ASTFeatureExtractor
 
 from export import ast_tagger
 from triptych import mel
 from triptych.errors import TriptychError
 
-NAMES = ["Speech", "Laughter", "Crying, sobbing", "Music", "Silence"]
-MEAN, STD = -4.0, 4.5
 RNG = np.random.default_rng(0)
 NOISE = (0.1 * RNG.standard_normal(mel.FBANK_SAMPLES)).astype(np.float32)
-
-
-def save_checkpoint(folder: Path, names: list[str] = NAMES) -> ASTForAudioClassification:
-    """Long strides, so that 10.24 s are few tokens."""
-    torch.manual_seed(0)
-    config = ASTConfig(
-        hidden_size=24,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        frequency_stride=56,
-        time_stride=112,
-        id2label=dict(enumerate(names)),
-        label2id={name: index for index, name in enumerate(names)},
-        initializer_range=0.5,  # so that random probabilities differ
-    )
-    model = ASTForAudioClassification(config).eval()
-    model.save_pretrained(folder)
-    ASTFeatureExtractor(mean=MEAN, std=STD).save_pretrained(folder)
-    return model
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory):
     source, target = tmp_path_factory.mktemp("checkpoint"), tmp_path_factory.mktemp("sound_tagger")
-    model = save_checkpoint(source)
+    model = save_ast(source)
     ast_tagger.export({"ast": source}, target)
     return model, target, ort.InferenceSession(target / "model.onnx")
 
@@ -67,7 +46,7 @@ def test_parity_with_transformers_features_and_model(exported, samples: int):
     prepared = ASTFeatureExtractor(mean=MEAN, std=STD)(sound, sampling_rate=16000, return_tensors="pt")
     with torch.no_grad():
         expected = model(prepared["input_values"]).logits.sigmoid().numpy()
-    assert tags.shape == (2, len(NAMES))
+    assert tags.shape == (2, len(TAGS))
     np.testing.assert_allclose(tags, np.repeat(expected, 2, axis=0), atol=1e-4)
     assert tags.std() > 0.01
 
@@ -94,12 +73,12 @@ def test_silence_inside_a_sound_is_heard_as_silence(exported):
 
 def test_labels_are_those_of_the_checkpoint(exported):
     _, target, _ = exported
-    assert (target / "labels.txt").read_text(encoding="utf-8").splitlines() == NAMES
+    assert (target / "labels.txt").read_text(encoding="utf-8").splitlines() == TAGS
 
 
 @pytest.mark.filterwarnings("ignore:At least one mel filter has all zero values")
 def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path: Path):
-    save_checkpoint(tmp_path, ["LABEL_0", "LABEL_1"])
+    save_ast(tmp_path, ["LABEL_0", "LABEL_1"])
     with pytest.raises(TriptychError, match="does not name the classes"):
         ast_tagger.export({"ast": tmp_path}, tmp_path)
     path = tmp_path / "preprocessor_config.json"

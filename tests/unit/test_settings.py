@@ -32,3 +32,22 @@ def test_a_folder_without_settings_is_named_with_the_remedy(tmp_path: Path, cont
         settings.read_text(tmp_path, "features")
     with pytest.raises(TriptychError, match=r"settings.json.*triptych export"):
         settings.read_int(tmp_path, "sound_window_samples")
+
+
+def test_what_a_model_hears_comes_and_goes_with_it():
+    steps = ("sound_features", "audio_decode", "sound_emotion", "voice_features")
+    swapped = catalog.choose({"tags": "ast", "voice": "wav2vec2"})
+    assert [swapped[step].name for step in steps] == [
+        "kaldi-fbank",
+        "ast-windows",
+        "ast-tag-comparison",
+        "voice-waveform",
+    ]
+    kept = {step: entry.name for step, entry in swapped.items()}
+    back = catalog.choose({"tags": "yamnet", "voice": "no-voice"}, kept)
+    assert [back[step].name for step in steps] == [
+        "yamnet-log-mel",
+        "yamnet-windows",
+        "tag-comparison",
+        "voice-log-mel",
+    ]

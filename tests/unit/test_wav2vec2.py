@@ -9,56 +9,25 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
-from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification
+from tiny_audio import EMOTION_ORDER, TEMPERATURE, save_wav2vec2
+from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification
 
 from export import wav2vec2
 from triptych.errors import TriptychError
 from triptych_client.contract import EMOTIONS, VOICE_SAMPLES
-
-LABELS = ["Happy", "Sad", "Angry", "Neutral", "Surprise", "Disgust", "Fear"]
-ORDER = [2, 5, 6, 0, 1, 4, 3]
-TEMPERATURE = 1.7
-
-
-def tiny_config(norm: str = "group", **options: object) -> Wav2Vec2Config:
-    """The published strides, so that there are as many frames, and little else."""
-    return Wav2Vec2Config(
-        hidden_size=24,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        conv_dim=(8,) * 7,
-        feat_extract_norm=norm,
-        do_stable_layer_norm=norm == "layer",
-        num_conv_pos_embeddings=16,
-        num_conv_pos_embedding_groups=4,
-        classifier_proj_size=16,
-        initializer_range=0.5,  # so that random logits differ
-        **options,
-    )
-
-
-def save_checkpoint(folder: Path, norm: str) -> Wav2Vec2ForSequenceClassification:
-    torch.manual_seed(0)
-    config = tiny_config(norm, id2label=dict(enumerate(LABELS)), label2id={name: i for i, name in enumerate(LABELS)})
-    config.logit_temperature = TEMPERATURE
-    model = Wav2Vec2ForSequenceClassification(config).eval()
-    model.save_pretrained(folder)
-    Wav2Vec2FeatureExtractor(do_normalize=True).save_pretrained(folder)
-    return model
 
 
 def reference(model: Wav2Vec2ForSequenceClassification, sounds: np.ndarray) -> np.ndarray:
     """Run transformers' own feature extractor and model."""
     prepared = Wav2Vec2FeatureExtractor(do_normalize=True)(list(sounds), sampling_rate=16000, return_tensors="pt")
     with torch.no_grad():
-        return model(prepared["input_values"]).logits[:, ORDER].numpy() / TEMPERATURE
+        return model(prepared["input_values"]).logits[:, EMOTION_ORDER].numpy() / TEMPERATURE
 
 
 @pytest.fixture(scope="module", params=["group", "layer"], ids=["as base", "as large"])
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
     source, target = tmp_path_factory.mktemp("checkpoint"), tmp_path_factory.mktemp("voice_emotion")
-    model = save_checkpoint(source, request.param)
+    model = save_wav2vec2(source, request.param)
     wav2vec2.export({"wav2vec2": source}, target)
     return model, ort.InferenceSession(target / "model.onnx")
 
@@ -84,7 +53,7 @@ def test_silence_gives_finite_logits_and_gain_does_not_matter(exported):
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path: Path):
-    save_checkpoint(tmp_path, "group")
+    save_wav2vec2(tmp_path)
     path = tmp_path / "preprocessor_config.json"
     config = json.loads(path.read_text())
     path.write_text(json.dumps(config | {"sampling_rate": 8000}))
@@ -96,11 +65,11 @@ def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path: Path):
 
 
 def test_a_checkpoint_that_wants_the_sound_as_it_is_gets_it(tmp_path: Path):
-    model = save_checkpoint(tmp_path, "group")
+    model = save_wav2vec2(tmp_path)
     Wav2Vec2FeatureExtractor(do_normalize=False).save_pretrained(tmp_path)
     wav2vec2.export({"wav2vec2": tmp_path}, tmp_path)
     sound = np.random.default_rng(0).normal(0, 0.1, (1, VOICE_SAMPLES)).astype(np.float32)
     (logits,) = ort.InferenceSession(tmp_path / "model.onnx").run(["LOGITS"], {"FEATURES": sound[:, None]})
     with torch.no_grad():
-        expected = model(torch.from_numpy(sound)).logits[:, ORDER].numpy() / TEMPERATURE
+        expected = model(torch.from_numpy(sound)).logits[:, EMOTION_ORDER].numpy() / TEMPERATURE
     np.testing.assert_allclose(logits, expected, atol=1e-4)
