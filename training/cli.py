@@ -92,7 +92,11 @@ def voice(data: Data, out: Out, init: Init = None) -> None:
     if init:
         from training.voice_wav2vec2 import fine_tune
 
-    train_voice(data, out)
+        fine_tune(data, out, init)
+    else:
+        from training.voice import train_voice
+
+        train_voice(data, out)
 
 
 @app.command()
