@@ -92,6 +92,7 @@ def save(model: Wav2Vec2ForSequenceClassification, temperature: float, folder: P
     setattr(model.config, waveforms.TEMPERATURE, temperature)
     extractor = Wav2Vec2FeatureExtractor(sampling_rate=SAMPLE_RATE_HZ, do_normalize=True)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         model.save_pretrained(folder)
         extractor.save_pretrained(folder)
     except (OSError, RuntimeError) as error:
