@@ -11,7 +11,18 @@ from tokenizers import Tokenizer
 from torch import nn
 from transformers import WhisperFeatureExtractor
 
-from export import catalog, e5, expression, face_detector, fetch, sound_emotion, sound_tagger, text_emotion, whisper
+from export import (
+    catalog,
+    e5,
+    expression,
+    face_detector,
+    fetch,
+    sound_emotion,
+    sound_tagger,
+    trained_graph,
+    trained_words,
+    whisper,
+)
 from export.retinaface import RetinaFace
 from triptych import answer, audio, faces, media, mel, text, video
 from triptych.limits import Limits

@@ -59,7 +59,9 @@ def train_words(data: Path, out: Path, init: str | None = None, settings: Settin
     words_weights.save(words, out / words_weights.FILE)
     if init:
         words_encoder.keep(merged, tokenizer, words, out / "model")
-    command = f"triptych train words --data DIR --out DIR{f' --init {init}' if init else ''}"
+    command = "triptych train words --data DIR --out DIR"
+    if init:
+        command += " --init dir:PATH" if init.startswith("dir:") else f" --init {init}"
     origin = Origin(*words_encoder.describe(init), merged.num_parameters())
     words_report.write(out, words, origin, unseen, logits, log, command)
 

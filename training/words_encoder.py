@@ -10,7 +10,7 @@ from export import catalog, checkpoint, e5, fetch, text_tokens, trained_words
 from export.trained_words import Encoder
 from training import words_weights
 from training.init import published
-from training.loop import write_atomically
+from training.loop import write_atomically, writing
 from training.words_weights import Words
 from triptych.server import CACHE
 
@@ -29,15 +29,18 @@ def start(init: str | None) -> tuple[Encoder, Tokenizer]:
 
 
 def describe(init: str | None) -> tuple[str, str]:
-    """Return title and licence of the encoder."""
+    """Return title and licence of the encoder; a folder's title is its name."""
     if init is None:
         entry = catalog.load()[trained_words.ENCODER]
         return entry.title, entry.licence
-    return init.partition(":")[2], checkpoint.licence(checkpoint.fetch(checkpoint.normalise(init)))
+    kind, _, name = init.partition(":")
+    title = name if kind == "hub" else Path(name).name
+    return title, checkpoint.licence(checkpoint.fetch(checkpoint.normalise(init)))
 
 
 def keep(encoder: Encoder, tokenizer: Tokenizer, words: Words, folder: Path) -> None:
     """Write a merged encoder, its tokenizer and the head as a checkpoint, for `triptych export --source`."""
-    encoder.save_pretrained(folder)
+    with writing(folder):
+        encoder.save_pretrained(folder)
     write_atomically(folder / text_tokens.FILE, lambda path: tokenizer.save(str(path)))
     words_weights.save(words.without_adapters(), folder / trained_words.HEAD)

@@ -41,9 +41,9 @@ SPLITS = (
 LIMITS = (
     "Written comments, posts and news, not speech: how something is said is not in it, and irony mostly escapes it. "
     "English and Russian were trained and measured; other languages rest on what the encoder carries over and were "
-    "not measured. Disgust was seen in English and in machine translation only. Annotators agree moderately. Names "
-    "and topics that stand beside an emotion in Reddit's comments may sway it. Not for emotion inference at work or "
-    "in education."
+    "not measured. Disgust was seen in English and in machine translation only. Machine translations are read worse "
+    "than what was written in Russian. Annotators agree moderately. Names and topics that stand beside an emotion in "
+    "Reddit's comments may sway it. Not for emotion inference at work or in education."
 )
 NOTE = (
     "The table above is of the served logits, one emotion a text, on the held-out texts of GoEmotions and CEDR that "
@@ -54,8 +54,8 @@ NOTE = (
 )
 CALIBRATION = (
     "the served LOGITS are over all seven, scale x logit + offset (vector scaling, Guo et al. 2017), fitted on the "
-    "validation texts with one emotion; scale {scale}; offset {offset}. Each emotion's own logit is (LOGITS - offset)"
-    " / scale. On the held-out texts of the first table"
+    "validation texts with one emotion: scale {scale}, offset {offset}; each emotion's own logit is (LOGITS - offset)"
+    " / scale; the error is of the held-out texts in the first table"
 )
 
 Thresholds = Mapping[str, tuple[float | None, ...]]
