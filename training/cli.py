@@ -131,3 +131,34 @@ def words(
         from training.words import train_words
 
         train_words(data, out, init)
+
+
+@app.command()
+def fusion(
+    out: Out,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Folder with the data of all channels.", exists=True, file_okay=False)
+    ] = None,
+    clips: Annotated[
+        Path | None,
+        typer.Option("--clips", help="Instead: folder of clips with labels.csv.", exists=True, file_okay=False),
+    ] = None,
+    voice_run: Annotated[
+        Path | None,
+        typer.Option("--voice-run", help="The --out of `triptych train voice`, for its held-out models.", exists=True),
+    ] = None,
+    calibrate: Annotated[
+        str | None, typer.Option("--calibrate", help="Calibrate this channel only, and measure anew.")
+    ] = None,
+) -> None:
+    """Fusion: calibration of the exported channels, and the regression over them."""
+    from training.fusion import calibrate_channel, train_fusion, train_on_clips
+
+    if clips and not data:
+        train_on_clips(clips, out)
+    elif data and calibrate and not clips:
+        calibrate_channel(data, out, calibrate, voice_run)
+    elif data and not clips:
+        train_fusion(data, out, voice_run)
+    else:
+        raise TriptychError("give either --data DIR, or --clips DIR with clips that have all channels")

@@ -1,7 +1,9 @@
 """The numbers of the fusion and of each channel's calibration, as small versioned JSON files.
 
-`fusion.json` holds the regression; `calibration/<channel>.json` belongs to the model in that channel's slot, so that
-swapping a model swaps that file and nothing else. `triptych train fusion` makes both, `triptych export` copies them.
+`fusion.json` holds the regression; a calibration belongs to the model in a channel's slot, so that swapping the model
+swaps that file and nothing else. `triptych train fusion` makes both as `weights/fusion/fusion.json` and
+`weights/<catalogue entry>/calibration.json`; `triptych export` copies them into the version folder of the fusion step,
+as `fusion.json` and `calibration/<channel>.json`.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from triptych.errors import TriptychError
 from triptych_client.contract import CHANNELS, EMOTIONS
 
 FUSION_FILE = "fusion.json"
+CALIBRATION_FILE = "calibration.json"
 CALIBRATION_FOLDER = "calibration"
 FUSION_FORMAT = "triptych-fusion/1"
 CALIBRATION_FORMAT = "triptych-calibration/1"
@@ -57,10 +60,15 @@ class Calibration:
             raise TriptychError(f"{path} calibrates {content.get('entry')}, not {entry}: run `triptych export` again")
         return cls(*(_array(path, content, name, (len(EMOTIONS),)) for name in ("scale", "offset")))
 
-    def write(self, path: Path, entry: str, facts: Mapping[str, object]) -> None:
-        """Write the file of a catalogue entry; `facts` say what it was fitted on."""
+    @staticmethod
+    def fitted_on(path: Path) -> str:
+        """Return which weights of its entry a file calibrates; TriptychError when it is not such a file."""
+        return str(_read(path, CALIBRATION_FORMAT).get("weights", ""))
+
+    def write(self, path: Path, entry: str, weights: str, facts: Mapping[str, object]) -> None:
+        """Write the file of a catalogue entry and the `weights` that it was fitted on; `facts` say how."""
         values = {name: _rounded(value) for name, value in asdict(self).items()}
-        _write(path, {"format": CALIBRATION_FORMAT, "entry": entry, **values, **facts})
+        _write(path, {"format": CALIBRATION_FORMAT, "entry": entry, "weights": weights, **facts, **values})
 
 
 @dataclass(frozen=True)

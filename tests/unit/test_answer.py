@@ -192,7 +192,7 @@ def test_the_manifest_is_read_with_its_numbers(tmp_path: Path):
     folder = manifest_folder(tmp_path, "fer-cnn")
     assert Manifest.read(folder).parameters.pooled
     trained().write(folder / "fusion.json", {})
-    Calibration(np.full(7, 2.0), np.zeros(7)).write(folder / "calibration" / "face.json", "fer-cnn", {})
+    Calibration(np.full(7, 2.0), np.zeros(7)).write(folder / "calibration" / "face.json", "fer-cnn", "", {})
     manifest = Manifest.read(folder)
     assert not manifest.parameters.pooled
     assert manifest.calibrations["face"].scale.tolist() == [2.0] * 7
@@ -201,6 +201,6 @@ def test_the_manifest_is_read_with_its_numbers(tmp_path: Path):
 
 def test_a_calibration_of_another_model_is_refused(tmp_path: Path):
     folder = manifest_folder(tmp_path, "swinv2")
-    Calibration().write(folder / "calibration" / "face.json", "fer-cnn", {})
+    Calibration().write(folder / "calibration" / "face.json", "fer-cnn", "", {})
     with pytest.raises(TriptychError, match="fer-cnn, not swinv2"):
         Manifest.read(folder)

@@ -105,7 +105,8 @@ def test_parameters_are_written_and_read_again(tmp_path: Path):
 
 def test_a_calibration_is_written_and_read_again(tmp_path: Path):
     path = tmp_path / "face.json"
-    Calibration(np.full(7, 1.5), np.arange(7.0)).write(path, "fer-cnn", {"samples": 9})
+    Calibration(np.full(7, 1.5), np.arange(7.0)).write(path, "fer-cnn", "abc", {"samples": 9})
+    assert Calibration.fitted_on(path) == "abc"
     again = Calibration.read(path, "fer-cnn")
     assert again.scale.tolist() == [1.5] * 7
     assert again.apply(np.zeros(7)).tolist() == (np.arange(7) - 3).tolist()
