@@ -32,8 +32,8 @@ def english_pieces(tokenizer: Tokenizer, texts: Iterable[str]) -> Tensor:
     """
     seen = {number for encoding in tokenizer.encode_batch(list(texts)) for number in encoding.ids}
     spelt = (*e5.SPECIAL_TOKENS, "▁", *string.printable, *(f"▁{letter}" for letter in string.printable))
-    known = {tokenizer.token_to_id(piece) for piece in spelt}
-    return torch.tensor(sorted(seen | known - {None}))
+    known = {number for piece in spelt if (number := tokenizer.token_to_id(piece)) is not None}
+    return torch.tensor(sorted(seen | known))
 
 
 def pieces_of(words: Words) -> Tensor:
@@ -51,6 +51,7 @@ def load_encoder(source: Path, pieces: Tensor, layers: int = LAYERS) -> BertMode
 def prune(encoder: XLMRobertaModel, pieces: Tensor, layers: int) -> BertModel:
     """Return the first layers of an encoder as the BERT that it is, with the embeddings of `pieces` int64 [n] only."""
     config = encoder.config
+    assert config.pad_token_id is not None
     unused_positions = config.pad_token_id + 1
     bert = BertModel(
         BertConfig(

@@ -49,7 +49,8 @@ def attend(texts: Sequence[str], repository: Path = MODEL_REPOSITORY) -> list[At
     tokenizer, session = _open(repository)
     ids, mask = text.tokenize(tokenizer, texts)
     names = [tensor.name for tensor in (*STEP.outputs[:1], *STEP.optional)]
-    logits, attention = session.run(names, dict(zip((tensor.name for tensor in STEP.inputs), (ids, mask))))
+    feeds = dict(zip((tensor.name for tensor in STEP.inputs), (ids, mask)))
+    logits, attention = (np.asarray(output) for output in session.run(names, feeds))
     raised = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities = raised / raised.sum(axis=1, keepdims=True)
     encodings = tokenizer.encode_batch([text.PREFIX + one for one in texts])
