@@ -130,15 +130,25 @@ def labelled(data: Path) -> Iterator[tuple[Path, str]]:
     """Yield each recording below `data/audio_tags` with its label."""
     tables = sorted((data / FOLDER).glob(f"*/{LABELS}"))
     if not tables:
-        raise TriptychError(f"{data / FOLDER} has no folder with recordings and a {LABELS} (columns file, label)")
+        raise TriptychError(
+            f"{data / FOLDER} has no folder with recordings and a {LABELS} (columns file, label): --data is the folder "
+            f"that holds {FOLDER}/"
+        )
     for table in tables:
+        for row in _rows(table):
+            file_name, label = row.get("file"), row.get("label") or row.get("name")
+            if not file_name or not label:
+                raise TriptychError(f"{table} needs the columns file and label in every row")
+            if row.get("rank", "0") == "0":
+                yield table.parent / file_name, label
+
+
+def _rows(table: Path) -> list[dict[str, str]]:
+    try:
         with table.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                file_name, label = row.get("file"), row.get("label") or row.get("name")
-                if not file_name or not label:
-                    raise TriptychError(f"{table} needs the columns file and label in every row")
-                if row.get("rank", "0") == "0":
-                    yield table.parent / file_name, label
+            return list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise TriptychError(f"{table} is not a readable table: {error}. Fetch it again.") from error
 
 
 def listen(path: Path, tagger: onnxruntime.InferenceSession) -> tuple[np.ndarray, np.ndarray]:

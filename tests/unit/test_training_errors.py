@@ -22,7 +22,7 @@ from test_training_loop import SETTINGS, toy_model, toy_task
 from torch import nn
 
 import training.cli
-from training import card, data_fer, data_speech, loop, plots, weights
+from training import card, data_fer, data_sounds, data_speech, loop, plots, weights
 from training.loop import fit
 from triptych.errors import TriptychError
 from triptych_client import cli
@@ -148,6 +148,14 @@ def test_damaged_speech_is_refused(tmp_path: Path, file: str, content: bytes, me
     (tmp_path / data_speech.FOLDER / file).write_bytes(content)
     with pytest.raises(TriptychError, match=rf"{file} {message}.*Fetch it again"):
         data_speech.load(tmp_path)
+
+
+def test_a_damaged_table_of_sounds_is_refused(tmp_path: Path):
+    table = tmp_path / data_sounds.FOLDER / "mine" / data_sounds.LABELS
+    table.parent.mkdir(parents=True)
+    table.write_bytes(b"file,label\n\xff\xfe")
+    with pytest.raises(TriptychError, match=r"labels\.csv is not a readable table: .*Fetch it again"):
+        list(data_sounds.labelled(tmp_path))
 
 
 @contextmanager
