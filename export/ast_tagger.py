@@ -4,7 +4,8 @@ For any `ASTForAudioClassification` that hears 10.24 s in 128 bands and names Au
 MIT/ast-finetuned-audioset-10-10-0.4593. The step before it makes Kaldi's filter banks; their padding and normalisation
 are the checkpoint's and part of the graph.
 
-A window is 1214 tokens: attention takes about 70 MB a window in each layer, so a batch takes its memory by the window.
+A window is 1214 tokens. Beside its weights the base model takes about 0.5 GB for each window that ONNX Runtime runs at
+once on a CPU, and 4 s of one core: a clip of 60 s is 11 windows.
 """
 
 from __future__ import annotations
