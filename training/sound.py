@@ -210,7 +210,7 @@ def _by_kind(sounds: Sequence[Sound], chosen: Trial, left_out: Result) -> str:
         cells = (
             *(kind, str(recordings), str(len(rows) - recordings), emotion or "nothing"),
             *(f"{probabilities[rows, column].mean():.2f}", f"{others.max():.2f}"),
-            *(f"{chosen.divergences[rows].mean():.3f}", f"{left_out.divergence(rows):.3f}"),
+            *(f"{max(0, loss):.3f}" for loss in (chosen.divergences[rows].mean(), left_out.divergence(rows))),
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

@@ -107,7 +107,9 @@ def test_emotions_are_described_by_as_many_parts():
         ("Wail, moan", "sadness"),
         ("Screaming", "fear"),
         ("Shout", "anger"),
+        ("Applause", "happiness"),
         ("Gasp", "surprise"),
+        ("Burping, eructation", "disgust"),
     ],
 )
 def test_emotional_sounds(session, labels, name, emotion):
