@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -13,10 +14,11 @@ from tempfile import TemporaryDirectory
 
 from export import checkpoint
 from export.catalog import Entry, choose, fitting, load, slot_of, step_of
-from export.fetch import fetch, sha256
+from export.fetch import OWN_WEIGHTS, fetch, sha256
 from triptych.errors import TriptychError
+from triptych.parameters import CALIBRATION_FILE, CALIBRATION_FOLDER, FUSION_FILE, Calibration
 from triptych.server import ROOT
-from triptych_client.contract import STEPS
+from triptych_client.contract import CHANNELS, STEPS
 
 SOURCES = {"model.py", "dali.py", ".gitkeep"}
 """Files of a version folder that are ours and not exported."""
@@ -26,13 +28,18 @@ OUR_CODE = {"export", "training"}
 MANIFEST_STEP = "fusion"
 """The step that reports the manifest, and whose version folder holds it: a step sees its own folder only."""
 
+LOG = logging.getLogger(__name__)
+
 Report = Callable[[str, str], None]
 """Called with an entry's name and what is done with it: "download", "export" or "ready"."""
 
 
 @dataclass(frozen=True)
 class Served:
-    """One line of the manifest: what a step of the repository holds, and the checkpoint that it is of, if any."""
+    """One line of the manifest: what a step of the repository holds, and the checkpoint that it is of, if any.
+
+    `languages`: of a words model, those that it knows; none: any.
+    """
 
     step: str
     role: str
@@ -43,6 +50,7 @@ class Served:
     vacant: bool
     source: str
     source_sha256: str
+    languages: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -264,6 +272,7 @@ def _served(entry: Entry, target: Path) -> Served:
         vacant=entry.vacant,
         source=origin.source,
         source_sha256=origin.sha256,
+        languages=entry.languages,
     )
 
 
@@ -272,6 +281,33 @@ def _write_manifest(repository: Path, served: list[Served]) -> None:
     target.mkdir(parents=True, exist_ok=True)
     _write_json(target / "models.json", [asdict(line) for line in served])
     shutil.copyfile(repository / "sound_tagger" / "1" / "labels.txt", target / "labels.txt")
+    _replace_numbers(target, served)
+
+
+def _replace_numbers(target: Path, served: Sequence[Served]) -> None:
+    """Copy the fusion's trained numbers and the calibration of each channel's model; what is not trained is not there.
+
+    A calibration that was fitted on other weights of the model is left out, with a warning.
+    """
+    (target / FUSION_FILE).unlink(missing_ok=True)
+    shutil.rmtree(target / CALIBRATION_FOLDER, ignore_errors=True)
+    (target / CALIBRATION_FOLDER).mkdir()
+    regression = OWN_WEIGHTS / MANIFEST_STEP / FUSION_FILE
+    if regression.is_file():
+        shutil.copyfile(regression, target / FUSION_FILE)
+    for line in served:
+        path = OWN_WEIGHTS / line.name / CALIBRATION_FILE
+        if line.role in CHANNELS and not line.vacant and path.is_file():
+            if Calibration.fitted_on(path) == _weights(line):
+                shutil.copyfile(path, target / CALIBRATION_FOLDER / f"{line.role}.json")
+            else:
+                LOG.warning("%s is of other weights: run `triptych train fusion --calibrate %s`", path, line.role)
+
+
+def _weights(line: Served) -> str:
+    """Return what tells a model's weights from others of its name: the sha256 of its checkpoint, or of ours; or ""."""
+    own = load()[line.name].weights
+    return line.source_sha256 or (own.sha256 if own else "")
 
 
 def _write_json(path: Path, value: object) -> None:

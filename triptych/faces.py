@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from triptych import appearance, tracks
 from triptych import boxes as box_ops
-from triptych import tracks
 from triptych.limits import Limits
 from triptych_client import contract
 from triptych_client.contract import CLIP_FIELDS, FACE_PX
@@ -77,12 +77,13 @@ def crop_all(
     linked = np.concatenate(tracks.link([boxes[in_frame == frame] for frame in range(len(frames))]))
     kept = foremost(linked, boxes, max_faces)
     crops = [align(frames[in_frame[face]], landmarks[face], boxes[face]) for face in kept]
+    together = tracks.rejoin(linked[kept], frame_times[in_frame[kept]], appearance.describe(np.stack(crops)))
     facts = dict(zip(CLIP_FIELDS, clip))
     size, source = (frames.shape[2], frames.shape[1]), (facts["width_px"], facts["height_px"])
     return Faces(
         np.stack(crops),
         frame_times[in_frame[kept]].astype(np.float32),
-        _renumbered(linked[kept]),
+        _renumbered(together),
         box_ops.scaled(boxes[kept], size, source).astype(np.float32),
         scores[kept].astype(np.float32),
         np.array([len(kept)], np.int32),

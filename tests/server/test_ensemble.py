@@ -49,6 +49,23 @@ def test_the_face_is_followed_through_the_clip(answer: Analysis):
         assert 0 <= face.box[0] < face.box[2] <= answer.clip.width + 1
 
 
+def test_the_answer_says_whom_it_is_about(answer: Analysis):
+    assert answer.emotion.track is not None
+    person = answer.people[answer.emotion.track]
+    assert answer.emotion.track_reason in contract.TRACK_REASONS[1:]
+    assert person.end_s - person.start_s > 10, "the face is there for most of the 20 s"
+    assert len(person.timeline) == len(answer.timeline)
+
+
+def test_every_utterance_has_the_emotion_of_all_channels(answer: Analysis):
+    assert all(said.expressed and said.language == "en" for said in answer.transcript.utterances)
+
+
+def test_the_rationale_gives_times_and_so_does_its_translation(answer: Analysis):
+    assert " at " in answer.rationale
+    assert " с)" in answer.in_language("ru").rationale
+
+
 def test_speech_is_heard_as_speech(answer: Analysis):
     assert "Speech" in [tag.label for tag in answer.audio_tags]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triptych import tracks
@@ -59,6 +59,51 @@ def test_no_frames_and_no_faces():
     assert link([], []) == [[], []]
 
 
+ANNA, BORIS = np.eye(2, 4, dtype=np.float32)
+
+
+def rejoin(*seen: tuple[float, int, np.ndarray]) -> list[int]:
+    times, numbers, looks = zip(*seen)
+    return tracks.rejoin(np.array(numbers), np.array(times), np.stack(looks)).tolist()
+
+
+def test_who_comes_back_looking_the_same_is_the_same():
+    assert rejoin((0, 0, ANNA), (1, 0, ANNA), (4, 1, ANNA), (5, 1, ANNA)) == [0, 0, 0, 0]
+
+
+def test_who_comes_back_looking_otherwise_is_someone_else():
+    assert rejoin((0, 0, ANNA), (4, 1, BORIS)) == [0, 1]
+
+
+def test_who_is_there_at_the_same_time_is_someone_else():
+    assert rejoin((0, 0, ANNA), (1, 1, ANNA), (2, 0, ANNA)) == [0, 1, 0]
+
+
+def test_who_was_away_for_long_is_new():
+    assert rejoin((0, 0, ANNA), (tracks.REJOIN_S + 1, 1, ANNA)) == [0, 1]
+
+
+def test_cuts_between_two_people_make_two_tracks():
+    scenes = [ANNA, BORIS, ANNA, BORIS, ANNA]
+    assert rejoin(*[(4 * scene, scene, look) for scene, look in enumerate(scenes)]) == [0, 1, 0, 1, 0]
+
+
+def test_a_blank_crop_is_nobody_s():
+    blank = np.zeros(4, np.float32)
+    assert rejoin((0, 0, blank), (4, 1, blank)) == [0, 1]
+
+
+@settings(deadline=None)  # a machine that also trains is slow now and then
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3), st.integers(0, 1)), max_size=12))
+def test_nobody_is_in_a_frame_twice_after_rejoining(seen: list[tuple[int, int, int]]):
+    faces = {(time, number): (float(time), number, (ANNA, BORIS)[look]) for time, number, look in seen}
+    if faces:
+        joined = rejoin(*faces.values())
+        placed = [(time, track) for (time, _), track in zip(faces, joined)]
+        assert len(set(placed)) == len(placed)
+
+
+@settings(deadline=None)  # a machine that also trains is slow now and then
 @given(
     st.lists(
         st.lists(st.tuples(st.floats(0, 640), st.floats(0, 360), st.floats(0, 200)), max_size=5), min_size=1, max_size=8
