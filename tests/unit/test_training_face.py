@@ -193,5 +193,5 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> tuple[onnxruntime.Inferen
     folder = tmp_path_factory.mktemp("face")
     torch.manual_seed(0)
     weights.save(FaceSwin(), 1.7, folder / weights.FILE)
-    trained_face.export({"face-swinv2": folder}, folder)
+    trained_face.export({"swinv2": folder}, folder)
     return onnxruntime.InferenceSession(folder / "model.onnx"), ServedFace.load(folder / weights.FILE)
