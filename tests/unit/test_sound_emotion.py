@@ -88,7 +88,7 @@ def test_the_constants_are_kept_in_their_file(tmp_path):
 def test_a_file_without_the_constants_is_named(tmp_path, content):
     if content is not None:
         (tmp_path / sound_emotion.METHOD_FILE).write_text(content)
-    with pytest.raises(TriptychError, match=r"method\.json does not hold .* triptych train sound"):
+    with pytest.raises(TriptychError, match=r"method\.json does not hold .*triptych train sound"):
         sound_emotion.load_method(tmp_path)
 
 
