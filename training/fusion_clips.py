@@ -7,7 +7,6 @@ contract.EMOTIONS) and `group` (whatever clips share that must not be on both si
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,7 @@ TABLE = "labels.csv"
 COLUMNS = ("file", "emotion", "group")
 
 
-def read(folder: Path) -> list[Mapping[str, str]]:
+def read(folder: Path) -> list[dict[str, str]]:
     """Read the table. TriptychError: it, a column or a file is missing, a label is unknown, an emotion has no clip."""
     path = folder / TABLE
     if not path.is_file():
@@ -46,7 +45,7 @@ def read(folder: Path) -> list[Mapping[str, str]]:
     return rows
 
 
-def listen(folder: Path, rows: list[Mapping[str, str]], client: Client) -> Clips:
+def listen(folder: Path, rows: list[dict[str, str]], client: Client) -> Clips:
     """Return the clips as the ensemble sees them; a channel that a clip lacks is NaN. TriptychError: one is refused."""
     x = np.zeros((len(rows), *EVIDENCE.dims))
     for number, row in enumerate(track(rows, "clips")):

@@ -73,5 +73,5 @@ def cached(path: Path, channel: str, make: Callable[[], Bank]) -> Bank:
         np.savez_compressed(partial, labels=made.labels, groups=made.groups, **arrays)
         partial.replace(path)
     with np.load(path, allow_pickle=False) as file:
-        kinds = [{name: file[f"{kind}_{name}"] for name in CONDITIONS} for kind in ("moments", "weights")]
-        return Bank(channel, *kinds, file["labels"], file["groups"])
+        found, total = ({name: file[f"{kind}_{name}"] for name in CONDITIONS} for kind in ("moments", "weights"))
+        return Bank(channel, found, total, file["labels"], file["groups"])

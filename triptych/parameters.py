@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -120,7 +121,7 @@ def centred(logits: np.ndarray) -> np.ndarray:
     return logits - logits.mean(axis=-1, keepdims=True)
 
 
-def _read(path: Path, wanted: str) -> dict[str, object]:
+def _read(path: Path, wanted: str) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -130,9 +131,9 @@ def _read(path: Path, wanted: str) -> dict[str, object]:
     return content
 
 
-def _array(path: Path, content: object, name: str, shape: tuple[int, ...]) -> np.ndarray:
+def _array(path: Path, content: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
     try:
-        array = np.array(content[name], dtype=np.float64)  # type: ignore[index]
+        array = np.array(content[name], dtype=np.float64)
     except (KeyError, TypeError, ValueError) as error:
         raise TriptychError(f"{path} has no numbers {name}: make it anew with `triptych train fusion`") from error
     if array.shape != shape or not np.isfinite(array).all():
