@@ -7,7 +7,8 @@ from pathlib import Path
 from rich.table import Table
 
 from export.catalog import Entry, choose, companions, load, slot_of
-from export.runner import Stamp, exported
+from export.runner import exported
+from export.stamp import Stamp
 
 
 def table(repository: Path) -> Table:

@@ -2,83 +2,20 @@
 
 from __future__ import annotations
 
-import ast
-import hashlib
-import json
-import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from export import checkpoint
+from export import checkpoint, manifest
 from export.catalog import Entry, choose, fitting, load, slot_of, step_of
-from export.fetch import OWN_WEIGHTS, fetch, sha256
+from export.fetch import fetch
+from export.stamp import SOURCES, STAMP, Origin, Stamp, fingerprint
 from triptych.errors import TriptychError
-from triptych.parameters import CALIBRATION_FILE, CALIBRATION_FOLDER, FUSION_FILE, Calibration
-from triptych.server import ROOT
-from triptych_client.contract import CHANNELS, STEPS
-
-SOURCES = {"model.py", "dali.py", ".gitkeep"}
-"""Files of a version folder that are ours and not exported."""
-STAMP = "export.json"
-OUR_CODE = {"export", "training"}
-"""Packages whose code decides on what is exported."""
-MANIFEST_STEP = "fusion"
-"""The step that reports the manifest, and whose version folder holds it: a step sees its own folder only."""
-
-LOG = logging.getLogger(__name__)
 
 Report = Callable[[str, str], None]
 """Called with an entry's name and what is done with it: "download", "export" or "ready"."""
-
-
-@dataclass(frozen=True)
-class Served:
-    """One line of the manifest: what a step of the repository holds, and the checkpoint that it is of, if any.
-
-    `languages`: of a words model, those that it knows; none: any.
-    """
-
-    step: str
-    role: str
-    name: str
-    title: str
-    sha256: str
-    licence: str
-    vacant: bool
-    source: str
-    source_sha256: str
-    languages: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a published entry's checkpoint was taken from, the sha256 of its files, and its licence."""
-
-    source: str
-    sha256: str
-    licence: str
-
-
-@dataclass(frozen=True)
-class Stamp:
-    """What is noted of an export beside it: the entry, what decided on it, and the checkpoints that were read."""
-
-    entry: str = ""
-    fingerprint: str = ""
-    origins: dict[str, Origin] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, target: Path) -> Stamp:
-        """Read the stamp of a version folder; an empty one when nothing was exported, or not to the end."""
-        try:
-            stamp = json.loads((target / STAMP).read_text())
-            origins = {name: Origin(**origin) for name, origin in stamp.get("origins", {}).items()}
-            return cls(stamp["entry"], stamp["fingerprint"], origins)
-        except (OSError, ValueError, KeyError, TypeError):
-            return cls()
 
 
 @dataclass(frozen=True)
@@ -108,7 +45,7 @@ def export(
     make(plans, repository, cache, report, force)
     for item in plans:
         report(item.entry.name, "ready")
-    _write_manifest(repository, [_served(item.entry, repository / item.entry.step / "1") for item in plans])
+    manifest.write(repository, [item.entry for item in plans])
 
 
 def make(plans: Sequence[Plan], repository: Path, cache: Path, report: Report, force: bool = False) -> None:
@@ -172,7 +109,9 @@ def _read_by(entry: Entry) -> list[Entry]:
 def _up_to_date(item: Plan, target: Path) -> bool:
     """Tell whether `target` is what the plan would make. A folder that is gone since is not missed."""
     stamp = Stamp.read(target)
-    return stamp.fingerprint == _fingerprint(item) and not any(map(_changed, stamp.origins.values()))
+    return stamp.fingerprint == fingerprint(_read_by(item.entry), item.sources) and not any(
+        map(_changed, stamp.origins.values())
+    )
 
 
 def _changed(origin: Origin) -> bool:
@@ -195,7 +134,7 @@ def _build(item: Plan, target: Path, cache: Path, report: Report) -> None:
         name: Origin(source, checkpoint.digest(folders[name]), checkpoint.licence(folders[name]))
         for name, source in item.sources.items()
     }
-    _write_json(target / STAMP, asdict(Stamp(item.entry.name, _fingerprint(item), origins)))
+    Stamp(item.entry.name, fingerprint(_read_by(item.entry), item.sources), origins).write(target)
 
 
 def _install(built: Path, target: Path) -> None:
@@ -209,106 +148,3 @@ def _install(built: Path, target: Path) -> None:
             path.unlink()
     for path in sorted(built.iterdir(), key=lambda path: path.name == STAMP):
         shutil.move(path, target / path.name)
-
-
-def _fingerprint(item: Plan) -> str:
-    """Return a digest of all that decides on an entry's export: its sources, the code that reads them, its contract."""
-    entries = [asdict(entry) for entry in _read_by(item.entry)]
-    digest = hashlib.sha256(json.dumps([entries, item.sources], sort_keys=True).encode())
-    digest.update(repr(STEPS[item.entry.step]).encode())
-    for path in sorted(_code(item.entry.exporter.partition(":")[0])):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _code(exporter: str) -> set[Path]:
-    """Return the files of the exporter's module and of the modules of ours that it imports, however deep.
-
-    They are read, not imported: importing PyTorch to find that nothing is to be done would take seconds.
-    """
-    found: set[Path] = set()
-    waiting = [exporter]
-    while waiting:
-        path = ROOT.joinpath(*waiting.pop().split(".")).with_suffix(".py")
-        if path.is_file() and path not in found:
-            found.add(path)
-            waiting += _imports(ast.parse(path.read_text(encoding="utf-8")))
-    return found
-
-
-def _imports(tree: ast.AST) -> list[str]:
-    """Return the names that a module imports from our packages; some may be functions."""
-    names: list[str] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return [name for name in names if name.partition(".")[0] in OUR_CODE]
-
-
-def _digest(target: Path) -> str:
-    """Return the sha256 of what is served: model.onnx, else that of `cat *.onnx | sha256sum`, else of all files."""
-    served = target / "model.onnx"
-    if served.is_file():
-        return sha256(served)
-    digest = hashlib.sha256()
-    files = (path for path in sorted(target.iterdir()) if path.is_file() and path.name not in {STAMP, *SOURCES})
-    for path in sorted(target.glob("*.onnx")) or files:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _served(entry: Entry, target: Path) -> Served:
-    """Return the manifest's line of an exported step; a checkpoint's own licence stands for that of the entry."""
-    origin = Stamp.read(target).origins.get(entry.name, Origin("", "", entry.licence))
-    return Served(
-        step=entry.step,
-        role=entry.role,
-        name=entry.name,
-        title=entry.title,
-        sha256=_digest(target),
-        licence=origin.licence,
-        vacant=entry.vacant,
-        source=origin.source,
-        source_sha256=origin.sha256,
-        languages=entry.languages,
-    )
-
-
-def _write_manifest(repository: Path, served: list[Served]) -> None:
-    target = repository / MANIFEST_STEP / "1"
-    target.mkdir(parents=True, exist_ok=True)
-    _write_json(target / "models.json", [asdict(line) for line in served])
-    shutil.copyfile(repository / "sound_tagger" / "1" / "labels.txt", target / "labels.txt")
-    _replace_numbers(target, served)
-
-
-def _replace_numbers(target: Path, served: Sequence[Served]) -> None:
-    """Copy the fusion's trained numbers and the calibration of each channel's model; what is not trained is not there.
-
-    A calibration that was fitted on other weights of the model is left out, with a warning.
-    """
-    (target / FUSION_FILE).unlink(missing_ok=True)
-    shutil.rmtree(target / CALIBRATION_FOLDER, ignore_errors=True)
-    (target / CALIBRATION_FOLDER).mkdir()
-    regression = OWN_WEIGHTS / MANIFEST_STEP / FUSION_FILE
-    if regression.is_file():
-        shutil.copyfile(regression, target / FUSION_FILE)
-    for line in served:
-        path = OWN_WEIGHTS / line.name / CALIBRATION_FILE
-        if line.role in CHANNELS and not line.vacant and path.is_file():
-            if Calibration.fitted_on(path) == _weights(line):
-                shutil.copyfile(path, target / CALIBRATION_FOLDER / f"{line.role}.json")
-            else:
-                LOG.warning("%s is of other weights: run `triptych train fusion --calibrate %s`", path, line.role)
-
-
-def _weights(line: Served) -> str:
-    """Return what tells a model's weights from others of its name: the sha256 of its checkpoint, or of ours; or ""."""
-    own = load()[line.name].weights
-    return line.source_sha256 or (own.sha256 if own else "")
-
-
-def _write_json(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")

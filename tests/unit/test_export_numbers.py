@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from fusion_samples import trained
 
-from export import catalog, runner
-from export.runner import Served
+from export import catalog, manifest
+from export.manifest import Served
 from triptych.parameters import Calibration
 
 
@@ -23,13 +23,13 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "weights"
     trained().write(folder / "fusion" / "fusion.json", {})
     Calibration().write(folder / "fer-cnn" / "calibration.json", "fer-cnn", "", {})
-    monkeypatch.setattr(runner, "OWN_WEIGHTS", folder)
+    monkeypatch.setattr(manifest, "OWN_WEIGHTS", folder)
     return folder
 
 
 def copied(target: Path, *served: Served) -> set[str]:
     target.mkdir(exist_ok=True)
-    runner._replace_numbers(target, served)
+    manifest.replace_numbers(target, served)
     return {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
 
 
@@ -54,7 +54,7 @@ def test_a_calibration_of_other_weights_is_left_out_with_a_warning(
 
 
 def test_without_training_there_are_no_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(runner, "OWN_WEIGHTS", tmp_path / "none")
+    monkeypatch.setattr(manifest, "OWN_WEIGHTS", tmp_path / "none")
     assert copied(tmp_path / "1", line("face", "fer-cnn")) == set()
 
 
