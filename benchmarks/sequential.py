@@ -14,7 +14,6 @@ from transformers import WhisperFeatureExtractor
 from export import (
     catalog,
     e5,
-    expression,
     face_detector,
     fetch,
     sound_emotion,
@@ -24,6 +23,8 @@ from export import (
     whisper,
 )
 from export.retinaface import RetinaFace
+from training.face_swin import ServedFace
+from training.voice_cnn import ServedVoice
 from triptych import answer, audio, faces, media, mel, text, video
 from triptych.limits import Limits
 from triptych.server import CACHE, MODEL_REPOSITORY
@@ -44,8 +45,8 @@ class Sequential:
         self.limits = Limits.from_environment()
         network = RetinaFace.load(sources["retinaface-mobilenet025"] / face_detector.WEIGHTS)
         self.detector = face_detector.FaceDetector(network).eval()
-        faces_network = expression.MiniXception.load(sources["fer-cnn"] / expression.WEIGHTS)
-        self.expression = expression.FaceExpression(faces_network).eval()
+        self.expression = ServedFace.load(own("swinv2")).eval()
+        self.voice = ServedVoice.load(own("spectrogram-cnn")).eval()
         self.tagger = yamnet(sources["yamnet"])
         embedder = e5.Embedder(sources["multilingual-e5-small"])
         method = sound_emotion.load_method(fetch.fetch(catalog.load()["tag-comparison"], CACHE))
@@ -57,8 +58,7 @@ class Sequential:
         self.rules = Rules(**whisper.generation_rules(sources["whisper-base"]))
         self.speech_tokens = Tokenizer.from_file(str(sources["whisper-base"] / "tokenizer.json"))
         self.tokenizer = e5.load_tokenizer(sources["multilingual-e5-small"])
-        words = fetch.fetch(catalog.load()["xlm-roberta"], CACHE) / trained_graph.WEIGHTS
-        self.text_emotion = trained_words.build(sources["multilingual-e5-small"], words)
+        self.text_emotion = trained_words.build(sources["multilingual-e5-small"], own("xlm-roberta"))
         self.manifest = answer.Manifest.read(MODEL_REPOSITORY / "fusion" / "1")
 
     @torch.inference_mode()
@@ -96,14 +96,15 @@ class Sequential:
         windows, spans = audio.sound_windows(pcm)
         log_mel = np.stack([mel.sound_log_mel(window) for window in windows])
         tags = self.tagger(torch.from_numpy(log_mel)).numpy()
-        _, voice_spans = audio.voice_windows(pcm)
+        voice_windows, voice_spans = audio.voice_windows(pcm)
+        voice_mel = np.stack([mel.voice_log_mel(window) for window in voice_windows])
         layer = self.tag_layer
         return {
             "SOUND_SPANS": spans,
             "TAGS": tags,
             "SOUND_LOGITS": np.minimum(tags / layer["heard"], 1) @ layer["matrix"] + layer["bias"],
             "VOICE_SPANS": voice_spans,
-            "VOICE_LOGITS": np.zeros((len(voice_spans), 7), np.float32),
+            "VOICE_LOGITS": self.voice(torch.from_numpy(voice_mel)).numpy(),
         }
 
     def _words(self, pcm: np.ndarray) -> dict[str, np.ndarray]:
@@ -125,6 +126,11 @@ class Sequential:
 
     def _is_special(self, token: int) -> bool:
         return self.rules.end_of_text <= token < self.rules.timestamp_begin
+
+
+def own(entry: str) -> Path:
+    """Return the file of this project's own weights of a catalogue entry."""
+    return fetch.fetch(catalog.load()[entry], CACHE) / trained_graph.WEIGHTS
 
 
 def yamnet(source: Path) -> nn.Sequential:
