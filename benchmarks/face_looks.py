@@ -34,7 +34,7 @@ def looks(path: Path, detector: ort.InferenceSession) -> np.ndarray:
     boxes, scores, landmarks = (np.concatenate([np.asarray(part[index]) for part in found]) for index in range(3))
     size = np.array([facts.duration_s, facts.width_px, facts.height_px, facts.frame_rate_hz, 1, 1], np.float32)
     cut = faces.crop_all(size, seen.frames, seen.times, boxes, scores, landmarks, faces.most(Limits()))
-    return appearance.describe(cut.crops[: int(cut.count[0])])
+    return appearance.describe(cut.crops) if cut.count[0] else np.zeros((0, appearance.WIDTH), np.float32)
 
 
 def within(one: np.ndarray) -> float:
