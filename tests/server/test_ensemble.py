@@ -82,7 +82,9 @@ def test_contributions_explain_the_probabilities(answer: Analysis):
 
 
 def test_models_are_named_with_their_licence(answer: Analysis):
-    assert {"face", "sound", "voice", "words", "speech_recognition", "face_detection", "audio_tags"} == set(answer.models)
+    assert {"face", "sound", "voice", "words", "speech_recognition", "face_detection", "audio_tags"} == set(
+        answer.models
+    )
     assert answer.models["speech_recognition"].licence == "MIT"
     assert answer.server.triton == "2.51.0"
 
