@@ -1,7 +1,7 @@
 """Descriptions of the emotions that texts are compared with, and the scale of the comparison.
 
 The one place to tune the untrained words channel by. The order of the emotions is that of the contract.
-benchmarks/words_zero_shot.py shows what comes of it.
+benchmarks/words_trained.py shows what comes of it.
 """
 
 from __future__ import annotations
