@@ -34,7 +34,7 @@ def whole(source: Path) -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def pieces(whole: Tokenizer) -> torch.Tensor:
-    return bert.english_pieces(whole, TEXTS)
+    return bert.english_pieces(whole, [text.PREFIX + line for line in TEXTS])
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +88,8 @@ def test_the_graph_is_the_model_and_its_tokenizer_fits(source: Path, pieces: tor
     sources = {"bert": tmp_path, "multilingual-e5-small": source}
     trained_bert.export(sources, tmp_path)
     trained_bert.export_tokens(sources, tmp_path)
-    assert Tokenizer.from_file(str(tmp_path / "tokenizer.json")).to_str() == tokenizer.to_str()
     ids, mask = text.tokenize(tokenizer, TEXTS)
+    np.testing.assert_array_equal(text.tokenize(Tokenizer.from_file(str(tmp_path / "tokenizer.json")), TEXTS)[0], ids)
     with torch.inference_mode():
         model = trained_bert.build(source, words_weights.load(tmp_path / words_weights.FILE))
         expected = model(torch.from_numpy(ids), torch.from_numpy(mask))
