@@ -64,6 +64,7 @@ def train_words(data: Path, out: Path, init: str | None = None, settings: Settin
         command += " --init dir:PATH" if init.startswith("dir:") else f" --init {init}"
     origin = Origin(*words_encoder.describe(init), merged.num_parameters())
     words_report.write(out, words, origin, unseen, logits, log, command)
+    words_batches.discard_states(out)
 
 
 def train(

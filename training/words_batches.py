@@ -75,6 +75,12 @@ class States:
         return pad(texts)
 
 
+def discard_states(folder: Path) -> None:
+    """Delete the states that a finished run leaves: they are large, and can be computed again."""
+    for path in folder.glob(STATES.format("*")):
+        path.unlink()
+
+
 def by_length(lengths: np.ndarray, size: int) -> list[np.ndarray]:
     """Return row numbers in batches of up to `size`, short texts first."""
     order = np.argsort(lengths, kind="stable")

@@ -239,6 +239,7 @@ def test_wiring_writes_a_card_with_every_table(wiring: Path) -> None:
         assert part in card
     assert str(wiring) not in card
     assert (wiring / "out" / "losses.png").exists()
+    assert not list((wiring / "out").glob("*.npy"))
     assert words_weights.load(wiring / "out" / "model.safetensors").thresholds.keys() == {"goemotions", "cedr"}
 
 
