@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from training import weights
+from export.images import GREY, resizing
+from training import data_fer, weights
 from training.cnn import FaceCnn
-from training.face_swin import prepare
+from triptych_client.contract import FACE_PX
 
 WIDTH = 192
 """Channels of FaceCnn's last block."""
@@ -111,12 +112,18 @@ def _waves(away_s: Tensor) -> Tensor:
 class ServedCnnTime(nn.Module):
     """The graph of the step `expression`: FACES, TRACK_POSITIONS -> LOGITS [m, 7], EMBEDDING [m, 192].
 
-    The logits are divided by the temperature (Guo et al. 2017).
+    Faces become as the model was trained: grey, shrunk, of zero mean and unit variance. The logits are divided by the
+    temperature (Guo et al. 2017).
     """
+
+    grey: Tensor
+    shrink: Tensor
 
     def __init__(self, model: CnnTime, temperature: float = 1.0) -> None:
         super().__init__()
         self.model = model
+        self.register_buffer("grey", torch.tensor(GREY))
+        self.register_buffer("shrink", resizing(FACE_PX, data_fer.FACE_PX))
         self.temperature = temperature
 
     @classmethod
@@ -128,5 +135,6 @@ class ServedCnnTime(nn.Module):
 
     def forward(self, faces: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Faces u8 [m, 112, 112, 3] RGB, positions i64 [m, 2] -> logits f32 [m, 7], embedding f32 [m, 192]."""
-        logits, embedding = self.model.classify(prepare(faces), positions)
+        small = self.shrink @ (faces.float() @ self.grey) @ self.shrink.T
+        logits, embedding = self.model.classify(data_fer.standardise(small[:, None]), positions)
         return logits / self.temperature, embedding

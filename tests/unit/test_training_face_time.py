@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -180,6 +181,13 @@ def test_exported_graph_equals_the_model(graph: tuple[onnxruntime.InferenceSessi
     assert answers[0].shape == (count, len(EMOTIONS))
     for given_, wanted in zip(answers, expected, strict=True):
         np.testing.assert_allclose(given_, wanted.numpy(), atol=1e-4)
+
+
+def test_the_graph_resizes_by_a_matrix(tmp_path: Path):
+    weights.save(untrained(), 1.0, tmp_path / weights.FILE)
+    trained_cnn_time.export({"cnn-time": tmp_path}, tmp_path)
+    nodes = onnx.load(tmp_path / "model.onnx").graph.node
+    assert "Resize" not in {node.op_type for node in nodes}, "TensorRT has no antialiased one"
 
 
 def test_in_the_graph_too_no_clip_sees_another(graph: tuple[onnxruntime.InferenceSession, ServedCnnTime]):
