@@ -56,7 +56,6 @@ ALTERNATIVES = {
     ),
     "words": (
         Alternative("XLM-RoBERTa (multilingual-e5-small) with LoRA", "xlm-roberta"),
-        Alternative("BERT", "bert"),
         Alternative("BiLSTM and attention", "bilstm"),
     ),
 }

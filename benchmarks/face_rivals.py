@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import Swinv2Config, ViTConfig, ViTForImageClassification
 
+from export.quiet import quiet
 from training.cnn import STEM_CHANNELS, STEM_STRIDE
 from training.face_swin import FaceSwin, swin_config
 from triptych_client.contract import EMOTIONS
@@ -84,15 +85,16 @@ def train_step(kind: str, side_px: int, faces: int) -> None:
 
 def export(kind: str, side_px: int, path: Path) -> None:
     """Write the network as an ONNX file: FACES f32 [n, 1, side, side] -> LOGITS f32 [n, 7]."""
-    program = torch.onnx.export(
-        build(kind, side_px).eval(),
-        (torch.zeros(2, 1, side_px, side_px),),
-        dynamo=True,
-        dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
-        opset_version=18,
-        input_names=["FACES"],
-        output_names=["LOGITS"],
-        verbose=False,
-    )
+    with quiet():
+        program = torch.onnx.export(
+            build(kind, side_px).eval(),
+            (torch.zeros(2, 1, side_px, side_px),),
+            dynamo=True,
+            dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
+            opset_version=18,
+            input_names=["FACES"],
+            output_names=["LOGITS"],
+            verbose=False,
+        )
     assert program is not None
     program.save(path, external_data=False)
