@@ -11,7 +11,8 @@ import pytest
 
 from tests import clips
 from tests.server.swapping import swapped
-from triptych import video
+from triptych import media, video
+from triptych.limits import Limits
 from triptych.server import EmbeddedServer
 from triptych_client import Analysis, AsyncClient, Client
 from triptych_client.contract import EMOTIONS
@@ -41,8 +42,9 @@ def test_the_ensemble_answers_with_it(timed: EmbeddedServer, demo_clip: Path):
 
 
 async def test_who_shares_the_batch_does_not_matter(timed: EmbeddedServer, demo_clip: Path):
-    frames = video.decode(demo_clip.read_bytes(), np.linspace(1, 18, 16, dtype=np.float32)).frames
-    films = [clips.make(list(part)) for part in (frames[:8], frames[8:], frames[4:12])]
+    data = demo_clip.read_bytes()
+    frames = video.decode(data, media.probe(data, Limits()).planned_times).frames
+    films = [clips.make(list(part)) for part in (frames[:8], frames[-8:], frames[4:12])]
     async with AsyncClient(timed.grpc_url) as client:
         alone = [await client.analyze(film) for film in films]
         together = await asyncio.gather(*(client.analyze(film) for film in films * 3))
