@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from export import runner
 from triptych.server import CACHE, ROOT
@@ -15,14 +16,12 @@ from triptych.server import CACHE, ROOT
 @contextmanager
 def swapped(repository: Path, choices: Mapping[str, str]) -> Iterator[Path]:
     """Copy the repository and export `choices` (slot -> entry) into the copy, which is gone at the end."""
-    folder = ROOT / "build" / "tests" / "-".join(choices.values())
-    shutil.rmtree(folder, ignore_errors=True)
-    try:
+    (ROOT / "build" / "tests").mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="swapped-", dir=ROOT / "build" / "tests") as name:
+        folder = Path(name) / "model_repository"
         shutil.copytree(repository, folder, copy_function=_link_or_copy)
         runner.export(folder, CACHE, choices, report=lambda name, what: None)
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _link_or_copy(source: str, target: str) -> None:
