@@ -24,8 +24,8 @@ DRAWS = 3
 STRENGTHS = (0.003, 0.03, 0.3)
 """Inverse strengths of the L2 penalty to choose from, by log-loss across speakers."""
 UNCALIBRATED = ("sound",)
-"""Most of what the sound channel hears in the data is speech, which speaks for nothing: a scale for each emotion came out
-as -20 or 900. Its method has a temperature of its own (weights/tag-comparison)."""
+"""Most of what the sound channel hears in the data is speech, which speaks for nothing: a scale for each emotion came
+out as -20 or 900. Its method has a temperature of its own (weights/tag-comparison)."""
 PER_EMOTION = 400
 """Items of each emotion that a channel is calibrated on, with repetitions where there are fewer."""
 
