@@ -6,20 +6,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from triptych.mel import VOICE_FLOOR
+from triptych.mel import VOICE_FLOOR, bins_hz, voice_filters
 
 FLOOR = float(np.log(VOICE_FLOOR))
+NOISY = 0.6
+"""Share of the windows that noise is added to."""
+SNR_DB = (0.0, 30.0)
+STEEPEST = 2.0
+"""Noise is between white (power density f^0) and brown (f^-2)."""
 
 
 def augment(windows: Tensor, generator: torch.Generator) -> Tensor:
     """Log-mel [n, 64, 300] -> f32 of the same shape: shifted, with noise, another gain, and parts masked.
 
     Noise is added as power, a band's sum of independent powers being that of the mixture on average: white to brown,
-    at 5 to 30 dB below the window's loudest band, fluctuating as the power of noise does. Masks: SpecAugment
-    (Park et al. 2019).
+    0 to 30 dB below the window, fluctuating as the power of noise does. Masks: SpecAugment (Park et al. 2019).
     """
     mel = _shift(windows.float(), generator)
-    mel = torch.where(_chance(mel, 0.7, generator), _add_noise(mel, generator), mel)
+    mel = torch.where(_chance(mel, NOISY, generator), add_noise(mel, generator), mel)
     mel = mel + _uniform(mel, -3.0, 3.0, generator)
     for axis, longest in ((1, 10), (2, 40)):
         mel = torch.where(_band(mel, axis, longest, generator), mel.amin((1, 2), keepdim=True), mel)
@@ -35,12 +39,23 @@ def _shift(mel: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(((source >= 0) & (source < frames))[:, None], moved, FLOOR)
 
 
-def _add_noise(mel: Tensor, generator: torch.Generator) -> Tensor:
-    loudest = mel.mean(2, keepdim=True).amax(1, keepdim=True)
-    level = loudest - _uniform(mel, 5.0, 30.0, generator) * (np.log(10) / 10)
-    slope = -_uniform(mel, 0.0, 4.0, generator) * torch.linspace(0, 1, mel.shape[1])[None, :, None]
+def add_noise(mel: Tensor, generator: torch.Generator) -> Tensor:
+    """Add coloured noise to each window f32 [n, 64, 300], at a ratio from SNR_DB.
+
+    The power of a window is that of all its bands, silence included.
+    """
+    noise = coloured(_uniform(mel, 0.0, STEEPEST, generator).flatten())
+    power = mel.exp().sum(1).mean(1) * 10 ** (-_uniform(mel, *SNR_DB, generator).flatten() / 10)
+    level = (noise * (power / noise.sum(1))[:, None]).log()
     fluctuation = torch.empty(mel.shape).exponential_(generator=generator).clamp(min=1e-3).log()
-    return torch.logaddexp(mel, level + slope + fluctuation)
+    return torch.logaddexp(mel, level[:, :, None] + fluctuation)
+
+
+def coloured(slope: Tensor) -> Tensor:
+    """Return the power [n, 64] in each band of noise whose density falls with the frequency to the power of `slope`."""
+    hz = torch.from_numpy(bins_hz()[1:]).float()
+    density = hz ** -slope[:, None]
+    return density @ torch.from_numpy(voice_filters()[:, 1:]).T
 
 
 def _band(mel: Tensor, axis: int, longest: int, generator: torch.Generator) -> Tensor:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training import plots
-from training.loop import write_atomically
+from training.loop import write_atomically, write_text
 from training.metrics import Interval, Scores
 
 CARD = "README.md"
@@ -42,7 +42,7 @@ def write_card(
     write_atomically(folder / LOSSES, lambda path: plots.plot_losses(runs, path))
     write_atomically(folder / CONFUSION, lambda path: plots.plot_confusion(scores.confusion, path))
     text = "\n\n".join(_sections(card, scores, uncalibrated, runs)) + "\n"
-    write_atomically(folder / CARD, lambda path: _write(path, text))
+    write_text(folder / CARD, text)
 
 
 def commit() -> str:
@@ -97,7 +97,3 @@ def _classes(scores: Scores) -> str:
     return head + "\n".join(
         f"| {c.emotion} | {c.precision:.3f} | {c.recall:.3f} | {c.f1:.3f} | {c.support} |" for c in scores.classes
     )
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

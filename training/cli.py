@@ -72,18 +72,29 @@ def face(
     model: Annotated[
         FaceModel, typer.Option(help="swinv2: single pictures; cnn-time: the track of a face.")
     ] = FaceModel.SWINV2,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(help="Weights of a CNN with time: its CNN teaches Swin-V2, and none is trained.", dir_okay=False),
+    ] = None,
+    student: Annotated[
+        Path | None, typer.Option(help="Weights of Swin-V2 to go on from: only its second phase.", dir_okay=False)
+    ] = None,
 ) -> None:
     """Face on FER2013 (fer2013_train_val.npz): Swin-V2, or a CNN with time; both after a CNN teacher."""
     if init and model is not FaceModel.SWINV2:
         raise TriptychError(f"--init brings a model of its own: leave out --model {model.value}, or --init")
+    if (teacher or student) and (init or model is not FaceModel.SWINV2):
+        raise TriptychError(
+            "--teacher and --student are for Swin-V2 that our CNN teaches: leave --init and --model out"
+        )
     if model is FaceModel.CNN_TIME:
         from training.cnn_time import train_cnn_time
 
         train_cnn_time(data, out)
     else:
-        from training.face import train_face
+        from training.face import Known, train_face
 
-        train_face(data, out, init)
+        train_face(data, out, init, Known(teacher, student))
 
 
 @app.command()

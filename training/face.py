@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,37 +12,52 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, softmax
 
 from training import data_fer, weights
-from training.card import Card, write_card
+from training.card import LOSSES, Card, write_card
 from training.cnn import FaceCnn
 from training.data_fer import View
 from training.face_published import fine_tune
 from training.face_swin import FaceSwin
 from training.face_teacher import BATCH_SIZE, LABELS, LABELS_PHASE, VOTES_PHASE, evaluate, predict, train_teacher
-from training.loop import Settings, Task, fit
+from training.face_time import CnnTime
+from training.loop import Settings, Task, fit, write_atomically
 from training.metrics import Scores, fit_temperature, score
 
 STUDENT = Settings(epochs=7, learning_rate=1e-3, weight_decay=0.05, warmup_epochs=0.5, ema_decay=0.998, patience=7)
+FINISH = Settings(epochs=14, learning_rate=8e-4, weight_decay=0.05, warmup_epochs=1.0, ema_decay=0.998, patience=14)
+"""A second cosine, from the weights that the first one ended with (warm restart, Loshchilov and Hutter 2017)."""
 DISTILLATION_TEMPERATURE = 2.0
 DISTILLATION_WEIGHT = 0.6
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long, and how, the teacher's two phases and Swin-V2 are trained."""
+    """How long, and how, the teacher's two phases and those of Swin-V2 are trained."""
 
     votes: Settings = VOTES_PHASE
     labels: Settings = LABELS_PHASE
     student: Settings = STUDENT
+    finish: Settings = FINISH
 
 
+@dataclass(frozen=True)
+class Known:
+    """Files of weights that spare a phase: a CNN with time, whose CNN is the teacher, and a Swin-V2 to go on from."""
+
+    teacher: Path | None = None
+    student: Path | None = None
+
+
+LOSSES_BEFORE = "losses-before.png"
 SCHEDULE = Schedule()
+NOTHING = Known()
 CARD = Card(
     title="Face: Swin-V2 on the stem of its CNN teacher",
     summary=(
         "The expression of one face, over anger, disgust, fear, happiness, sadness, surprise and neutral. The "
         "`Swinv2ForImageClassification` of transformers (3 stages, shifted windows of 6 on 12 x 12 tokens) on seven "
         "early convolutions. A residual CNN was trained first; its convolutions became the stem, its softened logits a "
-        "second target, teacher and student seeing the same augmented picture. All weights were trained.\n\n"
+        "second target, teacher and student seeing the same augmented picture, in two phases of a warm-up and a cosine "
+        "each. All weights were trained.\n\n"
         "As served the graph takes aligned faces u8 [m, 112, 112, 3] RGB. The alignment frames a face as FER2013 "
         "does; the graph converts to grey (BT.601), shrinks to 48 x 48 with antialiasing, and brings each picture to "
         "zero mean and unit variance."
@@ -72,37 +88,71 @@ CARD = Card(
 )
 
 
-def train_face(data: Path, out: Path, init: str | None = None, schedule: Schedule = SCHEDULE) -> None:
+def train_face(
+    data: Path, out: Path, init: str | None = None, known: Known = NOTHING, schedule: Schedule = SCHEDULE
+) -> None:
     """Train the face channel on FER2013 in `data`; weights, card and pictures go to `out`.
 
-    Without `init`: the CNN teacher, then Swin-V2 from it; `out` gets `model.safetensors` in fp16. With `init`
-    ("hub:NAME" or "dir:PATH"): that published Swin-V2, fine-tuned; `out` gets a transformers checkpoint. An
-    interrupted run goes on when called again.
+    Without `init`: the CNN teacher, then Swin-V2 from it in two phases, those left out whose weights are `known`;
+    `out` gets `model.safetensors` in fp16. With `init` ("hub:NAME" or "dir:PATH"): that published Swin-V2,
+    fine-tuned; `out` gets a transformers checkpoint. An interrupted run goes on when called again.
     """
     if init:
         fine_tune(data, out, init)
         return
-    teacher, logs = train_teacher(data, out / "teacher", schedule.votes, schedule.labels)
-    student, log = train_student(data, out / "student", teacher, schedule.student)
-    command = "triptych train face --data DIR --out DIR"
-    finish(data, out, student, logs | {"Swin-V2": log}, command)
+    teacher, logs = _teacher(data, out / "teacher", known.teacher, schedule)
+    torch.manual_seed(schedule.student.seed)
+    model = FaceSwin()
+    if known.student:
+        weights.load(model, known.student)
+    else:
+        model.warm_start(teacher)
+        logs["Swin-V2"] = train_student(model, data, out / "student", teacher, schedule.student)
+    logs["Swin-V2, second phase"] = train_student(model, data, out / "finish", teacher, schedule.finish)
+    finish(data, out, model, logs, _command(known), _before(known.student, out))
+
+
+def _before(student: Path | None, out: Path) -> str:
+    """Return what the card says of the run that made the known weights, its losses' picture copied into `out`."""
+    if not student:
+        return ""
+    text = f"This run went on from a Swin-V2 of sha256 {hashlib.sha256(student.read_bytes()).hexdigest()[:16]}"
+    picture = student.with_name(LOSSES)
+    if not picture.is_file():
+        return f"{text}."
+    write_atomically(out / LOSSES_BEFORE, lambda path: path.write_bytes(picture.read_bytes()))
+    return f"{text}; the losses of the run that made it, the teacher's among them: ![Loss before]({LOSSES_BEFORE})"
+
+
+def _teacher(
+    data: Path, out: Path, known: Path | None, schedule: Schedule
+) -> tuple[FaceCnn, dict[str, list[dict[str, float]]]]:
+    """Return the teacher, read from the CNN with time at `known` or trained, and its logs."""
+    if not known:
+        return train_teacher(data, out, schedule.votes, schedule.labels)
+    model = CnnTime()
+    weights.load(model, known)
+    return model.cnn, {}
+
+
+def _command(known: Known) -> str:
+    options = "".join(f" --{name} FILE" for name in ("teacher", "student") if getattr(known, name))
+    return f"triptych train face{options} --data DIR --out DIR"
 
 
 def train_student(
-    data: Path, out: Path, teacher: FaceCnn, settings: Settings
-) -> tuple[FaceSwin, list[dict[str, float]]]:
-    """Train Swin-V2 from its teacher's stem and logits; return it and the log."""
+    model: FaceSwin, data: Path, out: Path, teacher: FaceCnn, settings: Settings
+) -> list[dict[str, float]]:
+    """Train Swin-V2 in place, by its teacher's logits and the labels; return the log."""
     train, validation = data_fer.load(data, LABELS)
     torch.manual_seed(settings.seed)
-    model = FaceSwin()
-    model.warm_start(teacher)
     task = Task(
         batches_per_epoch=len(train) // BATCH_SIZE,
         batches=lambda epoch, generator: data_fer.batches(train, BATCH_SIZE, View(), generator),
         loss=distillation(teacher),
         evaluate=lambda average: evaluate(average, validation),
     )
-    return model, fit(model, task, settings, out)
+    return fit(model, task, settings, out)
 
 
 def distillation(teacher: nn.Module) -> Callable[[nn.Module, tuple[Tensor, Tensor]], Tensor]:
@@ -120,7 +170,9 @@ def distillation(teacher: nn.Module) -> Callable[[nn.Module, tuple[Tensor, Tenso
     return loss
 
 
-def finish(data: Path, out: Path, model: FaceSwin, runs: dict[str, list[dict[str, float]]], command: str) -> None:
+def finish(
+    data: Path, out: Path, model: FaceSwin, runs: dict[str, list[dict[str, float]]], command: str, before: str = ""
+) -> None:
     """Round the weights to fp16, measure them as they are served, and write weights, card and pictures into `out`."""
     weights.round_to_fp16(model)
     validation = data_fer.load(data, LABELS)[1]
@@ -131,6 +183,7 @@ def finish(data: Path, out: Path, model: FaceSwin, runs: dict[str, list[dict[str
     weights.save(model, temperature, out / weights.FILE)
     parameters = sum(p.numel() for p in model.parameters())
     note = f"With the mean of each picture's and its mirror image's logits: {_brief(score(labels, logits + mirrored))}."
+    note = "\n\n".join(filter(None, (note, before)))
     card = replace(CARD, command=command, parameters=parameters, temperature=temperature, note=note)
     write_card(out, card, score(labels, logits / temperature), score(labels, logits), runs)
 

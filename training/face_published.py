@@ -14,7 +14,7 @@ from training import data_fer
 from training.data_fer import View
 from training.face_teacher import LABELS, evaluate, soft_cross_entropy
 from training.init import published
-from training.loop import Settings, Task, fit, write_atomically, writing
+from training.loop import Settings, Task, fit, write_text, writing
 from triptych_client.contract import EMOTIONS
 
 SETTINGS = Settings(epochs=10, learning_rate=1e-4, weight_decay=0.05, ema_decay=0.998, patience=3)
@@ -55,7 +55,7 @@ def fine_tune(data: Path, out: Path, init: str, settings: Settings = SETTINGS, b
     with writing(out / "model"):
         swin.save_pretrained(out / "model")
     text = json.dumps(_preprocessing(view.side_px), indent=2)
-    write_atomically(out / "model" / "preprocessor_config.json", lambda path: _write(path, text))
+    write_text(out / "model" / "preprocessor_config.json", text)
     return out / "model"
 
 
@@ -76,7 +76,3 @@ def _preprocessing(side_px: int) -> dict[str, Any]:
         "image_mean": IMAGENET_MEAN,
         "image_std": IMAGENET_STD,
     }
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

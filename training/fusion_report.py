@@ -14,7 +14,7 @@ from sklearn.metrics import log_loss
 from training.card import commit
 from training.fusion_fit import SUBSETS, answers, named
 from training.fusion_pairs import Clips
-from training.loop import write_atomically
+from training.loop import write_text
 from training.metrics import Interval, Scores, macro_f1, score
 from triptych.parameters import Parameters
 from triptych_client.contract import CHANNELS, EMOTIONS
@@ -79,7 +79,7 @@ def write(
     """Write the card and its picture into `folder`."""
     plot_risk(parameters, clips, folder / PICTURE)
     text = "\n\n".join(_sections(facts, parameters, rows, noisy)) + "\n"
-    write_atomically(folder / CARD, lambda path: _write(path, text))
+    write_text(folder / CARD, text)
 
 
 def plot_risk(parameters: Parameters, clips: Clips, path: Path) -> None:
@@ -194,7 +194,3 @@ def _table(rows: Sequence[Row]) -> str:
 
 def _interval(interval: Interval) -> str:
     return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

@@ -126,7 +126,7 @@ def use_bf16(precision: str) -> bool:
     return bool(features.get("amx_bf16") or features.get("avx512_bf16"))
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a file beside `path`, then move it there, so that `path` is always whole.
 
     TriptychError, with the old file kept, when it cannot be written.
@@ -139,6 +139,11 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text as `write_atomically` writes."""
+    write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 @contextmanager
@@ -242,11 +247,7 @@ def _keep(run: _Run, settings: Settings, out: Path) -> None:
     }
     write_atomically(out / CHECKPOINT, lambda path: torch.save(state, path))
     lines = "".join(json.dumps(row) + "\n" for row in run.history)
-    write_atomically(out / LOG, lambda path: _write_text(path, lines))
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    write_text(out / LOG, lines)
 
 
 def _resume(run: _Run, settings: Settings, out: Path) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,7 @@ from export.sound_emotion import METHOD_FILE
 from training import data_sounds
 from training.card import CARD, commit
 from training.data_sounds import KINDS, Sound
-from training.loop import write_atomically
+from training.loop import write_text
 from training.metrics import CALIBRATION_BINS, RESAMPLES, Interval
 from training.sound_choice import GRID, Trial, choose, divergences, kind_means, kinds, targets, tried
 from triptych.server import CACHE
@@ -115,11 +114,7 @@ def write(texts: Mapping[str, str], folder: Path) -> None:
     """Write files by name; TriptychError when one cannot be written, with the old one kept."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        write_atomically(folder / name, partial(_write, text))
-
-
-def _write(text: str, path: Path) -> None:
-    path.write_text(text, encoding="utf-8")
+        write_text(folder / name, text)
 
 
 def tagger(source: Path) -> onnxruntime.InferenceSession:

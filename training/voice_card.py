@@ -14,7 +14,8 @@ CARD = Card(
         "The emotion that a voice expresses by its intonation, over anger, disgust, fear, happiness, sadness, surprise "
         "and neutral, in windows of 3 s. Log-mel (64 bands, 300 frames of 10 ms, `triptych.mel.voice_log_mel`), taken "
         "relative to its loudest spot; residual 2D convolutions; attention over time. Training windows are shifted, "
-        "mixed with noise at 5 to 30 dB, changed in gain by up to 13 dB, and partly masked."
+        "mixed with white to brown noise at 0 to 30 dB (60 % of them), changed in gain by up to 13 dB, and partly "
+        "masked."
     ),
     data=(
         "RAVDESS, actors 1 to 20 (1,200 clips, English, calm counted as neutral), and EMO-DB, 8 speakers (German, "

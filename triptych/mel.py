@@ -60,7 +60,7 @@ def sound_filters() -> Array:
     The constant component (bin 0) has no weight there.
     """
     low, high = _hz_to_htk_mel(np.array(SOUND_RANGE_HZ))
-    filters = _triangles(_hz_to_htk_mel(_bins_hz()), np.linspace(low, high, SOUND_MELS + 2))
+    filters = _triangles(_hz_to_htk_mel(bins_hz()), np.linspace(low, high, SOUND_MELS + 2))
     filters[:, 0] = 0
     return filters
 
@@ -68,7 +68,7 @@ def sound_filters() -> Array:
 def fbank_filters() -> Array:
     """Return Kaldi's mel filters, [128, 257] float32: triangles in HTK mels (feat/mel-computations.cc)."""
     low, high = _hz_to_htk_mel(np.array(FBANK_RANGE_HZ))
-    return _triangles(_hz_to_htk_mel(_bins_hz()), np.linspace(low, high, FBANK_MELS + 2))
+    return _triangles(_hz_to_htk_mel(bins_hz()), np.linspace(low, high, FBANK_MELS + 2))
 
 
 def voice_filters() -> Array:
@@ -77,7 +77,7 @@ def voice_filters() -> Array:
     As `librosa.filters.mel(htk=False, norm=None)` and DALI's `mel_filter_bank(mel_formula="slaney", normalize=False)`.
     """
     low, high = _hz_to_slaney_mel(np.array(VOICE_RANGE_HZ))
-    return _triangles(_bins_hz(), _slaney_mel_to_hz(np.linspace(low, high, VOICE_MELS + 2)))
+    return _triangles(bins_hz(), _slaney_mel_to_hz(np.linspace(low, high, VOICE_MELS + 2)))
 
 
 def sound_log_mel(pcm: Array) -> Array:
@@ -119,7 +119,8 @@ def _spectra(pcm: Array, frames: int) -> Array:
     return np.fft.rfft(windows * hann(), FFT_SIZE)
 
 
-def _bins_hz() -> Array:
+def bins_hz() -> Array:
+    """Return the frequencies of a spectrum's bins, [257]."""
     return np.linspace(0, SAMPLE_RATE_HZ / 2, FFT_SIZE // 2 + 1)
 
 

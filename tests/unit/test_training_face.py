@@ -20,12 +20,15 @@ from export import trained_face
 from training import data_fer, face, weights
 from training.cnn import STEM_STRIDE, FaceCnn
 from training.data_fer import View
-from training.face import Schedule
+from training.face import Known, Schedule
 from training.face_published import fine_tune
 from training.face_swin import FaceSwin, ServedFace, prepare
 from training.face_teacher import predict, side_px
+from training.face_time import CnnTime
 from triptych.errors import TriptychError
 from triptych_client.contract import EMOTIONS
+
+BRIEF = Schedule(ONE_EPOCH, ONE_EPOCH, ONE_EPOCH, ONE_EPOCH)
 
 
 def test_drops_training_pictures_of_the_validation_split(tmp_path: Path) -> None:
@@ -117,11 +120,30 @@ def test_trains_teacher_and_student(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("training.face.BATCH_SIZE", 28)
     monkeypatch.setattr("training.face_teacher.BATCH_SIZE", 28)
     monkeypatch.setattr("training.metrics.RESAMPLES", 10)
-    face.train_face(data, tmp_path / "out", schedule=Schedule(ONE_EPOCH, ONE_EPOCH, ONE_EPOCH))
+    face.train_face(data, tmp_path / "out", schedule=BRIEF)
     card = (tmp_path / "out" / "README.md").read_text()
     assert "| accuracy |" in card
     assert {"losses.png", "confusion.png", weights.FILE} < {path.name for path in (tmp_path / "out").iterdir()}
     ServedFace.load(tmp_path / "out" / weights.FILE)
+
+
+def test_goes_on_from_known_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.face.BATCH_SIZE", 28)
+    monkeypatch.setattr("training.metrics.RESAMPLES", 10)
+    teacher, student = tmp_path / "teacher.safetensors", tmp_path / "student.safetensors"
+    weights.save(CnnTime(), 1.0, teacher)
+    weights.save(FaceSwin(), 1.0, student)
+    student.with_name("losses.png").write_bytes(b"picture")
+    face.train_face(write(tmp_path), tmp_path / "out", known=Known(teacher, student), schedule=BRIEF)
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "Swin-V2, second phase: 1 epochs" in card
+    assert "CNN teacher, votes:" not in card
+    assert "`triptych train face --teacher FILE --student FILE --data DIR --out DIR`" in card
+    assert "This run went on from a Swin-V2 of sha256" in card
+    assert (tmp_path / "out" / "losses-before.png").read_bytes() == b"picture"
+    assert {"finish", "README.md", "losses-before.png", "losses.png", "confusion.png", weights.FILE} == {
+        path.name for path in (tmp_path / "out").iterdir()
+    }
 
 
 def tiny_checkpoint(folder: Path) -> Path:

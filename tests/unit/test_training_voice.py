@@ -93,6 +93,26 @@ def test_augmented_windows_are_log_mels(seed: int) -> None:
     assert augmented.min() >= augment_speech.FLOOR - 1e-4
 
 
+@pytest.mark.parametrize("slope", [0.0, 1.0, 2.0], ids=["white", "pink", "brown"])
+def test_noise_fills_the_bands_as_noise_in_the_sound_does(slope: float) -> None:
+    spectrum = np.fft.rfft(np.random.default_rng(0).standard_normal(VOICE_SAMPLES))
+    hz = np.fft.rfftfreq(VOICE_SAMPLES, 1 / SAMPLE_RATE_HZ)
+    sound = np.fft.irfft(spectrum * np.maximum(hz, 1) ** (-slope / 2) * (hz > 31))  # a bin's width: no infinite bass
+    heard = np.exp(voice_log_mel((sound / sound.std()).astype(np.float32))).mean(1)
+    added = augment_speech.coloured(torch.tensor([slope]))[0].numpy()
+    decibels = 10 * np.log10(heard / heard.sum() / (added / added.sum()))
+    assert np.abs(decibels[4:]).max() < 3  # the lowest bands hold a bin or two, and the window leaks into them
+
+
+@pytest.mark.parametrize("ratio_db", [0.0, 20.0])
+def test_noise_has_the_power_asked_for(ratio_db: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(augment_speech, "SNR_DB", (ratio_db, ratio_db))
+    clean = torch.from_numpy(voice_log_mel(tone(3)))[None]
+    noisy = augment_speech.add_noise(clean, torch.Generator().manual_seed(0))
+    power, mixed = (10 * np.log10(mel.exp().sum(1).mean().item()) for mel in (clean, noisy))
+    assert mixed - power == pytest.approx(10 * np.log10(1 + 10 ** (-ratio_db / 10)), abs=0.3)
+
+
 def test_batches_take_each_clip_once(data: Path) -> None:
     speech = data_speech.load(data)
     batches = list(data_speech.batches(speech, 7, torch.Generator().manual_seed(0)))
