@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.voice_noise import load_folds
 from training import data_speech, voice
 from training.data_speech import Speech
 from training.metrics import Scores, score
@@ -28,7 +27,7 @@ def conditions(data: Path, run: Path) -> dict[str, list[Scores]]:
 
     TriptychError when the run is not finished or the data not there.
     """
-    models, speech = load_folds(run), data_speech.load(data)
+    models, speech = voice.load_folds(run), data_speech.load(data)
     return {
         "voices never heard": [held_out(speech, models)],
         "the same, half seconds of each window in random order": [held_out(scrambled(speech), models)],

@@ -16,15 +16,12 @@ from typing import Annotated
 import numpy as np
 import torch
 import typer
-from safetensors.torch import load_file
 
 from benchmarks.measure import publish, table
 from training import voice
 from training.data_speech import Recording, fill_window, recordings, windows
-from training.loop import BEST
 from training.metrics import Interval, score
 from training.voice_cnn import VoiceCnn
-from triptych.errors import TriptychError
 from triptych_client.contract import EMOTIONS
 
 RATIOS_DB = (20, 10, 5, 0)
@@ -36,7 +33,7 @@ Noise = Callable[[Recording, int, np.random.Generator], np.ndarray]
 
 def main(data: Annotated[Path, typer.Option()], run: Annotated[Path, typer.Option()]) -> None:
     """Measure the recall of held-out clips under each noise."""
-    models = load_folds(run)
+    models = voice.load_folds(run)
     clips = list(recordings(data))
     noises: dict[str, Noise] = {"white": white, "babble": Babble(clips)}
     clean = _cell(recall(clips, models))
@@ -48,18 +45,6 @@ def main(data: Annotated[Path, typer.Option()], run: Annotated[Path, typer.Optio
     caption = "Unweighted average recall over seven emotions (95 % interval over speakers), cross-validated."
     command = "python -m benchmarks.voice_noise --data DIR --run DIR"
     publish("voice_noise", command, f"{caption}\n\n{table(header, rows)}")
-
-
-def load_folds(run: Path) -> list[VoiceCnn]:
-    """Return the model of each fold. TriptychError when `run` is not a finished cross-validation."""
-    models = []
-    for number in range(1, voice.FOLDS + 1):
-        path = voice.fold_folder(run, number) / BEST
-        if not path.is_file():
-            raise TriptychError(f"there is no {path}: --run is the folder that `triptych train voice` wrote")
-        models.append(VoiceCnn().eval())
-        models[-1].load_state_dict(load_file(path))
-    return models
 
 
 def recall(clips: Iterable[Recording], models: Sequence[VoiceCnn]) -> Interval:

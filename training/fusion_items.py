@@ -14,14 +14,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from rich.progress import track
-from safetensors.torch import load_file
 
 from training import data_fer, data_speech, data_text, voice, weights
 from training.data_speech import Recording, Speech
 from training.data_text import DEV
 from training.fusion_evidence import CONDITIONS, Bank, bank, cached
 from training.fusion_models import Models
-from training.loop import BEST
 from training.voice_cnn import VoiceCnn
 from triptych import audio, evidence, mel
 from triptych.errors import TriptychError
@@ -57,7 +55,12 @@ def collect(data: Path, out: Path, models: Models, voice_run: Path | None) -> di
     What was computed before with the same models is read from `out`. TriptychError: data or a model is missing, or
     the voice model would be heard on the speakers that it was trained on.
     """
-    if voice_run is None and models.entry("voice") == OWN_VOICE:
+    heard_all = models.entry("voice") == OWN_VOICE
+    if voice_run and not heard_all:
+        raise TriptychError(
+            f"--voice-run holds models of {OWN_VOICE}, but {models.entry('voice')} is exported: leave it out"
+        )
+    if heard_all and not voice_run:
         raise TriptychError(
             "the exported voice model has heard every speaker of the data: give --voice-run, the --out of the "
             "`triptych train voice` that made it, for its models of the cross-validation"
@@ -70,7 +73,8 @@ def collect(data: Path, out: Path, models: Models, voice_run: Path | None) -> di
         "event": lambda: events(data, models),
     }
     keys = {name: models.digest("sound" if name == "event" else name) for name in makers}
-    keys["voice"] += hashlib.sha256(str(voice_run).encode()).hexdigest()[:8]
+    if voice_run:
+        keys["voice"] = _digest(voice_run)
     return {name: cached(out / f"{name}-{keys[name]}.npz", name, make) for name, make in makers.items()}
 
 
@@ -168,12 +172,18 @@ def _voice(models: Models, known: list[Recording], run: Path | None) -> Listen:
     return listen
 
 
+def _digest(run: Path) -> str:
+    """Return what tells the models of a run's folds from others; "" where there are none."""
+    files = [path for path in voice.fold_files(run) if path.is_file()]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12] if files else ""
+
+
 def _folds(known: list[Recording], run: Path) -> Callable[[int, Array], tuple[Array, Array]]:
     """Return (number, pcm) -> spans and logits by the model that never heard the speaker, at the served temperature."""
     columns = (np.array([getattr(item, name) for item in known]) for name in ("label", "speaker", "corpus"))
     split = voice.folds(Speech(torch.zeros(0), np.zeros(0), *columns), voice.SETTINGS.seed)
     of_recording = {int(row): number for number, (_, held_out) in enumerate(split) for row in held_out}
-    networks = [_fold_model(voice.fold_folder(run, number + 1) / BEST) for number in range(len(split))]
+    networks = voice.load_folds(run)
     temperature = weights.load(VoiceCnn(), run / weights.FILE)
 
     @torch.inference_mode()
@@ -183,11 +193,3 @@ def _folds(known: list[Recording], run: Path) -> Callable[[int, Array], tuple[Ar
         return spans, networks[of_recording[number]](log_mel).numpy() / temperature
 
     return predict
-
-
-def _fold_model(path: Path) -> VoiceCnn:
-    if not path.is_file():
-        raise TriptychError(f"there is no {path}: --voice-run is the --out of a finished `triptych train voice`")
-    model = VoiceCnn()
-    model.load_state_dict(load_file(path))
-    return model.eval()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from sklearn.model_selection import StratifiedGroupKFold
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -15,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from training import data_speech, weights
 from training.card import write_card
 from training.data_speech import Speech
-from training.loop import Settings, Task, fit
+from training.loop import BEST, Settings, Task, fit
 from training.metrics import balanced_accuracy, fit_temperature, score
 from training.voice_card import CARD, results_by_group
 from training.voice_cnn import VoiceCnn
@@ -81,6 +82,22 @@ def cross_validate(speech: Speech, out: Path, settings: Settings) -> tuple[np.nd
 def fold_folder(out: Path, number: int) -> Path:
     """Return where the run of a fold (from 1) is kept."""
     return out / f"fold{number}"
+
+
+def load_folds(run: Path) -> list[VoiceCnn]:
+    """Return the model of each fold of a `run`; TriptychError when it is not a finished cross-validation."""
+    models = []
+    for path in fold_files(run):
+        if not path.is_file():
+            raise TriptychError(f"there is no {path}: it takes the --out of a finished `triptych train voice`")
+        models.append(VoiceCnn().eval())
+        models[-1].load_state_dict(load_file(path))
+    return models
+
+
+def fold_files(run: Path) -> list[Path]:
+    """Return where the weights of each fold of a `run` are kept."""
+    return [fold_folder(run, number) / BEST for number in range(1, FOLDS + 1)]
 
 
 def calibrate(speech: Speech, logits: np.ndarray, seed: int) -> np.ndarray:

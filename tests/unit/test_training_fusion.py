@@ -218,6 +218,9 @@ def test_a_vacant_channel_and_a_voice_that_was_trained_on_the_speakers_are_refus
     own = Models(repository(tmp_path / "b", name="spectrogram-cnn"))
     with pytest.raises(TriptychError, match="has heard every speaker of the data: give --voice-run"):
         fusion_items.collect(tmp_path, tmp_path, own, None)
+    other = Models(repository(tmp_path / "c", name="wav2vec2"))
+    with pytest.raises(TriptychError, match="but wav2vec2 is exported: leave it out"):
+        fusion_items.collect(tmp_path, tmp_path, other, tmp_path)
     with pytest.raises(TriptychError, match="run `triptych export` first"):
         Models(tmp_path).entry("face")
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import voice_noise
+from training import voice
 from training.data_speech import Recording
 from triptych.errors import TriptychError
 from triptych_client.contract import VOICE_SAMPLES
@@ -42,4 +43,4 @@ def test_nobody_babbles_around_oneself() -> None:
 
 def test_an_unfinished_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(TriptychError, match=r"fold1.*triptych train voice"):
-        voice_noise.load_folds(tmp_path)
+        voice.load_folds(tmp_path)
