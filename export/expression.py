@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from export import keras, trained_graph
-from export.images import GREY, resizing
+from export.images import SmallGrey
 from export.quiet import quiet
 from triptych_client.contract import EMOTIONS, FACE_PX, STEPS
 
@@ -122,20 +122,15 @@ def _fill(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
 class FaceExpression(nn.Module):
     """Aligned faces -> logits over EMOTIONS, with the network's own preprocessing (fer/fer.py)."""
 
-    shrink: Tensor
-    grey: Tensor
-
     def __init__(self, network: MiniXception) -> None:
         super().__init__()
         self.network = network
         self.order = [CLASSES.index(EMOTION_OF[emotion]) for emotion in EMOTIONS]
-        self.register_buffer("shrink", resizing(FACE_PX, SIDE))
-        self.register_buffer("grey", torch.tensor(GREY))
+        self.prepare = SmallGrey(FACE_PX, SIDE)
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
         """UINT8 [m, 112, 112, 3] RGB -> LOGITS [m, 7], EMBEDDING [m, 128]."""
-        small = self.shrink @ (faces.float() @ self.grey) @ self.shrink.T
-        logits, embedding = self.network((small / 255 - 0.5).unsqueeze(1) * 2)
+        logits, embedding = self.network((self.prepare(faces) / 255 - 0.5) * 2)
         return logits[:, self.order], embedding
 
 

@@ -20,7 +20,7 @@ from transformers import Swinv2ForImageClassification
 
 from export import checkpoint, trained_graph
 from export.class_order import label_order
-from export.images import GREY, resizing
+from export.images import grey, resizing
 from export.quiet import quiet
 from triptych.errors import TriptychError
 from triptych_client.contract import FACE_PX, STEPS
@@ -53,7 +53,6 @@ class SwinExpression(nn.Module):
     """Aligned faces -> logits over EMOTIONS, with the checkpoint's own preprocessing."""
 
     resize: Tensor
-    grey: Tensor
     mean: Tensor
     std: Tensor
 
@@ -64,14 +63,12 @@ class SwinExpression(nn.Module):
         self.factor = preprocessing.factor
         self.order = label_order({int(index): name for index, name in (model.config.id2label or {}).items()})
         self.register_buffer("resize", resizing(FACE_PX, _side(model.config.image_size)))
-        self.register_buffer("grey", torch.tensor(GREY))
         self.register_buffer("mean", torch.tensor(preprocessing.mean).reshape(-1, 1, 1))
         self.register_buffer("std", torch.tensor(preprocessing.std).reshape(-1, 1, 1))
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
         """UINT8 [m, 112, 112, 3] RGB -> LOGITS [m, 7], EMBEDDING [m, d]."""
-        pictures = faces.float()
-        channels = (pictures @ self.grey).unsqueeze(1) if self.channels == 1 else pictures.permute(0, 3, 1, 2)
+        channels = grey(faces)[:, None] if self.channels == 1 else faces.float().permute(0, 3, 1, 2)
         resized = self.resize @ channels @ self.resize.T
         pooled = self.backbone((resized * self.factor - self.mean) / self.std).pooler_output
         return self.classifier(pooled)[:, self.order], pooled

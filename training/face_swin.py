@@ -6,15 +6,12 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 from transformers import Swinv2Config, Swinv2ForImageClassification
 
+from export.images import SmallGrey
 from training import data_fer, weights
 from training.cnn import STEM_CHANNELS, STEM_STRIDE, FaceCnn, ResidualBlock, make_stem
 from triptych_client.contract import EMOTIONS, FACE_PX
-
-GREY = (0.299, 0.587, 0.114)
-"""ITU-R BT.601 weights of red, green and blue: those of the pictures that FER2013 was made with."""
 
 
 def swin_config(depths: tuple[int, ...] = (2, 2, 1)) -> Swinv2Config:
@@ -76,6 +73,7 @@ class ServedFace(nn.Module):
         super().__init__()
         self.model = model
         self.temperature = temperature
+        self.shrink = SmallGrey(FACE_PX, data_fer.FACE_PX)
 
     @classmethod
     def load(cls, path: Path) -> ServedFace:
@@ -86,24 +84,12 @@ class ServedFace(nn.Module):
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
         """Faces u8 [m, 112, 112, 3] -> logits f32 [m, 7], embedding f32 [m, 384]."""
-        logits, embedding = self.model.classify(prepare(faces))
+        logits, embedding = self.model.classify(self.prepare(faces))
         return logits / self.temperature, embedding
 
+    def prepare(self, faces: Tensor) -> Tensor:
+        """Aligned faces u8 [m, 112, 112, 3] RGB -> as the model was trained, f32 [m, 1, 48, 48].
 
-def prepare(faces: Tensor) -> Tensor:
-    """Aligned faces u8 [m, 112, 112, 3] RGB -> as the model was trained, f32 [m, 1, 48, 48]: grey, shrink, normalise.
-
-    Alignment (`triptych.faces.TEMPLATE`) frames a face as FER2013 does. Shrinking averages over pixels (one fixed
-    matrix a side), so that it does not alias.
-    """
-    assert faces.shape[1:] == (FACE_PX, FACE_PX, 3)
-    grey = faces.float() @ torch.tensor(GREY)
-    shrink = _shrinking(FACE_PX, data_fer.FACE_PX)
-    return data_fer.standardise((shrink @ grey @ shrink.T)[:, None])
-
-
-def _shrinking(source_px: int, target_px: int) -> Tensor:
-    """Return the matrix f32 [target, source] of an antialiased bilinear resize along one axis."""
-    identity = torch.eye(source_px)[None, None]
-    resized = interpolate(identity, (target_px, source_px), mode="bilinear", antialias=True)
-    return resized[0, 0]
+        Alignment (`triptych.faces.TEMPLATE`) frames a face as FER2013 does.
+        """
+        return data_fer.standardise(self.shrink(faces))

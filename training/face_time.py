@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu
 
-from export.images import GREY, resizing
+from export.images import SmallGrey
 from training import data_fer, weights
 from training.cnn import FaceCnn
 from triptych_client.contract import FACE_PX
@@ -116,14 +116,10 @@ class ServedCnnTime(nn.Module):
     temperature (Guo et al. 2017).
     """
 
-    grey: Tensor
-    shrink: Tensor
-
     def __init__(self, model: CnnTime, temperature: float = 1.0) -> None:
         super().__init__()
         self.model = model
-        self.register_buffer("grey", torch.tensor(GREY))
-        self.register_buffer("shrink", resizing(FACE_PX, data_fer.FACE_PX))
+        self.prepare = SmallGrey(FACE_PX, data_fer.FACE_PX)
         self.temperature = temperature
 
     @classmethod
@@ -135,6 +131,5 @@ class ServedCnnTime(nn.Module):
 
     def forward(self, faces: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Faces u8 [m, 112, 112, 3] RGB, positions i64 [m, 2] -> logits f32 [m, 7], embedding f32 [m, 192]."""
-        small = self.shrink @ (faces.float() @ self.grey) @ self.shrink.T
-        logits, embedding = self.model.classify(data_fer.standardise(small[:, None]), positions)
+        logits, embedding = self.model.classify(data_fer.standardise(self.prepare(faces)), positions)
         return logits / self.temperature, embedding
