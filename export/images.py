@@ -19,11 +19,13 @@ def resizing(size: int, to: int) -> Tensor:
 
 
 def grey(pictures: Tensor) -> Tensor:
-    """Pictures u8 [m, h, w, 3] RGB -> f32 [m, h, w].
+    """Pictures of any type [m, h, w, 3] RGB -> f32 [m, h, w].
 
-    A sum of weighted planes: ONNX Runtime is slow at a matrix product with three columns (benchmarks/face_grey.py).
+    The cast comes first, since TensorRT takes bytes into a cast only. A sum of weighted planes: ONNX Runtime is slow at
+    a matrix product with three columns (benchmarks/face_grey.py).
     """
-    red, green, blue = (weight * pictures[..., channel].float() for channel, weight in enumerate(GREY))
+    planes = pictures.float()
+    red, green, blue = (weight * planes[..., channel] for channel, weight in enumerate(GREY))
     return red + green + blue
 
 
