@@ -25,7 +25,7 @@ from triptych_client.contract import EMOTIONS
 
 FOLDS = 5
 BATCH_SIZE = 32
-SETTINGS = Settings(epochs=30, learning_rate=2e-3, weight_decay=0.05, warmup_epochs=2.0, ema_decay=0.99, patience=30)
+SETTINGS = Settings(epochs=60, learning_rate=2e-3, weight_decay=0.05, warmup_epochs=2.0, ema_decay=0.99, patience=60)
 LABEL_SMOOTHING = 0.1
 EVALUATED_AT_ONCE = 64
 """Windows of a batch when nothing is learnt."""

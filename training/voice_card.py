@@ -28,7 +28,7 @@ CARD = Card(
     splits=(
         "Results below are of a cross-validation over 28 speakers in five folds: nobody's voice is in training and "
         "held out at once. A fold's model is that of the last epoch, chosen by nothing; this recipe was kept against "
-        "two others by fold 1, which may flatter that fold. A clip's logits are the mean of those of its windows; "
+        "four others by fold 1, which may flatter that fold. A clip's logits are the mean of those of its windows; "
         "intervals resample speakers. The published weights are trained on all speakers by the same recipe, and were "
         "not measured themselves; their temperature is fitted on the held-out logits of all folds."
     ),
