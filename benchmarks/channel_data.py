@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,8 +109,8 @@ class Sentences:
         labels = texts.targets[rows].argmax(1)
         return cls(np.array(texts.texts, dtype=object)[rows], labels, texts.languages[rows])
 
-    def parts(self) -> dict[str, np.ndarray]:
-        """Return masks [n] by name: each language, and its short and its long texts."""
+    def parts(self, known: Collection[str] = ()) -> dict[str, np.ndarray]:
+        """Return masks [n] by name: each language (of those that are `known`, if any), its short and its long texts."""
         words = np.array([len(text.split()) for text in self.texts])
         lengths = {
             f"at most {SHORT_WORDS} words": words <= SHORT_WORDS,
@@ -118,11 +118,13 @@ class Sentences:
         }
         named: dict[str, np.ndarray] = {}
         for code, language in {"en": "English", "ru": "Russian"}.items():
+            if known and code not in known:
+                continue
             own = self.languages == code
             named |= {language: own} | {f"{language}, {name}": own & mask for name, mask in lengths.items()}
         return named
 
-    def score(self, graph: Graph) -> dict[str, Scores]:
-        """Measure a words model on each part."""
+    def score(self, graph: Graph, known: Collection[str] = ()) -> dict[str, Scores]:
+        """Measure a words model on each part, in the languages that it knows (any when empty)."""
         logits = graph.read_all(list(self.texts))
-        return {name: score(self.labels[mask], logits[mask]) for name, mask in self.parts().items()}
+        return {name: score(self.labels[mask], logits[mask]) for name, mask in self.parts(known).items()}

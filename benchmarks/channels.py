@@ -26,7 +26,7 @@ from benchmarks.peak import mib
 from benchmarks.served import BUILT, STEPS, Graph, session
 from benchmarks.tagger_rival import save_ast
 from benchmarks.voice_rival import save_wav2vec2
-from export import runner
+from export import catalog, runner
 from training.metrics import Interval, Scores
 from triptych.server import CACHE
 
@@ -38,6 +38,11 @@ class Alternative:
     title: str
     entry: str
     untrained: Callable[[Path], Path] | None = None
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Those that a words model knows; any when empty."""
+        return catalog.load()[self.entry].languages
 
 
 ALTERNATIVES = {
@@ -56,6 +61,7 @@ ALTERNATIVES = {
     ),
     "words": (
         Alternative("XLM-RoBERTa (multilingual-e5-small) with LoRA", "xlm-roberta"),
+        Alternative("BERT of six layers, English", "bert"),
         Alternative("BiLSTM and attention", "bilstm"),
     ),
 }
@@ -112,7 +118,8 @@ def words(sentences: Sentences, repeats: int) -> str:
     """Return costs, and scores by language and by length."""
     graphs = exported("words")
     cost = costs("words", graphs, repeats)
-    return f"{cost}\n\n{scored('words', by_part([sentences.score(graph) for graph in graphs]))}"
+    scores = [sentences.score(graph, item.languages) for graph, item in zip(graphs, ALTERNATIVES["words"], strict=True)]
+    return f"{cost}\n\n{scored('words', by_part(scores))}"
 
 
 def exported(slot: str) -> list[Graph]:
@@ -148,7 +155,7 @@ def costs(slot: str, graphs: Sequence[Graph], repeats: int) -> str:
     return table(header, rows)
 
 
-def scored(slot: str, parts: Mapping[str, Sequence[Scores]]) -> str:
+def scored(slot: str, parts: Mapping[str, Sequence[Scores | None]]) -> str:
     """Return accuracy, unweighted average recall and macro-F1 of the models that were measured, part by part."""
     measured = [item for item in ALTERNATIVES[slot] if not item.untrained]
     header = ["on", "samples", "model", "accuracy (95 % interval)", "unweighted average recall", "macro-F1"]
@@ -156,6 +163,7 @@ def scored(slot: str, parts: Mapping[str, Sequence[Scores]]) -> str:
         (name, scores.samples, item.title, *map(percent, (scores.accuracy, scores.balanced_accuracy, scores.macro_f1)))
         for name, of_models in parts.items()
         for item, scores in zip(measured, of_models, strict=True)
+        if scores
     ]
     return table(header, rows)
 
@@ -195,9 +203,9 @@ def vit_row(side_px: int, repeats: int) -> tuple[str, ...]:
     return (f"{side_px} px", *memory, milliseconds(ours), milliseconds(theirs), f"{ratio(theirs, ours):.2f}")
 
 
-def by_part(of_models: Sequence[Mapping[str, Scores]]) -> dict[str, list[Scores]]:
-    """Turn scores by model and part into scores by part and model."""
-    return {part: [scores[part] for scores in of_models] for part in of_models[0]}
+def by_part(of_models: Sequence[Mapping[str, Scores]]) -> dict[str, list[Scores | None]]:
+    """Turn scores by model and part into scores by part and model; the first model has all parts."""
+    return {part: [scores.get(part) for scores in of_models] for part in of_models[0]}
 
 
 def ratio(seconds: Seconds, first: Seconds) -> float:

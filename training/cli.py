@@ -52,6 +52,12 @@ def _writable(out: Path) -> Path:
     return out
 
 
+def _init_brings_the_model(init: str | None, model: Enum, default: Enum) -> None:
+    """TriptychError when both --init and --model are given."""
+    if init and model is not default:
+        raise TriptychError(f"--init brings a model of its own: leave out --model {model.value}, or --init")
+
+
 Data = Annotated[Path, typer.Option("--data", help="Folder with the training data.", exists=True, file_okay=False)]
 Out = Annotated[Path, typer.Option("--out", help="Folder for checkpoints, weights and model card.", callback=_writable)]
 Init = Annotated[str | None, typer.Option("--init", help="Published weights to start from: hub:NAME or dir:PATH.")]
@@ -81,8 +87,7 @@ def face(
     ] = None,
 ) -> None:
     """Face on FER2013 (fer2013_train_val.npz): Swin-V2, or a CNN with time; both after a CNN teacher."""
-    if init and model is not FaceModel.SWINV2:
-        raise TriptychError(f"--init brings a model of its own: leave out --model {model.value}, or --init")
+    _init_brings_the_model(init, model, FaceModel.SWINV2)
     if (teacher or student) and (init or model is not FaceModel.SWINV2):
         raise TriptychError(
             "--teacher and --student are for Swin-V2 that our CNN teaches: leave --init and --model out"
@@ -128,8 +133,7 @@ def words(
     ] = WordsModel.XLM_ROBERTA,
 ) -> None:
     """Words on GoEmotions, CEDR and Russian GoEmotions (text/): adapters in an encoder and a head, or a BiLSTM."""
-    if init and model is not WordsModel.XLM_ROBERTA:
-        raise TriptychError(f"--init brings a model of its own: leave out --model {model.value}, or --init")
+    _init_brings_the_model(init, model, WordsModel.XLM_ROBERTA)
     if model is WordsModel.BERT:
         from training.words_bert import train_words_bert
 

@@ -13,16 +13,23 @@ from tests import clips
 from tests.server.swapping import swapped
 from triptych import media, video
 from triptych.limits import Limits
+from triptych.parameters import CALIBRATION_FOLDER, FUSION_FILE
 from triptych.server import EmbeddedServer
 from triptych_client import Analysis, AsyncClient, Client
-from triptych_client.contract import EMOTIONS
+from triptych_client.contract import CHANNELS, EMOTIONS
 
 pytestmark = pytest.mark.server
 
 
 @pytest.fixture(scope="module")
-def timed(repository: Path) -> Iterator[EmbeddedServer]:
-    with swapped(repository, {"face": "cnn-time"}) as folder, EmbeddedServer(folder) as server:
+def timed_repository(repository: Path) -> Iterator[Path]:
+    with swapped(repository, {"face": "cnn-time"}) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def timed(timed_repository: Path) -> Iterator[EmbeddedServer]:
+    with EmbeddedServer(timed_repository) as server:
         yield server
 
 
@@ -39,6 +46,19 @@ def test_the_ensemble_answers_with_it(timed: EmbeddedServer, demo_clip: Path):
     times_s = np.array([face.time_s for face in answer.faces])
     seen = np.array(EMOTIONS)[expressed(answer).argmax(axis=1)]
     assert (seen[times_s > 13] == "happiness").mean() > 0.9
+
+
+def numbers(repository: Path) -> dict[str, bytes]:
+    """Return the fusion's regression and the calibrations that a repository serves, by file."""
+    folder = repository / "fusion" / "1"
+    files = [folder / FUSION_FILE, *(folder / CALIBRATION_FOLDER).iterdir()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_the_swap_changed_the_calibration_of_the_face_and_no_other_number(repository: Path, timed_repository: Path):
+    before, after = numbers(repository), numbers(timed_repository)
+    assert set(before) == set(after) == {FUSION_FILE, *(f"{CALIBRATION_FOLDER}/{channel}.json" for channel in CHANNELS)}
+    assert {name for name in before if before[name] != after[name]} == {f"{CALIBRATION_FOLDER}/face.json"}
 
 
 async def test_who_shares_the_batch_does_not_matter(timed: EmbeddedServer, demo_clip: Path):
