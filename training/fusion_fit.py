@@ -8,10 +8,10 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold
 
-from training.calibration import fit_vector_scaling
+from training.calibration import fit_scaling
 from training.fusion_evidence import CONDITIONS, Bank
 from training.fusion_pairs import Clips, items
-from triptych.parameters import FEATURES, Calibration, Parameters
+from triptych.parameters import FEATURES, Calibration, Parameters, centred
 from triptych_client.contract import CHANNELS, EMOTIONS
 
 Array = np.ndarray
@@ -31,13 +31,13 @@ PER_EMOTION = 400
 
 
 def calibrate(bank: Bank, rows: Array, seed: int = 0) -> Calibration:
-    """Fit a channel's vector scaling on clean items, each emotion as often as any other; see UNCALIBRATED."""
+    """Fit a channel's scaling on clean items, each emotion as often as any other; see UNCALIBRATED."""
     if bank.channel in UNCALIBRATED:
         return Calibration()
     random = np.random.default_rng(seed)
     labels = np.repeat(np.arange(len(EMOTIONS)), PER_EMOTION)
-    logits = bank.logits()[items(bank, rows, labels, random)]
-    return Calibration(*fit_vector_scaling(labels, logits - logits.mean(axis=1, keepdims=True)))
+    chosen = items(bank, rows, labels, random)
+    return Calibration(*fit_scaling(labels, centred(bank.logits()[chosen]), bank.groups[chosen]))
 
 
 def fit(clips: Clips, seed: int = 0) -> Parameters:

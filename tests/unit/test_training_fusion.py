@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from training import fusion, fusion_clips, fusion_fit, fusion_items, fusion_pairs, fusion_report, metrics
+from training.calibration import fit_scaling
 from training.fusion_evidence import CONDITIONS, Bank, cached, features, moments
 from training.fusion_models import Models
 from training.fusion_pairs import Clips
@@ -63,6 +64,22 @@ def test_calibration_goes_through_the_mean_over_rows():
         for how in (Calibration(), calibration)
     )
     np.testing.assert_allclose(features(moments(plain)[None], calibration)[0], calibrated.features().sum(axis=0))
+
+
+def biased(of_everybody: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Labels, logits and groups of ten speakers, with an offset for each class that all have, or each an own one."""
+    random = np.random.default_rng(0)
+    labels, groups = np.tile(np.arange(7), 40), np.repeat(np.arange(10), 28)
+    offsets = 2 * random.normal(size=(10, 7))
+    logits = 2 * np.eye(7)[labels] + random.normal(size=(280, 7))
+    return labels, logits + (offsets[0] if of_everybody else offsets[groups]), groups
+
+
+def test_offsets_are_learnt_from_what_everybody_has_only():
+    assert np.abs(fit_scaling(*biased(of_everybody=True))[1]).max() > 1
+    scale, offset = fit_scaling(*biased(of_everybody=False))
+    assert np.ptp(scale) == 0
+    assert not offset.any()
 
 
 def test_nobody_is_on_both_sides_of_the_split():
