@@ -97,8 +97,8 @@ def views(image: Array) -> Array:
 
 
 def texts(data: Path, models: Models) -> Bank:
-    """Return the texts with one emotion of the dev parts, each as one utterance."""
-    unseen = data_text.load(data).of([DEV])
+    """Return the texts with one emotion of the dev parts, in languages that the model knows, each as one utterance."""
+    unseen = data_text.load(data).of([DEV], languages=models.languages)
     unseen = unseen.choose(data_text.single_rows(unseen.targets))
     random = np.random.default_rng(0)
     pool = [word for text in unseen.texts[:2000] for word in text.split()]

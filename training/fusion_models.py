@@ -49,6 +49,11 @@ class Models:
         roles = ("audio_tags", "sound") if channel == "sound" else (channel,)
         return "".join(self._lines[role]["sha256"][:12] for role in roles if role in self._lines)
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Those that the words model knows; any when empty."""
+        return tuple(self._lines["words"].get("languages", ()))
+
     def faces(self, images: Array, tracks: Array, times_ms: Array) -> Array:
         """Return logits [m, 7] of grey faces u8 [m, side, side], those of one track together and in order of time."""
         session = self._session("expression")
