@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from benchmarks.measure import Seconds, interleave, publish, table
 from benchmarks.served import session
 from export.images import GREY, grey
+from export.quiet import quiet
 from export.trained_graph import OPSET
 from triptych_client.contract import FACE_PX
 
@@ -59,10 +60,10 @@ def main(repeats: Annotated[int, typer.Option(min=3)] = 100) -> None:
 def load(module: nn.Module) -> ort.InferenceSession:
     """Return the module's graph on one thread."""
     example = torch.zeros(2, FACE_PX, FACE_PX, 3, dtype=torch.uint8)
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, quiet():
         path = Path(folder) / "grey.onnx"
         program = torch.onnx.export(
-            module, (example,), dynamo=True, dynamic_shapes=({0: torch.export.Dim.DYNAMIC},), opset_version=OPSET,
+            module.eval(), (example,), dynamo=True, dynamic_shapes=({0: torch.export.Dim.DYNAMIC},), opset_version=OPSET,
             input_names=["x"], verbose=False,
         )  # fmt: skip
         assert program is not None
