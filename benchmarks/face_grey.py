@@ -63,9 +63,14 @@ def load(module: nn.Module) -> ort.InferenceSession:
     with TemporaryDirectory() as folder, quiet():
         path = Path(folder) / "grey.onnx"
         program = torch.onnx.export(
-            module.eval(), (example,), dynamo=True, dynamic_shapes=({0: torch.export.Dim.DYNAMIC},), opset_version=OPSET,
-            input_names=["x"], verbose=False,
-        )  # fmt: skip
+            module.eval(),
+            (example,),
+            dynamo=True,
+            dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
+            opset_version=OPSET,
+            input_names=["x"],
+            verbose=False,
+        )
         assert program is not None
         program.save(path)
         return session(path)
