@@ -19,6 +19,6 @@ PAIRED = (
     "laughter were not labelled with emotions: the sound channel hears speech, and laughs in happy clips only."
 )
 ON_CLIPS = (
-    "{fit} clips that have all channels to fit on and {test} to test on, no group on both sides, as the served "
+    "{fit} clips of a labelled folder to fit on and {test} to test on, no group on both sides, as the served "
     "ensemble sees them. The channels' calibrations are those that were exported."
 )
