@@ -66,12 +66,17 @@ class BilstmAttention(nn.Module):
 
     def embed(self, input_ids: Tensor) -> Tensor:
         """INPUT_IDS int64 [u, length] -> embeddings f32 [u, length, WIDTH], some blanked in training."""
-        rows = self.row_of_piece.index_select(0, input_ids.flatten()).long().view_as(input_ids)
+        rows = self.rows(input_ids.flatten()).view_as(input_ids)
         embedded = nn.functional.embedding(rows, self.embedding.weight).float()
         if self.training:
             kept = torch.rand(rows.shape) >= WORD_DROPOUT
             embedded = embedded * kept.unsqueeze(-1)
         return self.dropout(embedded)
+
+    def rows(self, pieces: Tensor) -> Tensor:
+        """Pieces int64 [n] -> rows int64 [n] of the embedding table."""
+        found = self.row_of_piece.index_select(0, pieces).long()
+        return found if found.ndim == 1 else 256 * found[:, 0] + found[:, 1]
 
     def read(self, embedded: Tensor, attention_mask: Tensor) -> Tensor:
         """Embeddings f32 [u, length, WIDTH] -> states f32 [u, length, 2 * HIDDEN] of both directions.
@@ -102,6 +107,7 @@ class ServedBilstm(nn.Module):
         self.model = model.eval()
         self.model.head = words.head()
         self.model.embedding.half()
+        self.model.row_of_piece = as_bytes(self.model.row_of_piece)
 
     @classmethod
     def load(cls, path: Path) -> ServedBilstm:
@@ -118,6 +124,11 @@ class ServedBilstm(nn.Module):
         """INPUT_IDS, ATTENTION_MASK int64 [u, length] -> LOGITS, EMBEDDING of length 1, ATTENTION."""
         logits, embedding, attention = self.model(input_ids, attention_mask)
         return Reading(logits, nn.functional.normalize(embedding, dim=-1), attention)
+
+
+def as_bytes(numbers: Tensor) -> Tensor:
+    """Numbers int16 [n], none negative -> uint8 [n, 2], high byte first: TensorRT has no 16-bit integers."""
+    return torch.stack([numbers // 256, numbers % 256], dim=1).to(torch.uint8)
 
 
 def _turned_round(attention_mask: Tensor) -> Tensor:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import text_corpora
 import torch
+from onnx import TensorProto
 
 from export import trained_bilstm
 from training import bilstm_vocabulary, words_bilstm, words_weights
@@ -173,3 +175,9 @@ def test_it_trains_on_texts_and_writes_a_card(tmp_path: Path, monkeypatch: pytes
     assert set(words.thresholds) == {"goemotions", "cedr"}
     assert "--model bilstm" in (tmp_path / "out" / "README.md").read_text()
     assert ServedBilstm.load(tmp_path / "out" / words_weights.FILE)
+
+
+def test_the_graph_has_no_weights_of_a_type_that_tensorrt_lacks(exported: tuple[ServedBilstm, Path]) -> None:
+    kinds = {tensor.data_type for tensor in onnx.load(exported[1] / "model.onnx").graph.initializer}
+    assert TensorProto.UINT8 in kinds
+    assert not kinds & {TensorProto.INT16, TensorProto.UINT16}
