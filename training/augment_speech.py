@@ -14,6 +14,8 @@ NOISY = 0.6
 SNR_DB = (0.0, 30.0)
 STEEPEST = 2.0
 """Noise is between white (power density f^0) and brown (f^-2)."""
+BINS_HZ = torch.from_numpy(bins_hz()[1:]).float()
+FILTERS = torch.from_numpy(voice_filters()[:, 1:])
 
 
 def augment(windows: Tensor, generator: torch.Generator) -> Tensor:
@@ -53,9 +55,7 @@ def add_noise(mel: Tensor, generator: torch.Generator) -> Tensor:
 
 def coloured(slope: Tensor) -> Tensor:
     """Return the power [n, 64] in each band of noise whose density falls with the frequency to the power of `slope`."""
-    hz = torch.from_numpy(bins_hz()[1:]).float()
-    density = hz ** -slope[:, None]
-    return density @ torch.from_numpy(voice_filters()[:, 1:]).T
+    return BINS_HZ ** -slope[:, None] @ FILTERS.T
 
 
 def _band(mel: Tensor, axis: int, longest: int, generator: torch.Generator) -> Tensor:
