@@ -17,7 +17,7 @@ from benchmarks.measure import Seconds, interleave
 from benchmarks.served import Feeds, Graph
 
 PACKED = "nibbles"
-"""Tensors of this name hold two weights of 4 bits in a byte (`export.text_emotion.PackedEmbedding`)."""
+"""Tensors of this name hold two weights of 4 bits in a byte (`networks.words.comparison.PackedEmbedding`)."""
 
 
 @dataclass(frozen=True)

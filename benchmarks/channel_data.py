@@ -10,10 +10,11 @@ import numpy as np
 import torch
 
 from benchmarks.served import Feeds, Graph, look
-from training import data_fer, data_text
-from training.data_fer import Faces
-from training.data_text import DEV
-from training.face_motion import FRAMES, compose
+from training.data import fer
+from training.data import text as data_text
+from training.data.fer import Faces
+from training.data.text import DEV
+from training.face.motion import FRAMES, compose
 from training.metrics import Scores, score
 from triptych_client.contract import SAMPLE_RATE_HZ
 
@@ -56,14 +57,14 @@ def workload(graph: Graph, key: str) -> Feeds:
 
 @dataclass(frozen=True)
 class Pictures:
-    """FER2013's validation faces, alone and in synthetic sequences (`training.face_motion`)."""
+    """FER2013's validation faces, alone and in synthetic sequences (`training.face.motion`)."""
 
     faces: Faces
 
     @classmethod
     def load(cls, data: Path) -> Pictures:
         """Read them; TriptychError when they are not there."""
-        return cls(data_fer.load(data, 0.0)[1])
+        return cls(fer.load(data, 0.0)[1])
 
     def score_alone(self, graph: Graph) -> Scores:
         """Measure a face model on single pictures, each a track of its own."""

@@ -28,7 +28,7 @@ from benchmarks.tagger_rival import save_ast
 from benchmarks.voice_rival import save_wav2vec2
 from export import catalog, runner
 from training.metrics import Interval, Scores
-from triptych.server import CACHE
+from triptych.paths import CACHE
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ import numpy as np
 import onnxruntime
 
 from benchmarks.measure import publish, table
-from export import catalog, fetch, text_emotion
-from export.e5 import Embedder
-from triptych.server import CACHE
-from triptych.text import tokenize
+from export import catalog, fetch
+from networks.words import comparison
+from networks.words.e5 import Embedder
+from triptych.paths import CACHE
+from triptych.words.text import tokenize
 
 PAIRS = (
     ("Call an ambulance, quickly!", "Вызовите скорую, быстрее!"),
@@ -54,7 +55,7 @@ def main() -> None:
     """Embed both sides of the pairs with the graph of `e5-comparison` and with float32 PyTorch, and compare."""
     source = fetch.fetch(catalog.load()["multilingual-e5-small"], CACHE)
     with TemporaryDirectory() as folder:
-        text_emotion.export({"multilingual-e5-small": source}, Path(folder))
+        comparison.export({"multilingual-e5-small": source}, Path(folder))
         _compare(Embedder(source), Path(folder) / "model.onnx")
 
 

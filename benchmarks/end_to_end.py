@@ -12,8 +12,8 @@ import typer
 
 from benchmarks.measure import Seconds, StepTime, difference, interleave, memory_mib, publish, step_times, table
 from benchmarks.sequential import Sequential
-from triptych.demo import make_clip
-from triptych.server import EmbeddedServer
+from triptych.commands.demo import make_clip
+from triptych.serving.embedded import EmbeddedServer
 from triptych_client import Client
 from triptych_client.contract import ENSEMBLE, STEPS
 

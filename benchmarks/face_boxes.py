@@ -19,9 +19,9 @@ import onnxruntime as ort
 import typer
 
 from benchmarks.measure import publish, table
-from triptych.boxes import iou
-from triptych.server import MODEL_REPOSITORY
-from triptych.video import MAX_SIDE_PX
+from triptych.face.boxes import iou
+from triptych.media.video import MAX_SIDE_PX
+from triptych.paths import MODEL_REPOSITORY
 
 RIGHT_IOU = 0.5
 

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from benchmarks.measure import Seconds, interleave, publish, table
 from benchmarks.served import session
-from export.images import GREY, grey
 from export.quiet import quiet
 from export.trained_graph import OPSET
+from networks.images import GREY, grey
 from triptych_client.contract import FACE_PX
 
 COUNTS = (1, 16)
@@ -35,7 +35,7 @@ class Product(nn.Module):
 
 
 class Planes(nn.Module):
-    """`export.images.grey`, as the graphs have it."""
+    """`networks.images.grey`, as the graphs have it."""
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return f32 [m, h, w]."""

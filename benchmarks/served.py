@@ -15,8 +15,11 @@ import numpy as np
 import onnxruntime as ort
 from tokenizers import Tokenizer
 
-from triptych import audio, mel, settings, text
-from triptych.server import ROOT
+from triptych.media import audio
+from triptych.paths import ROOT
+from triptych.serving import settings
+from triptych.sound import mel
+from triptych.words import text
 from triptych_client.contract import FACE_PX
 
 BUILT = ROOT / "build" / "benchmarks"

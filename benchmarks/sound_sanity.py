@@ -16,10 +16,12 @@ import onnxruntime
 import typer
 
 from benchmarks.measure import publish, table
-from training import data_sounds, data_speech
-from triptych import audio, mel, tags
-from triptych.fusion import softmax
-from triptych.server import MODEL_REPOSITORY
+from training.data import sounds as data_sounds
+from training.data import speech
+from triptych.answer.fusion import softmax
+from triptych.media import audio
+from triptych.paths import MODEL_REPOSITORY
+from triptych.sound import mel, tags
 from triptych_client.contract import EMOTIONS, SAMPLE_RATE_HZ
 
 SOUNDS = (
@@ -107,7 +109,7 @@ def _by_ear(chain: Chain, data: Path) -> str:
 
 def _of_speech(chain: Chain, data: Path) -> str:
     heard: dict[str, list[np.ndarray]] = {emotion: [] for emotion in EMOTIONS}
-    for clip in islice(data_speech.recordings(data), 0, None, EVERY):
+    for clip in islice(speech.recordings(data), 0, None, EVERY):
         heard[EMOTIONS[clip.label]].append(chain.listen(clip.pcm)[1])
     rows = []
     for emotion, found in heard.items():

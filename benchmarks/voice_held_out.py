@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training import data_speech, voice
-from training.data_speech import Speech
+from networks.voice.spectrogram_cnn import VoiceCnn
+from training.data import speech as data_speech
+from training.data.speech import Speech
 from training.metrics import Scores, score
-from training.voice_cnn import VoiceCnn
+from training.voice import spectrogram_cnn
 from triptych_client.contract import EMOTIONS
 
 PIECE_FRAMES = 50
@@ -27,7 +28,7 @@ def conditions(data: Path, run: Path) -> dict[str, list[Scores]]:
 
     TriptychError when the run is not finished or the data not there.
     """
-    models, speech = voice.load_folds(run), data_speech.load(data)
+    models, speech = spectrogram_cnn.load_folds(run), data_speech.load(data)
     return {
         "voices never heard": [held_out(speech, models)],
         "the same, half seconds of each window in random order": [held_out(scrambled(speech), models)],
@@ -38,8 +39,8 @@ def held_out(speech: Speech, models: Sequence[VoiceCnn]) -> Scores:
     """Return the scores over all clips, each answered by the model that did not learn from its speaker."""
     logits = np.zeros((len(speech.labels), len(EMOTIONS)), np.float32)
     with torch.inference_mode():
-        for model, (_, held) in zip(models, voice.folds(speech, voice.SETTINGS.seed), strict=True):
-            logits[held] = voice.predict(model, speech.choose(held))
+        for model, (_, held) in zip(models, spectrogram_cnn.folds(speech, spectrogram_cnn.SETTINGS.seed), strict=True):
+            logits[held] = spectrogram_cnn.predict(model, speech.choose(held))
     return score(speech.labels, logits, speech.speakers)
 
 

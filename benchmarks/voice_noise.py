@@ -18,10 +18,10 @@ import torch
 import typer
 
 from benchmarks.measure import publish, table
-from training import voice
-from training.data_speech import Recording, fill_window, recordings, windows
+from networks.voice.spectrogram_cnn import VoiceCnn
+from training.data.speech import Recording, fill_window, recordings, windows
 from training.metrics import Interval, score
-from training.voice_cnn import VoiceCnn
+from training.voice import spectrogram_cnn
 from triptych_client.contract import EMOTIONS
 
 RATIOS_DB = (20, 10, 5, 0)
@@ -33,7 +33,7 @@ Noise = Callable[[Recording, int, np.random.Generator], np.ndarray]
 
 def main(data: Annotated[Path, typer.Option()], run: Annotated[Path, typer.Option()]) -> None:
     """Measure the recall of held-out clips under each noise."""
-    models = voice.load_folds(run)
+    models = spectrogram_cnn.load_folds(run)
     clips = list(recordings(data))
     noises: dict[str, Noise] = {"white": white, "babble": Babble(clips)}
     clean = _cell(recall(clips, models))
@@ -52,8 +52,9 @@ def recall(clips: Iterable[Recording], models: Sequence[VoiceCnn]) -> Interval:
     speech = windows(clips)
     logits = np.zeros((len(speech.labels), len(EMOTIONS)), np.float32)
     with torch.inference_mode():
-        for model, (_, held_out) in zip(models, voice.folds(speech, voice.SETTINGS.seed), strict=True):
-            logits[held_out] = voice.predict(model, speech.choose(held_out))
+        folds = spectrogram_cnn.folds(speech, spectrogram_cnn.SETTINGS.seed)
+        for model, (_, held_out) in zip(models, folds, strict=True):
+            logits[held_out] = spectrogram_cnn.predict(model, speech.choose(held_out))
     return score(speech.labels, logits, speech.speakers).balanced_accuracy
 
 

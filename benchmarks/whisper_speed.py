@@ -14,11 +14,11 @@ from transformers.utils import logging
 
 from benchmarks.measure import Seconds, interleave, publish, table
 from export import catalog, fetch
-from export.whisper import load_model
-from triptych.server import CACHE, MODEL_REPOSITORY
-from triptych.speech import synthesise
-from triptych.whisper.decoding import Wish
-from triptych.whisper.recogniser import Recogniser
+from networks.whisper.published import load_model
+from triptych.commands.demo_speech import synthesise
+from triptych.paths import CACHE, MODEL_REPOSITORY
+from triptych.words.whisper.decoding import Wish
+from triptych.words.whisper.recogniser import Recogniser
 from triptych_client.contract import SAMPLE_RATE_HZ
 
 TEXT = (

@@ -22,11 +22,11 @@ from transformers.utils import logging
 
 from benchmarks.measure import publish, table
 from export import catalog, fetch
-from export.whisper import load_model
-from triptych import audio
-from triptych.server import CACHE, MODEL_REPOSITORY
-from triptych.whisper.decoding import Wish
-from triptych.whisper.recogniser import Recogniser
+from networks.whisper.published import load_model
+from triptych.media import audio
+from triptych.paths import CACHE, MODEL_REPOSITORY
+from triptych.words.whisper.decoding import Wish
+from triptych.words.whisper.recogniser import Recogniser
 from triptych_client.contract import SAMPLE_RATE_HZ
 
 MAX_SECONDS = 30.0

@@ -19,12 +19,13 @@ from scipy.special import expit
 from benchmarks.measure import interleave, publish, table
 from benchmarks.served import BUILT, STEPS, Graph
 from export import catalog, runner
-from export.fetch import OWN_WEIGHTS
-from training import data_text, multilabel, words_weights
-from training.data_text import DEV, Texts
+from networks.words import adapters
+from networks.words.adapters import Words
+from training.data import text as data_text
+from training.data.text import DEV, Texts
 from training.metrics import Interval
-from training.words_weights import Words
-from triptych.server import CACHE
+from training.words import multilabel
+from triptych.paths import CACHE, OWN_WEIGHTS
 
 TOKENS = (16, 64, 128)
 WORDS = (1, 9, 17, 25)
@@ -65,7 +66,7 @@ def time_table(graphs: Sequence[Graph], repeats: int) -> str:
 
 def length_table(graphs: Sequence[Graph], texts: Texts) -> str:
     """Return macro-F1 by length of the text, on held-out texts of each corpus that all models know."""
-    models = [words_weights.load(OWN_WEIGHTS / graph.entry / words_weights.FILE) for graph in graphs]
+    models = [adapters.load(OWN_WEIGHTS / graph.entry / adapters.FILE) for graph in graphs]
     rows = []
     for corpus, title in CORPORA.items():
         known = [(graph, words) for graph, words in zip(graphs, models) if corpus in words.thresholds]

@@ -3,8 +3,9 @@
 python -m benchmarks.words_trained --data DIR [--rows 700]
 
 DIR holds text/ with the three corpora. Both models classify the same texts with one emotion, drawn at random from those
-that training held out (`training.data_text`, split "dev"). The comparison's offsets in export/descriptions.py were
-fitted on 780 texts of the same corpora, some of which may be among these; the adapters never saw one.
+that training held out (`training.data.text`, split "dev"). The comparison's offsets in
+networks/words/descriptions.py were fitted on 780 texts of the same corpora, some of which may be among these; the
+adapters never saw one.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from benchmarks.measure import publish, table
-from export import catalog, e5, fetch, text_emotion, trained_graph, trained_words
-from training import data_text, metrics
-from training.data_text import DEV, Texts
-from training.words import classify
-from triptych.server import CACHE
+from export import catalog, fetch, trained_graph
+from networks.words import comparison, e5
+from networks.words import trained as trained_words
+from training import metrics
+from training.data import text
+from training.data.text import DEV, Texts
+from training.words.adapters import classify
+from triptych.paths import CACHE
 
 CORPORA = {"goemotions": "GoEmotions, English", "cedr": "CEDR, Russian", "ru_goemotions": "GoEmotions in Russian"}
 
@@ -35,10 +39,10 @@ def main(
     """Classify a sample of each corpus with both models."""
     source, trained = (fetch.fetch(catalog.load()[name], CACHE) for name in (trained_words.ENCODER, "xlm-roberta"))
     models = {
-        "comparison": text_emotion.build(source),
+        "comparison": comparison.build(source),
         "trained": trained_words.build(source, trained / trained_graph.WEIGHTS),
     }
-    tokenizer, texts = e5.load_tokenizer(source), data_text.load(data)
+    tokenizer, texts = e5.load_tokenizer(source), text.load(data)
     lines = [
         (title, *_compare(models, tokenizer, _sample(texts.of([DEV], [corpus]), rows, seed)))
         for corpus, title in CORPORA.items()
@@ -48,7 +52,7 @@ def main(
 
 
 def _sample(texts: Texts, rows: int, seed: int) -> Texts:
-    single = data_text.single_rows(texts.targets)
+    single = text.single_rows(texts.targets)
     return texts.choose(np.random.default_rng(seed).choice(single, min(rows, len(single)), replace=False))
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from export.catalog import Entry, Weights, Wheel
 from triptych.errors import TriptychError
+from triptych.paths import OWN_WEIGHTS
 
 BLOCK_BYTES = 1 << 20
-OWN_WEIGHTS = Path(__file__).parents[1] / "weights"
 
 
 def fetch(entry: Entry, cache: Path) -> Path:

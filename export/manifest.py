@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from export.catalog import Entry, load
-from export.fetch import OWN_WEIGHTS, sha256
+from export.fetch import sha256
 from export.stamp import SOURCES, STAMP, Origin, Stamp, write_json
-from triptych.parameters import CALIBRATION_FILE, CALIBRATION_FOLDER, FUSION_FILE, Calibration
+from triptych.answer.parameters import CALIBRATION_FILE, CALIBRATION_FOLDER, FUSION_FILE, Calibration
+from triptych.paths import OWN_WEIGHTS
 from triptych_client.contract import CHANNELS
 
 STEP = "fusion"

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from triptych import settings
-from triptych.mel import FBANK_SAMPLES, SOUND_SAMPLES
+from triptych.serving import settings
+from triptych.sound.mel import FBANK_SAMPLES, SOUND_SAMPLES
 
 SETTINGS: dict[str, dict[str, str | int]] = {
     "voice-log-mel": {"features": "log-mel"},

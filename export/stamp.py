@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from export.catalog import Entry
-from triptych.server import ROOT
+from triptych.paths import ROOT
 from triptych_client.contract import STEPS
 
 SOURCES = {"model.py", "dali.py", ".gitkeep"}

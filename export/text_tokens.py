@@ -7,9 +7,9 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from export import e5
+from networks.words import e5
 from triptych.errors import TriptychError
-from triptych.text import LENGTH_STEP, MAX_TOKENS
+from triptych.words.text import LENGTH_STEP, MAX_TOKENS
 
 FILE = "tokenizer.json"
 
@@ -25,7 +25,7 @@ def export_checkpoint(sources: Mapping[str, Path], target: Path) -> None:
 
 
 def load_published(folder: Path) -> Tokenizer:
-    """Return the tokenizer of a checkpoint, padding and truncating as `triptych.text` says.
+    """Return the tokenizer of a checkpoint, padding and truncating as `triptych.words.text` says.
 
     TriptychError when the folder has none in the form of `tokenizers`, or it has no padding token.
     """

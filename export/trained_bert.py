@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from export import e5, text_emotion, text_tokens, trained_graph
-from export.trained_words import ENCODER, TrainedWords
-from training import bert, words_weights
-from training.words_weights import Words
+from export import text_tokens, trained_graph
+from networks.words import adapters, bert, comparison, e5
+from networks.words.adapters import Words
+from networks.words.trained import ENCODER, TrainedWords
 
 
 def build(source: Path, words: Words) -> TrainedWords:
@@ -20,15 +20,15 @@ def build(source: Path, words: Words) -> TrainedWords:
 
 def export(sources: Mapping[str, Path], target: Path) -> None:
     """Write model.onnx; the vocabulary stays in 4 bits, and no adapter touches it."""
-    words = words_weights.load(sources["bert"] / trained_graph.WEIGHTS)
+    words = adapters.load(sources["bert"] / trained_graph.WEIGHTS)
     model = build(sources[ENCODER], words)
     vocabulary = e5.load_packed_vocabulary(sources[ENCODER]).rows(bert.pieces_of(words).numpy())
-    model.encoder.set_input_embeddings(text_emotion.PackedEmbedding(vocabulary))
-    text_emotion.save_graph(model, target / "model.onnx")
+    model.encoder.set_input_embeddings(comparison.PackedEmbedding(vocabulary))
+    comparison.save_graph(model, target / "model.onnx")
 
 
 def export_tokens(sources: Mapping[str, Path], target: Path) -> None:
     """Write tokenizer.json over the model's pieces."""
-    words = words_weights.load(sources["bert"] / trained_graph.WEIGHTS)
+    words = adapters.load(sources["bert"] / trained_graph.WEIGHTS)
     tokenizer = e5.load_tokenizer(sources[ENCODER], bert.pieces_of(words).tolist())
     tokenizer.save(str(target / text_tokens.FILE), pretty=False)

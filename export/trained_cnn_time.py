@@ -1,4 +1,4 @@
-"""Exports the face channel that `training/face_tracks.py` made: a CNN with temporal convolutions over the track."""
+"""Exports the face channel that `training/face/tracks.py` made: a CNN with temporal convolutions over the track."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from export import trained_graph
-from training.face_time import ServedCnnTime
+from networks.face.cnn_time import ServedCnnTime
 from triptych_client.contract import FACE_PX, STEPS
 
 

@@ -1,4 +1,4 @@
-"""Exports the face channel that `training/face.py` made: Swin-V2 on convolutions, with its own preprocessing."""
+"""Exports the face channel that `training/face/swin.py` made: Swin-V2 on convolutions, with its own preprocessing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from export import trained_graph
-from training.face_swin import ServedFace
+from networks.face.swin import ServedFace
 from triptych_client.contract import FACE_PX, STEPS
 
 

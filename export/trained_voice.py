@@ -1,4 +1,4 @@
-"""Exports the voice channel that `training/voice.py` made: a CNN over log-mel with attention pooling."""
+"""Exports the voice channel that `triptych train voice` made: a CNN over log-mel with attention pooling."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 
 from export import trained_graph
-from training.voice_cnn import ServedVoice
-from triptych.mel import VOICE_FRAMES, VOICE_MELS
+from networks.voice.spectrogram_cnn import ServedVoice
+from triptych.sound.mel import VOICE_FRAMES, VOICE_MELS
 from triptych_client.contract import STEPS
 
 

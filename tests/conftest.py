@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from export import catalog, fetch, runner
-from triptych.demo import make_clip
-from triptych.server import CACHE, MODEL_REPOSITORY, EmbeddedServer
+from triptych.commands.demo import make_clip
+from triptych.paths import CACHE, MODEL_REPOSITORY
+from triptych.serving.embedded import EmbeddedServer
 from triptych_client import Client
 
 

@@ -93,11 +93,11 @@ def face(
             "--teacher and --student are for Swin-V2 that our CNN teaches: leave --init and --model out"
         )
     if model is FaceModel.CNN_TIME:
-        from training.cnn_time import train_cnn_time
+        from training.face.cnn_time import train_cnn_time
 
         train_cnn_time(data, out)
     else:
-        from training.face import Known, train_face
+        from training.face.swin import Known, train_face
 
         train_face(data, out, init, Known(teacher, student))
 
@@ -106,11 +106,11 @@ def face(
 def voice(data: Data, out: Out, init: Init = None) -> None:
     """Voice: spectrogram and CNN, or a published wav2vec 2.0, on RAVDESS and EMO-DB (speech/), speakers apart."""
     if init:
-        from training.voice_wav2vec2 import fine_tune
+        from training.voice.wav2vec2 import fine_tune
 
         fine_tune(data, out, init)
     else:
-        from training.voice import train_voice
+        from training.voice.spectrogram_cnn import train_voice
 
         train_voice(data, out)
 
@@ -118,7 +118,7 @@ def voice(data: Data, out: Out, init: Init = None) -> None:
 @app.command()
 def sound(data: Data, out: Out) -> None:
     """Sound: the constants of the tag comparison, chosen on labelled sounds (audio_tags/)."""
-    from training.sound import train_sound
+    from training.sound.sound import train_sound
 
     train_sound(data, out)
 
@@ -135,15 +135,15 @@ def words(
     """Words on GoEmotions, CEDR and Russian GoEmotions (text/): adapters in an encoder and a head, or a BiLSTM."""
     _init_brings_the_model(init, model, WordsModel.XLM_ROBERTA)
     if model is WordsModel.BERT:
-        from training.words_bert import train_words_bert
+        from training.words.bert import train_words_bert
 
         train_words_bert(data, out)
     elif model is WordsModel.BILSTM:
-        from training.words_bilstm import train_words_bilstm
+        from training.words.bilstm import train_words_bilstm
 
         train_words_bilstm(data, out)
     else:
-        from training.words import train_words
+        from training.words.adapters import train_words
 
         train_words(data, out, init)
 
@@ -167,7 +167,7 @@ def fusion(
     ] = None,
 ) -> None:
     """Fusion: calibration of the exported channels, and the regression over them."""
-    from training.fusion import calibrate_channel, train_fusion, train_on_clips
+    from training.fusion.fit_all import calibrate_channel, train_fusion, train_on_clips
 
     if clips and not data:
         train_on_clips(clips, out)

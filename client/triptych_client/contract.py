@@ -1,10 +1,10 @@
 """The contract: every tensor that crosses a step of the ensemble, defined once.
 
 Configs, adapters, exports, the client and the tests take names, dtypes, shapes and units from here, or are held
-against it by `tests/unit/test_configs.py`. Letters in the shapes: n frames, m faces, p sound patches, w voice windows,
-c speech chunks (at most 30 s each), s utterances of a chunk (padded), u utterances of the clip, t timeline windows,
-k audio tags, j people, d an embedding's width. Times are seconds from the start of the clip; boxes `x1, y1, x2, y2` in
-pixels.
+against it by `tests/unit/model_repository/test_configs.py`. Letters in the shapes: n frames, m faces, p sound patches,
+w voice windows, c speech chunks (at most 30 s each), s utterances of a chunk (padded), u utterances of the clip,
+t timeline windows, k audio tags, j people, d an embedding's width. Times are seconds from the start of the clip; boxes
+`x1, y1, x2, y2` in pixels.
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.server.swapping import assert_serves_its_graph, swapped
-from tests.tiny_audio import TAGS, save_ast, save_wav2vec2
-from triptych import mel
-from triptych.server import EmbeddedServer
+from samples.swapping import assert_serves_its_graph, swapped
+from samples.tiny_audio import TAGS, save_ast, save_wav2vec2
+from triptych.serving.embedded import EmbeddedServer
+from triptych.sound import mel
 from triptych_client import Analysis, Client
 from triptych_client.contract import VOICE_SAMPLES
 

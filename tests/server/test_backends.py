@@ -13,7 +13,7 @@ import tritonclient.grpc as triton
 import tritonclient.grpc.aio
 from onnx import TensorProto, helper
 
-from triptych.server import EmbeddedServer
+from triptych.serving.embedded import EmbeddedServer
 
 CONFIG = """
 name: "{name}" backend: "{backend}" max_batch_size: {batch}

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import tritonclient.grpc as triton
 
-from tests import clips
-from triptych import demo_clip as demo_clip_module
-from triptych import video
-from triptych.server import EmbeddedServer
-from triptych.speech import synthesise
+from samples import clips
+from triptych.commands import demo_clip as demo_clip_module
+from triptych.commands.demo_speech import synthesise
+from triptych.media import video
+from triptych.serving.embedded import EmbeddedServer
 from triptych_client import AsyncClient, Client, contract, schema
 from triptych_client.errors import InvalidClip
 from triptych_client.results import Analysis

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests import clips
-from tests.server.swapping import swapped
-from triptych import media, video
-from triptych.limits import Limits
-from triptych.parameters import CALIBRATION_FOLDER, FUSION_FILE
-from triptych.server import EmbeddedServer
+from samples import clips
+from samples.swapping import swapped
+from triptych.answer.parameters import CALIBRATION_FOLDER, FUSION_FILE
+from triptych.media import probe, video
+from triptych.media.limits import Limits
+from triptych.serving.embedded import EmbeddedServer
 from triptych_client import Analysis, AsyncClient, Client
 from triptych_client.contract import CHANNELS, EMOTIONS
 
@@ -63,7 +63,7 @@ def test_the_swap_changed_the_calibration_of_the_face_and_no_other_number(reposi
 
 async def test_who_shares_the_batch_does_not_matter(timed: EmbeddedServer, demo_clip: Path):
     data = demo_clip.read_bytes()
-    frames = video.decode(data, media.probe(data, Limits()).planned_times).frames
+    frames = video.decode(data, probe.probe(data, Limits()).planned_times).frames
     films = [clips.make(list(part)) for part in (frames[:8], frames[-8:], frames[4:12])]
     async with AsyncClient(timed.grpc_url) as client:
         alone = [await client.analyze(film) for film in films]

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests import clips
+from samples import clips
 from training import metrics
-from training.fusion import FOLDER, WEIGHTS, train_on_clips
-from triptych.parameters import FUSION_FILE, Parameters
-from triptych.speech import synthesise
+from training.fusion.fit_all import FOLDER, WEIGHTS, train_on_clips
+from triptych.answer.parameters import FUSION_FILE, Parameters
+from triptych.commands.demo_speech import synthesise
 from triptych_client.contract import CHANNELS, EMOTIONS
 
 pytestmark = pytest.mark.server

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from triptych.server import ROOT, EmbeddedServer
+from triptych.paths import ROOT
+from triptych.serving.embedded import EmbeddedServer
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKE = shutil.which("make")

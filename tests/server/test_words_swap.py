@@ -8,9 +8,9 @@ import pytest
 from tokenizers import Tokenizer
 
 from export import catalog
-from tests.server.swapping import assert_serves_its_graph, swapped
-from triptych import text
-from triptych.server import EmbeddedServer
+from samples.swapping import assert_serves_its_graph, swapped
+from triptych.serving.embedded import EmbeddedServer
+from triptych.words import text
 from triptych_client import Client
 
 pytestmark = pytest.mark.server

@@ -1,10 +1,11 @@
-"""Triton adapter: bytes -> 16 kHz mono, cut for the speech, sound and voice models. See triptych/audio.py."""
+"""Triton adapter: bytes -> 16 kHz mono, cut for the speech, sound and voice models. See triptych/media/audio.py."""
 
 from pathlib import Path
 
-from triptych import adapter, audio, settings
-from triptych.limits import Limits
-from triptych.media import longest_s
+from triptych.media import audio
+from triptych.media.limits import Limits
+from triptych.media.probe import longest_s
+from triptych.serving import adapter, settings
 
 
 class TritonPythonModel:

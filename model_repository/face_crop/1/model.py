@@ -1,7 +1,9 @@
-"""Triton adapter: frames and detections -> aligned faces with their tracks. See triptych/faces.py and tracks.py."""
+"""Triton adapter: frames and detections -> aligned faces with their tracks. See triptych/face/crop.py and tracks.py."""
 
-from triptych import adapter, faces, tracks
-from triptych.limits import Limits
+from triptych.face import crop as faces
+from triptych.face import tracks
+from triptych.media.limits import Limits
+from triptych.serving import adapter
 
 
 class TritonPythonModel:

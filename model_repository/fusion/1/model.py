@@ -1,10 +1,10 @@
-"""Triton adapter of the last step: all evidence -> the answer. The thinking is in triptych/answer.py and fusion.py."""
+"""Triton adapter of the last step: all evidence -> the answer. The thinking is in triptych/answer."""
 
 from functools import partial
 from pathlib import Path
 
-from triptych import adapter
-from triptych.answer import Manifest, answer
+from triptych.answer.answer import Manifest, answer
+from triptych.serving import adapter
 
 
 class TritonPythonModel:

@@ -1,7 +1,8 @@
-"""Triton adapter of the first step: bytes -> facts of the clip and which frames to sample. See triptych/media.py."""
+"""Triton adapter of the first step: bytes -> its facts and the frames to sample. See triptych/media/probe.py."""
 
-from triptych import adapter, media
-from triptych.limits import Limits
+from triptych.media import probe as media
+from triptych.media.limits import Limits
+from triptych.serving import adapter
 
 
 class TritonPythonModel:

@@ -1,8 +1,8 @@
 """What the sound tagger hears of a window of sound, [samples] -> FEATURES, by DALI.
 
 `settings.json`, written by `triptych export`, says which it is:
-- yamnet-log-mel: `triptych.mel.sound_log_mel` of 0.975 s, [96 frames, 64 mels], for YAMNet;
-- kaldi-fbank: `triptych.mel.fbank` of 10.24 s, [1022 frames, 128 mels], for the Audio Spectrogram Transformer.
+- yamnet-log-mel: `triptych.sound.mel.sound_log_mel` of 0.975 s, [96 frames, 64 mels], for YAMNet;
+- kaldi-fbank: `triptych.sound.mel.fbank` of 10.24 s, [1022 frames, 128 mels], for the Audio Spectrogram Transformer.
 """
 
 import os
@@ -13,8 +13,8 @@ from nvidia.dali import fn, math, pipeline_def, types
 from nvidia.dali.pipeline import DataNode
 from nvidia.dali.plugin.triton import autoserialize
 
-from triptych import settings
-from triptych.mel import (
+from triptych.serving import settings
+from triptych.sound.mel import (
     FBANK_FLOOR,
     FBANK_FRAMES,
     FBANK_PREEMPHASIS,

@@ -1,10 +1,11 @@
-"""Triton adapter: the utterances of a clip -> token ids for the text model. The thinking is in triptych/text.py."""
+"""Triton adapter: the utterances of a clip -> token ids for the text model. See triptych/words/text.py."""
 
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from triptych import adapter, text
+from triptych.serving import adapter
+from triptych.words import text
 
 
 class TritonPythonModel:

@@ -1,9 +1,9 @@
-"""Triton adapter: bytes and the plan -> upright RGB frames. See triptych/video.py, and video_gpu.py for NVDEC."""
+"""Triton adapter: bytes and the plan -> upright RGB frames. See triptych/media/video.py, and video_gpu.py for NVDEC."""
 
 import json
 
-from triptych import adapter
-from triptych.video import decode as decode_on_cpu
+from triptych.media.video import decode as decode_on_cpu
+from triptych.serving import adapter
 
 
 class TritonPythonModel:
@@ -13,7 +13,7 @@ class TritonPythonModel:
         parameters = json.loads(args["model_config"]).get("parameters", {})
         self.gpu = None
         if parameters.get("decoder", {}).get("string_value") == "dali":
-            from triptych.video_gpu import GpuDecoder
+            from triptych.media.video_gpu import GpuDecoder
 
             self.gpu = GpuDecoder(device_id=int(args["model_instance_device_id"]))
 

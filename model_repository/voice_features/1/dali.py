@@ -1,7 +1,7 @@
 """What the voice model hears of 3 s of sound, [48000] -> FEATURES, by DALI.
 
 `settings.json`, written by `triptych export`, says which it is:
-- log-mel: `triptych.mel.voice_log_mel`, [64 mels, 300 frames], for the CNN;
+- log-mel: `triptych.sound.mel.voice_log_mel`, [64 mels, 300 frames], for the CNN;
 - waveform: the sound itself, [1, 48000], for wav2vec 2.0.
 """
 
@@ -12,8 +12,8 @@ from nvidia.dali import fn, math, pipeline_def, types
 from nvidia.dali.pipeline import DataNode
 from nvidia.dali.plugin.triton import autoserialize
 
-from triptych import settings
-from triptych.mel import (
+from triptych.serving import settings
+from triptych.sound.mel import (
     FFT_SIZE,
     HOP_SAMPLES,
     VOICE_FLOOR,

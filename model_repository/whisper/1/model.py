@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from triptych import adapter
-from triptych.whisper.decoding import Wish
-from triptych.whisper.model import Device
-from triptych.whisper.recogniser import Recogniser
-from triptych.whisper.transcripts import tensors
+from triptych.serving import adapter
+from triptych.words.whisper.decoding import Wish
+from triptych.words.whisper.model import Device
+from triptych.words.whisper.recogniser import Recogniser
+from triptych.words.whisper.transcripts import tensors
 from triptych_client import contract
 
 STEP = contract.STEPS["whisper"]

@@ -1,0 +1,1 @@
+"""Networks of the face channel, and of the face detector."""

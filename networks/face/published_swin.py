@@ -1,0 +1,102 @@
+"""Export of `expression` from a Swin Transformer V2 checkpoint of transformers (Liu et al. 2022, arXiv:2111.09883).
+
+For any `Swinv2ForImageClassification` saved with `save_pretrained` whose labels name the seven emotions, grey or RGB.
+The resolution of the checkpoint is fixed in the graph: its position biases and window masks depend on it.
+
+For fp16 (TensorRT takes the precision from the graph): keep the cosine attention's normalisation, its logit scale and
+the softmax in fp32. Its epsilon of 1e-12 is 0 in fp16, and a blank window then gives NaN.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import Swinv2ForImageClassification
+
+from export import checkpoint, trained_graph
+from export.quiet import quiet
+from networks.class_order import label_order
+from networks.images import grey, resizing
+from triptych.errors import TriptychError
+from triptych_client.contract import FACE_PX, STEPS
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a checkpoint wants its pictures: pixel x becomes (x factor - mean) / std, for each channel."""
+
+    factor: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @classmethod
+    def read(cls, folder: Path) -> Preprocessing:
+        """Read preprocessor_config.json; TriptychError when it lacks the numbers."""
+        path = folder / "preprocessor_config.json"
+        try:
+            config = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                float(config.get("rescale_factor", 1 / 255)) if config.get("do_rescale", True) else 1.0,
+                tuple(config["image_mean"]) if config.get("do_normalize", True) else (0.0,),
+                tuple(config["image_std"]) if config.get("do_normalize", True) else (1.0,),
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise TriptychError(f"{path} does not say how pictures are normalised: {error!r}") from error
+
+
+class SwinExpression(nn.Module):
+    """Aligned faces -> logits over EMOTIONS, with the checkpoint's own preprocessing."""
+
+    resize: Tensor
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, model: Swinv2ForImageClassification, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.backbone, self.classifier = model.swinv2, model.classifier
+        self.channels = model.config.num_channels
+        self.factor = preprocessing.factor
+        self.order = label_order({int(index): name for index, name in (model.config.id2label or {}).items()})
+        self.register_buffer("resize", resizing(FACE_PX, _side(model.config.image_size)))
+        self.register_buffer("mean", torch.tensor(preprocessing.mean).reshape(-1, 1, 1))
+        self.register_buffer("std", torch.tensor(preprocessing.std).reshape(-1, 1, 1))
+
+    def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
+        """UINT8 [m, 112, 112, 3] RGB -> LOGITS [m, 7], EMBEDDING [m, d]."""
+        channels = grey(faces)[:, None] if self.channels == 1 else faces.float().permute(0, 3, 1, 2)
+        resized = self.resize @ channels @ self.resize.T
+        pooled = self.backbone((resized * self.factor - self.mean) / self.std).pooler_output
+        return self.classifier(pooled)[:, self.order], pooled
+
+
+def wrap(model: Swinv2ForImageClassification, preprocessing: Preprocessing) -> SwinExpression:
+    """Return the model behind the contract of `expression`, ready for export."""
+    return SwinExpression(model.eval(), preprocessing).eval()
+
+
+def export(sources: Mapping[str, Path], target: Path) -> None:
+    """Write model.onnx from a folder with config.json, model.safetensors and preprocessor_config.json."""
+    (folder,) = sources.values()
+    model = checkpoint.load(Swinv2ForImageClassification, folder)
+    example = torch.zeros(2, FACE_PX, FACE_PX, 3, dtype=torch.uint8)
+    with quiet():
+        trained_graph.save(
+            wrap(model, Preprocessing.read(folder)),
+            example,
+            STEPS["expression"],
+            target / "model.onnx",
+            ["LOGITS", "EMBEDDING"],
+        )
+
+
+def _side(image_size: int | list[int] | tuple[int, int]) -> int:
+    """Return the side of the checkpoint's pictures; TriptychError when they are not square."""
+    sides = {image_size} if isinstance(image_size, int) else set(image_size)
+    if len(sides) != 1:
+        raise TriptychError(f"the checkpoint's pictures are not square: {image_size}")
+    return sides.pop()

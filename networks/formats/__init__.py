@@ -1,0 +1,1 @@
+"""Readers of foreign containers of weights, as data."""

@@ -1,0 +1,1 @@
+"""Networks of the sound channel: taggers, and the comparison of tags with descriptions."""

@@ -1,0 +1,114 @@
+"""Export of `sound_tagger` from an Audio Spectrogram Transformer of transformers (Gong et al. 2021, arXiv:2104.01778).
+
+For any `ASTForAudioClassification` that hears 10.24 s in 128 bands and names AudioSet classes, such as
+MIT/ast-finetuned-audioset-10-10-0.4593. The step before it makes Kaldi's filter banks; their padding and normalisation
+are the checkpoint's and part of the graph.
+
+A window is 1214 tokens. Beside its weights the base model takes about 0.5 GB for each window that ONNX Runtime runs at
+once on a CPU, and 4 s of one core: a clip of 60 s is 11 windows.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+from transformers import ASTForAudioClassification
+
+from export import checkpoint, trained_graph
+from triptych.errors import TriptychError
+from triptych.sound.mel import FBANK_FLOOR, FBANK_FRAMES, FBANK_MELS, FBANK_SAMPLES, HOP_SAMPLES
+from triptych_client.contract import SAMPLE_RATE_HZ, STEPS
+
+FRAMES = FBANK_SAMPLES // HOP_SAMPLES
+"""1024: the frames that a checkpoint has to take."""
+SILENT = math.log(FBANK_FLOOR) + 1e-3
+"""A frame whose bands all lie below holds nothing but zeros."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a checkpoint wants its filter banks: x becomes (x - mean) / (2 std), as `ASTFeatureExtractor` does."""
+
+    mean: float
+    std: float
+
+    @classmethod
+    def read(cls, folder: Path) -> Preprocessing:
+        """Read preprocessor_config.json; TriptychError when it lacks the numbers, or features of ours do not fit."""
+        path = folder / "preprocessor_config.json"
+        try:
+            config = json.loads(path.read_text(encoding="utf-8"))
+            form = tuple(int(config[key]) for key in ("sampling_rate", "max_length", "num_mel_bins"))
+            numbers = (config["mean"], config["std"]) if config.get("do_normalize", True) else (0.0, 0.5)
+            preprocessing = cls(*map(float, numbers))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise TriptychError(f"{path} does not say how sound is prepared: {error!r}") from error
+        if form != (SAMPLE_RATE_HZ, FRAMES, FBANK_MELS):
+            raise TriptychError(
+                f"the checkpoint in {folder} hears {form[1]} frames of {form[2]} bands at {form[0]} Hz; "
+                f"it has to be {FRAMES} of {FBANK_MELS} at {SAMPLE_RATE_HZ} Hz, as those trained on AudioSet"
+            )
+        return preprocessing
+
+
+class AstTagger(nn.Module):
+    """The graph of the step `sound_tagger`: Kaldi's filter banks -> the probability of each class."""
+
+    position: Tensor
+
+    def __init__(self, model: ASTForAudioClassification, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.model = model
+        self.preprocessing = preprocessing
+        self.register_buffer("position", torch.arange(FBANK_FRAMES))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """FEATURES f32 [p, 1022, 128] -> TAGS f32 [p, classes], independent probabilities."""
+        return self.model(self.prepare(features)).logits.sigmoid()
+
+    def prepare(self, features: Tensor) -> Tensor:
+        """Pad and normalise: f32 [p, 1022, 128] -> [p, 1024, 128].
+
+        A window is longer than what is left of a clip at its end. There the checkpoint was trained on frames of 0
+        before normalisation, not on the features of digital silence.
+        """
+        sounds = (features > SILENT).any(2)
+        last = torch.where(sounds, self.position, -1).amax(1, keepdim=True)
+        heard = torch.where((self.position <= last)[:, :, None], features, 0.0)
+        padded = pad(heard, (0, 0, 0, FRAMES - FBANK_FRAMES))
+        return (padded - self.preprocessing.mean) / (2 * self.preprocessing.std)
+
+
+def labels(folder: Path) -> list[str]:
+    """Return the names of a checkpoint's classes, in the order of its outputs; TriptychError when it has none."""
+    path = folder / "config.json"
+    try:
+        names: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["id2label"]
+        ordered = [names[str(index)] for index in range(len(names))]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TriptychError(f"{path} does not name the classes of the checkpoint (id2label): {error!r}") from error
+    if any(name.startswith("LABEL_") for name in ordered):
+        raise TriptychError(f"{path} does not name the classes of the checkpoint: its id2label has only LABEL_0 ...")
+    return ordered
+
+
+def export(sources: Mapping[str, Path], target: Path) -> None:
+    """Write model.onnx and labels.txt from a folder with config.json, model.safetensors, preprocessor_config.json."""
+    (folder,) = sources.values()
+    names = labels(folder)
+    model = checkpoint.load(ASTForAudioClassification, folder)
+    save(AstTagger(model, Preprocessing.read(folder)), target / "model.onnx")
+    (target / "labels.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+
+
+def save(model: AstTagger, path: Path) -> None:
+    """Write the graph."""
+    example = torch.zeros(2, FBANK_FRAMES, FBANK_MELS)
+    trained_graph.save(model, example, STEPS["sound_tagger"], path, ["TAGS"])

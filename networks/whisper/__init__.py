@@ -1,0 +1,1 @@
+"""Whisper: its published weights, and the graphs that serve it."""

@@ -1,0 +1,168 @@
+"""Whisper: a CTranslate2 container -> transformers -> the files of the step `whisper`."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from transformers import GenerationConfig, WhisperConfig, WhisperForConditionalGeneration
+
+from networks.formats import ctranslate2
+from networks.whisper.graphs import export_decoder, export_encoder
+from triptych.errors import TriptychError
+from triptych_client.contract import TASKS
+
+TIMESTAMP_STEP_S = 0.02
+"""Two log-mel frames of 10 ms, as the encoder's second convolution halves their rate."""
+MAX_INITIAL_TIMESTAMP_S = 1.0
+"""The first timestamp of a window is at most this: `DecodingOptions.max_initial_timestamp` of openai/whisper."""
+
+Variables = Mapping[str, np.ndarray]
+State = Iterator[tuple[str, np.ndarray]]
+
+
+def export(sources: Mapping[str, Path], target: Path) -> None:
+    """Write encoder.onnx, decoder.onnx, tokenizer.json and generation.json into `target`."""
+    (source,) = sources.values()
+    model = load_model(source)
+    export_encoder(model, target / "encoder.onnx")
+    export_decoder(model, target / "decoder.onnx")
+    shutil.copyfile(source / "tokenizer.json", target / "tokenizer.json")
+    (target / "generation.json").write_text(json.dumps(generation_rules(source), indent=1) + "\n")
+
+
+def load_model(source: Path) -> WhisperForConditionalGeneration:
+    """Return the float32 PyTorch model of a folder with model.bin, config.json and tokenizer.json.
+
+    Its generation configuration is that of the published model: `model.generate` decodes as the reference does.
+    TriptychError when the container is not Whisper's.
+    """
+    container = ctranslate2.read(source / "model.bin")
+    if container.specification != "WhisperSpec":
+        raise TriptychError(f"{source / 'model.bin'} is a {container.specification}, not a Whisper model")
+    rules = generation_rules(source)
+    model = WhisperForConditionalGeneration(_config(container.variables, rules))
+    state = {name: torch.from_numpy(array.astype(np.float32)) for name, array in _state(container.variables)}
+    model.load_state_dict(state)
+    model.generation_config = _generation_config(rules)
+    return model.eval()
+
+
+def generation_rules(source: Path) -> dict[str, Any]:
+    """Return what decoding must know: the fields of `triptych.words.whisper.rules.Rules`, for generation.json."""
+    vocabulary = Tokenizer.from_file(str(source / "tokenizer.json")).get_vocab()
+    names = {token: name for name, token in vocabulary.items()}
+    config = json.loads((source / "config.json").read_text())
+    no_timestamps = vocabulary["<|notimestamps|>"]
+    return {
+        "start_of_transcript": vocabulary["<|startoftranscript|>"],
+        "end_of_text": vocabulary["<|endoftext|>"],
+        "no_speech": no_timestamps - 1,  # its name differs between releases of the tokenizer, its place does not
+        "no_timestamps": no_timestamps,
+        "timestamp_begin": no_timestamps + 1,
+        "timestamp_step_s": TIMESTAMP_STEP_S,
+        "max_initial_timestamp": round(MAX_INITIAL_TIMESTAMP_S / TIMESTAMP_STEP_S),
+        "languages": {names[token].strip("<|>"): token for token in config["lang_ids"]},
+        "tasks": {task: vocabulary[f"<|{task}|>"] for task in TASKS},
+        "suppress": config["suppress_ids"],
+        "suppress_at_begin": config["suppress_ids_begin"],
+    }
+
+
+def _config(variables: Variables, rules: Mapping[str, Any]) -> WhisperConfig:
+    frames, width = variables["encoder/position_encodings/encodings"].shape
+    end = rules["end_of_text"]
+    return WhisperConfig(
+        vocab_size=len(variables["decoder/embeddings/weight"]),
+        num_mel_bins=variables["encoder/conv1/weight"].shape[1],
+        d_model=width,
+        encoder_layers=_layers(variables, "encoder"),
+        decoder_layers=_layers(variables, "decoder"),
+        encoder_attention_heads=int(variables["encoder/num_heads"]),
+        decoder_attention_heads=int(variables["decoder/num_heads"]),
+        encoder_ffn_dim=len(variables["encoder/layer_0/ffn/linear_0/bias"]),
+        decoder_ffn_dim=len(variables["decoder/layer_0/ffn/linear_0/bias"]),
+        max_source_positions=frames,
+        max_target_positions=len(variables["decoder/position_encodings/encodings"]),
+        decoder_start_token_id=rules["start_of_transcript"],
+        bos_token_id=end,
+        eos_token_id=end,
+        pad_token_id=end,
+    )
+
+
+def _generation_config(rules: Mapping[str, Any]) -> GenerationConfig:
+    end = rules["end_of_text"]
+    return GenerationConfig(
+        decoder_start_token_id=rules["start_of_transcript"],
+        bos_token_id=end,
+        eos_token_id=end,
+        pad_token_id=end,
+        is_multilingual=True,
+        lang_to_id={f"<|{language}|>": token for language, token in rules["languages"].items()},
+        task_to_id=rules["tasks"],
+        no_timestamps_token_id=rules["no_timestamps"],
+        max_initial_timestamp_index=rules["max_initial_timestamp"],
+        suppress_tokens=rules["suppress"],
+        begin_suppress_tokens=rules["suppress_at_begin"],
+        max_length=448,
+    )
+
+
+def _state(variables: Variables) -> State:
+    """Yield the parameters of `WhisperForConditionalGeneration` by name."""
+    for side in ("encoder", "decoder"):
+        ours = f"model.{side}"
+        for i in range(_layers(variables, side)):
+            yield from _layer(variables, f"{side}/layer_{i}", f"{ours}.layers.{i}")
+        yield from _norm(variables, f"{side}/layer_norm", f"{ours}.layer_norm")
+        yield f"{ours}.embed_positions.weight", variables[f"{side}/position_encodings/encodings"]
+    for convolution in ("conv1", "conv2"):
+        yield from _linear(variables, f"encoder/{convolution}", f"model.encoder.{convolution}")
+    for tied in ("model.decoder.embed_tokens.weight", "proj_out.weight"):
+        yield tied, variables["decoder/embeddings/weight"]
+
+
+def _layer(variables: Variables, theirs: str, ours: str) -> State:
+    yield from _norm(variables, f"{theirs}/self_attention/layer_norm", f"{ours}.self_attn_layer_norm")
+    yield from _split(variables, f"{theirs}/self_attention/linear_0", f"{ours}.self_attn", "qkv")
+    yield from _linear(variables, f"{theirs}/self_attention/linear_1", f"{ours}.self_attn.out_proj")
+    if f"{theirs}/attention/linear_0/weight" in variables:
+        yield from _norm(variables, f"{theirs}/attention/layer_norm", f"{ours}.encoder_attn_layer_norm")
+        yield from _split(variables, f"{theirs}/attention/linear_0", f"{ours}.encoder_attn", "q")
+        yield from _split(variables, f"{theirs}/attention/linear_1", f"{ours}.encoder_attn", "kv")
+        yield from _linear(variables, f"{theirs}/attention/linear_2", f"{ours}.encoder_attn.out_proj")
+    yield from _norm(variables, f"{theirs}/ffn/layer_norm", f"{ours}.final_layer_norm")
+    yield from _linear(variables, f"{theirs}/ffn/linear_0", f"{ours}.fc1")
+    yield from _linear(variables, f"{theirs}/ffn/linear_1", f"{ours}.fc2")
+
+
+def _norm(variables: Variables, theirs: str, ours: str) -> State:
+    yield f"{ours}.weight", variables[f"{theirs}/gamma"]
+    yield f"{ours}.bias", variables[f"{theirs}/beta"]
+
+
+def _linear(variables: Variables, theirs: str, ours: str) -> State:
+    yield f"{ours}.weight", variables[f"{theirs}/weight"]
+    yield f"{ours}.bias", variables[f"{theirs}/bias"]
+
+
+def _split(variables: Variables, theirs: str, ours: str, letters: str) -> State:
+    """Yield the projections that CTranslate2 keeps as one; that of the keys has no bias (zeros there)."""
+    weights = np.split(variables[f"{theirs}/weight"], len(letters))
+    biases = np.split(variables[f"{theirs}/bias"], len(letters))
+    for letter, weight, bias in zip(letters, weights, biases, strict=True):
+        yield f"{ours}.{letter}_proj.weight", weight
+        if letter != "k":
+            yield f"{ours}.{letter}_proj.bias", bias
+
+
+def _layers(variables: Variables, side: str) -> int:
+    return len({match[1] for name in variables if (match := re.match(rf"{side}/layer_(\d+)/", name))})

@@ -1,0 +1,106 @@
+"""Small media files, made in memory with PyAV for the tests: nothing is read from disk."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from fractions import Fraction
+
+import av
+import numpy as np
+
+SIZE = (64, 48)
+"""Width and height of a made picture, in pixels."""
+RATE_HZ = 10
+SOUND_RATE_HZ = 48_000
+
+
+def make(
+    pictures: Sequence[np.ndarray] = (),
+    sound: np.ndarray | None = None,
+    *,
+    form: str = "mp4",
+    codec: str = "libx264",
+    times: Sequence[float] | None = None,
+    matrix: Sequence[int] | None = None,
+    sound_start_s: float = 0.0,
+    options: dict[str, str] | None = None,
+) -> bytes:
+    """Return a file with `pictures` (RGB, RATE_HZ a second or shown at `times`) and `sound` (48 kHz stereo [2, n]).
+
+    `matrix` is a display matrix as (a, b, c, d), see `triptych.media.container.Orientation`.
+    """
+    target = io.BytesIO()
+    container = av.open(target, "w", format=form)
+    video = audio = None
+    if len(pictures):
+        video = container.add_stream(codec, rate=RATE_HZ, options=options or {"preset": "ultrafast"})
+        video.height, video.width = pictures[0].shape[:2]
+        video.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        video.time_base = video.codec_context.time_base = Fraction(1, 1000)
+        if matrix:
+            a, b, c, d = (value * 65536 for value in matrix)
+            video.set_display_matrix([a, b, 0, c, d, 0, 0, 0, 1 << 30])
+    if sound is not None:
+        audio = container.add_stream("libopus" if form == "webm" else "aac", rate=SOUND_RATE_HZ, layout="stereo")
+    if video:
+        _write_pictures(container, video, pictures, np.arange(len(pictures)) / RATE_HZ if times is None else times)
+    if audio:
+        _write_sound(container, audio, sound, sound_start_s)
+    container.close()
+    return target.getvalue()
+
+
+def _write_pictures(container, stream, pictures, times):
+    for picture, time_s in zip(pictures, times):
+        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        frame.pts, frame.time_base = round(time_s * 1000), Fraction(1, 1000)
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))
+
+
+def _write_sound(container, stream, sound, start_s):
+    frame_size = stream.codec_context.frame_size or 960
+    for start in range(0, sound.shape[1], frame_size):
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(sound[:, start : start + frame_size]), format="fltp", layout="stereo"
+        )
+        frame.sample_rate, frame.time_base = SOUND_RATE_HZ, Fraction(1, SOUND_RATE_HZ)
+        frame.pts = start + round(start_s * SOUND_RATE_HZ)
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))
+
+
+def greys(count: int, size: tuple[int, int] = SIZE) -> list[np.ndarray]:
+    """Return plain pictures, each of its own grey, so that a test sees which one was decoded: see `which`."""
+    return [np.full((size[1], size[0], 3), level, np.uint8) for level in np.linspace(20, 235, count).round()]
+
+
+def which(frames: np.ndarray, count: int) -> list[int]:
+    """Return which of `greys(count)` each decoded frame is."""
+    means = frames.reshape(len(frames), -1).mean(axis=1)
+    return np.rint((means - 20) / 215 * max(count - 1, 1)).astype(int).tolist()
+
+
+def marked(size: tuple[int, int] = SIZE) -> np.ndarray:
+    """Return a picture whose four quarters differ: 40, 100 above, 160, 220 below."""
+    width, height = size
+    picture = np.zeros((height, width, 3), np.uint8)
+    picture[: height // 2, : width // 2], picture[: height // 2, width // 2 :] = 40, 100
+    picture[height // 2 :, : width // 2], picture[height // 2 :, width // 2 :] = 160, 220
+    return picture
+
+
+def tone(seconds: float, hertz: float = 440.0, level: float = 0.5) -> np.ndarray:
+    """Return a sine as FP32 [2, samples] at 48 kHz, the same on both sides."""
+    time = np.arange(round(seconds * SOUND_RATE_HZ)) / SOUND_RATE_HZ
+    return np.tile((level * np.sin(2 * np.pi * hertz * time)).astype(np.float32), (2, 1))
+
+
+def damaged(data: bytes, seed: int, flips: int = 50, start: float = 0.3, end: float = 1.0) -> bytes:
+    """Return the file with random bytes between two fractions of its length."""
+    generator = np.random.default_rng(seed)
+    broken = np.frombuffer(data, np.uint8).copy()
+    places = generator.integers(int(len(broken) * start), max(int(len(broken) * end), 1), flips)
+    broken[places] = generator.integers(0, 256, flips, dtype=np.uint8)
+    return broken.tobytes()

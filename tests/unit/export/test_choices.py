@@ -1,0 +1,298 @@
+"""Choosing models for the export: by channel or step, with what they bring, and from published checkpoints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from transformers import Swinv2Config, Swinv2ForImageClassification, Swinv2Model, ViTForImageClassification
+
+from export import catalog, checkpoint, listing, runner
+from triptych.commands.cli import parse_choices
+from triptych.errors import TriptychError
+
+CATALOG = """
+[light]
+step = "expression"
+role = "face"
+default = true
+
+[published]
+step = "expression"
+role = "face"
+published = true
+
+[large]
+step = "expression"
+role = "face"
+published = true
+hub = "someone/large"
+
+[yamnet]
+step = "sound_tagger"
+role = "audio_tags"
+default = true
+
+[ast]
+step = "sound_tagger"
+role = "audio_tags"
+published = true
+brings = ["ast-features", "ast-comparison"]
+
+[yamnet-features]
+step = "sound_features"
+default = true
+
+[ast-features]
+step = "sound_features"
+
+[other-features]
+step = "sound_features"
+
+[comparison]
+step = "sound_emotion"
+role = "sound"
+default = true
+
+[ast-comparison]
+step = "sound_emotion"
+role = "sound"
+needs = ["ast"]
+"""
+FIELDS = f'title = "a model"\nlicence = "MIT"\nexporter = "{__name__}:write"\n'
+AST = {"sound_tagger": "ast", "sound_features": "ast-features", "sound_emotion": "ast-comparison"}
+
+
+def write(sources: Mapping[str, Path], target: Path) -> None:
+    """An exporter that writes down what it was given."""
+    given = {name: (folder / "config.json").read_text() for name, folder in sources.items()}
+    if "broken" in given.values():
+        raise TriptychError("the checkpoint is broken")
+    (target / "model.onnx").write_text(json.dumps(given))
+    (target / "labels.txt").write_text("Speech\n")
+
+
+@pytest.fixture(autouse=True)
+def small_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    path = tmp_path / "catalog.toml"
+    path.write_text(CATALOG.replace('\nstep = "', f'\n{FIELDS}step = "'))
+    monkeypatch.setattr(catalog, "CATALOG", path)
+    monkeypatch.setattr(runner, "fetch", lambda entry, cache: own_files(tmp_path))
+    catalog.load.cache_clear()
+    yield
+    catalog.load.cache_clear()
+
+
+def own_files(folder: Path) -> Path:
+    (folder / "config.json").write_text("own")
+    return folder
+
+
+def make_checkpoint(folder: Path, config: str = "first", readme: str | None = None) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(config)
+    (folder / "model.safetensors").write_bytes(b"weights")
+    if readme is not None:
+        (folder / "README.md").write_text(readme)
+    return folder
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    return tmp_path / "repository"
+
+
+def export(repository: Path, choices: dict[str, str] | None = None, sources: dict[str, str] | None = None) -> list[str]:
+    """Export; return the entries that were exported anew."""
+    done: list[tuple[str, str]] = []
+    cache = repository.parent / "cache"
+    runner.export(repository, cache, choices or {}, lambda *what: done.append(what), sources=sources)
+    assert not list(cache.glob("export-*"))
+    return [name for name, doing in done if doing == "export"]
+
+
+def manifest(repository: Path, step: str) -> dict[str, str]:
+    lines = json.loads((repository / "fusion" / "1" / "models.json").read_text())
+    return next(line for line in lines if line["step"] == step)
+
+
+def names(choices: dict[str, str], kept: dict[str, str] | None = None) -> dict[str, str]:
+    return {step: entry.name for step, entry in catalog.choose(choices, kept).items()}
+
+
+@pytest.mark.parametrize("slot", ["face", "expression"])
+def test_a_model_is_set_by_its_channel_or_its_step(slot: str):
+    assert names({slot: "published"})["expression"] == "published"
+
+
+def test_short_names_of_roles():
+    assert catalog.step_of("tags") == catalog.step_of("audio_tags") == catalog.step_of("sound_tagger")
+    assert [catalog.slot_of(step) for step in ("sound_tagger", "expression", "sound_features")] == [
+        "tags",
+        "face",
+        "sound_features",
+    ]
+
+
+def test_what_a_model_brings_comes_and_goes_with_it():
+    assert names({"tags": "ast"}).items() >= AST.items()
+    assert names({"face": "published"}, kept=AST).items() >= AST.items()
+    assert names({"tags": "yamnet"}, kept=AST) == names({})
+
+
+def test_a_free_choice_of_a_step_stays_when_others_change():
+    kept = {"sound_features": "other-features"}
+    assert names({"face": "published"}, kept)["sound_features"] == "other-features"
+
+
+@pytest.mark.parametrize(
+    ("choices", "kept", "reason"),
+    [
+        ({"tags": "ast", "sound_features": "other-features"}, {}, "other-features does not go with ast"),
+        ({"sound_features": "yamnet-features"}, AST, "set sound_tagger to another model too"),
+        ({"sound": "ast-comparison"}, {}, "comes along with its model only: set sound_tagger=ast"),
+        ({"sound": "ast"}, {}, "ast is one of tags: set tags=ast"),
+        ({"face": "light", "expression": "large"}, {}, "set twice, to light and to large"),
+        ({"nowhere": "light"}, {}, "there is no step nowhere: .*--list"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(choices: dict[str, str], kept: dict[str, str], reason: str):
+    with pytest.raises(TriptychError, match=reason):
+        catalog.choose(choices, kept)
+
+
+def test_a_choice_and_its_checkpoint_stay(repository: Path, tmp_path: Path):
+    folder = make_checkpoint(tmp_path / "mine", readme="---\nlicense: cc-by-4.0\n---\n# Mine\n")
+    assert export(repository, {"face": "published"}, {"face": f"dir:{folder}"}) == [
+        "published",
+        "yamnet",
+        "yamnet-features",
+        "comparison",
+    ]
+    line = manifest(repository, "expression")
+    assert (line["licence"], line["source"]) == ("cc-by-4.0", f"dir:{folder}")
+    assert line["source_sha256"] == checkpoint.digest(folder)
+    assert export(repository) == []
+    assert export(repository, {"tags": "yamnet"}) == []
+    make_checkpoint(folder, "second")
+    assert export(repository) == ["published"]
+    assert "second" in (repository / "expression" / "1" / "model.onnx").read_text()
+
+
+def test_a_folder_that_is_gone_is_not_missed(repository: Path, tmp_path: Path):
+    folder = make_checkpoint(tmp_path / "mine")
+    export(repository, {"face": "published"}, {"face": f"dir:{folder}"})
+    folder.rename(tmp_path / "elsewhere")
+    assert export(repository) == []
+    assert manifest(repository, "expression")["licence"] == "as of its source, which names none"
+
+
+def test_what_is_brought_reads_the_same_checkpoint(repository: Path, tmp_path: Path):
+    folder = make_checkpoint(tmp_path / "ast", "tags")
+    export(repository, {"tags": "ast"}, {"tags": f"dir:{folder}"})
+    assert json.loads((repository / "sound_emotion" / "1" / "model.onnx").read_text())["ast"] == "tags"
+    assert manifest(repository, "sound_emotion")["licence"] == "MIT"
+    assert export(repository, {"tags": "yamnet"}) == ["yamnet", "yamnet-features", "comparison"]
+
+
+def test_a_checkpoint_that_fails_leaves_the_repository_as_it_was(repository: Path, tmp_path: Path):
+    export(repository)
+    before = {path: path.read_bytes() for path in repository.rglob("*") if path.is_file()}
+    folder = make_checkpoint(tmp_path / "mine", "broken")
+    with pytest.raises(TriptychError, match="is broken"):
+        export(repository, {"face": "published"}, {"face": f"dir:{folder}"})
+    assert {path: path.read_bytes() for path in repository.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("choices", "source", "reason"),
+    [
+        ({}, "dir:somewhere", "light has its own weights and takes no --source .* published or large"),
+        ({"face": "published"}, None, "name a checkpoint by --source face=dir:PATH or --source face=hub:NAME"),
+        ({"face": "published"}, "somewhere", "by hub:NAME or dir:PATH, not somewhere"),
+        ({"face": "published"}, "dir:/nowhere", "there is no config.json in /nowhere"),
+    ],
+)
+def test_a_source_that_does_not_fit_is_refused(
+    repository: Path, choices: dict[str, str], source: str | None, reason: str
+):
+    with pytest.raises(TriptychError, match=reason):
+        export(repository, choices, {"face": source} if source else None)
+    assert not repository.exists()
+
+
+def test_a_checkpoint_without_weights_is_refused(tmp_path: Path):
+    (make_checkpoint(tmp_path / "mine") / "model.safetensors").unlink()
+    with pytest.raises(TriptychError, match=r"no weights in .*model\.safetensors"):
+        checkpoint.fetch(f"dir:{tmp_path / 'mine'}")
+
+
+def test_a_hub_that_does_not_answer_is_named_with_the_remedy(repository: Path, monkeypatch: pytest.MonkeyPatch):
+    def unreachable(name: str, **options: object) -> str:
+        assert (name, options["revision"]) == ("someone/large", None)
+        raise ConnectionError("Connection refused")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
+    with pytest.raises(TriptychError, match=r"cannot fetch someone/large.*refused.*use dir:PATH"):
+        export(repository, {"face": "large"})
+
+
+def test_a_revision_of_the_hub_and_old_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    asked: list[tuple[object, bool]] = []
+
+    def download(name: str, revision: str, allow_patterns: list[str]) -> str:
+        asked.append((revision, checkpoint.PICKLED in allow_patterns))
+        folder = make_checkpoint(tmp_path / "snapshot")
+        (folder / "model.safetensors").replace(folder / "pytorch_model.bin")
+        return str(folder)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    assert checkpoint.fetch("hub:someone/old@abc") == tmp_path / "snapshot"
+    assert asked == [("abc", False), ("abc", True)]
+
+
+def test_a_checkpoint_is_read_whole_or_refused(tmp_path: Path):
+    config = Swinv2Config(image_size=16, patch_size=4, embed_dim=12, depths=[1], num_heads=[2], window_size=2)
+    Swinv2ForImageClassification(config).save_pretrained(tmp_path / "whole")
+    assert not checkpoint.load(Swinv2ForImageClassification, tmp_path / "whole").training
+    Swinv2Model(config).save_pretrained(tmp_path / "backbone")
+    with pytest.raises(TriptychError, match=r"lacks weights .*classifier.*triptych train --init"):
+        checkpoint.load(Swinv2ForImageClassification, tmp_path / "backbone")
+    with pytest.raises(TriptychError, match="is a swinv2, not a vit"):
+        checkpoint.load(ViTForImageClassification, tmp_path / "whole")
+    (tmp_path / "whole" / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(TriptychError, match="cannot read a Swinv2ForImageClassification from"):
+        checkpoint.load(Swinv2ForImageClassification, tmp_path / "whole")
+
+
+@pytest.mark.parametrize("readme", [None, "", "# no front matter", "---\n- a list\n---\n", "---\nlicense: [a\n---\n"])
+def test_a_checkpoint_that_names_no_licence(tmp_path: Path, readme: str | None):
+    assert checkpoint.licence(make_checkpoint(tmp_path / "mine", readme=readme)) == "as of its source, which names none"
+
+
+def test_the_list_shows_what_can_be_set_and_what_is_chosen(repository: Path, tmp_path: Path):
+    folder = make_checkpoint(tmp_path / "ast")
+    export(repository, {"tags": "ast"}, {"tags": f"dir:{folder}"})
+    console = Console(width=500, record=True, file=(tmp_path / "out").open("w"))
+    console.print(listing.table(repository))
+    lines = {line.split()[1]: line for line in console.export_text().splitlines()}
+    assert {name for name, line in lines.items() if "(chosen)" in line} == {"light", "ast"}
+    assert not {"ast-features", "yamnet-features", "ast-comparison"} & lines.keys()
+    assert "brings ast-features, ast-comparison" in lines["ast"]
+    assert f"dir:{folder}" in lines["ast"]
+    assert "--source face=dir:PATH or hub:NAME" in lines["published"]
+    assert "hub:someone/large" in lines["large"]
+
+
+@pytest.mark.parametrize("choice", ["face", "=large", "face="])
+def test_a_setting_of_another_form_is_refused(choice: str):
+    with pytest.raises(TriptychError, match="the form is --set CHANNEL=MODEL, not"):
+        parse_choices([choice], "--set CHANNEL=MODEL")
+
+
+def test_a_setting_given_twice_is_refused():
+    with pytest.raises(TriptychError, match="face is given twice, as light and as large"):
+        parse_choices(["face=light", "face=large"], "--set CHANNEL=MODEL")

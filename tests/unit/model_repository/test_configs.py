@@ -1,0 +1,116 @@
+"""Every config.pbtxt and configs/gpu.pbtxt against Triton's own schema, the contract, and the graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from google.protobuf import text_format
+from tritonclient.grpc import model_config_pb2
+
+from triptych.paths import MODEL_REPOSITORY
+from triptych_client import contract
+
+CONFIGS = sorted([*MODEL_REPOSITORY.glob("*/config.pbtxt"), *MODEL_REPOSITORY.glob("*/configs/gpu.pbtxt")])
+STEPS = [path for path in CONFIGS if path.parent.name != contract.ENSEMBLE]
+DTYPES = {"BYTES": "TYPE_STRING"}
+
+
+def parse(path: Path) -> model_config_pb2.ModelConfig:
+    return text_format.Parse(path.read_text(), model_config_pb2.ModelConfig())
+
+
+def step_name(path: Path) -> str:
+    return path.relative_to(MODEL_REPOSITORY).parts[0]
+
+
+def identify(path: Path) -> str:
+    return str(path.relative_to(MODEL_REPOSITORY))
+
+
+def config_dtype(tensor: contract.Tensor) -> int:
+    return model_config_pb2.DataType.Value(DTYPES.get(tensor.dtype, f"TYPE_{tensor.dtype}"))
+
+
+def fits(dims: tuple[int, ...], declared: tuple[int, ...]) -> bool:
+    """A config may be narrower than the contract (a fixed size for a free one), never wider."""
+    return len(dims) == len(declared) and all(want in (-1, have) for have, want in zip(dims, declared))
+
+
+def test_every_step_has_its_configs():
+    for name in contract.STEPS:
+        assert (MODEL_REPOSITORY / name / "config.pbtxt").is_file()
+        assert (MODEL_REPOSITORY / name / "configs" / "gpu.pbtxt").is_file()
+    assert {step_name(path) for path in CONFIGS} == {*contract.STEPS, contract.ENSEMBLE}
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=identify)
+def test_it_parses_and_bears_its_folder_s_name(path: Path):
+    assert parse(path).name == step_name(path)
+
+
+@pytest.mark.parametrize("path", STEPS, ids=identify)
+def test_its_tensors_are_those_of_the_contract(path: Path):
+    config, step = parse(path), contract.STEPS[step_name(path)]
+    assert config.max_batch_size == step.max_batch_size
+    for declared, tensors in ((config.input, step.inputs), (config.output, step.outputs)):
+        assert [tensor.name for tensor in declared] == [tensor.name for tensor in tensors]
+        for have, want in zip(declared, tensors):
+            assert have.data_type == config_dtype(want), want.name
+            assert fits(tuple(have.dims), want.dims), want.name
+
+
+@pytest.mark.parametrize("path", STEPS, ids=identify)
+def test_instances_and_batching_are_stated(path: Path):
+    config = parse(path)
+    assert config.instance_group, "Triton's default is two instances of a CPU model"
+    assert config.HasField("dynamic_batching") == (config.max_batch_size > 0)
+    if path.name == "config.pbtxt":
+        kinds = {group.kind for group in config.instance_group}
+        assert kinds <= {model_config_pb2.ModelInstanceGroup.KIND_CPU, model_config_pb2.ModelInstanceGroup.KIND_AUTO}
+
+
+@pytest.mark.parametrize("path", STEPS, ids=identify)
+def test_python_steps_have_their_adapter(path: Path):
+    config, folder = parse(path), MODEL_REPOSITORY / step_name(path) / "1"
+    if config.backend == "python":
+        adapter = folder / "model.py"
+        assert adapter.is_file()
+        assert len(adapter.read_text().splitlines()) <= 100
+
+
+def full_shape(step: contract.Step, tensor: contract.Tensor) -> tuple[int, ...]:
+    return (-1, *tensor.dims) if step.max_batch_size else tensor.dims
+
+
+def compatible(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    return len(one) == len(other) and all(a == b or -1 in (a, b) for a, b in zip(one, other))
+
+
+def test_every_edge_of_the_ensemble_joins_equal_tensors():
+    config = parse(MODEL_REPOSITORY / contract.ENSEMBLE / "config.pbtxt")
+    made = {contract.VIDEO.name: (contract.VIDEO, contract.VIDEO.dims)}
+    for scheduled in config.ensemble_scheduling.step:
+        step = contract.STEPS[scheduled.model_name]
+        assert set(scheduled.input_map) == {tensor.name for tensor in step.inputs}, step.name
+        for key, name in scheduled.output_map.items():
+            assert name not in made, f"{name} has two sources"
+            made[name] = (step.tensor(key), full_shape(step, step.tensor(key)))
+    for scheduled in config.ensemble_scheduling.step:
+        step = contract.STEPS[scheduled.model_name]
+        for key, name in scheduled.input_map.items():
+            tensor, (source, shape) = step.tensor(key), made[name]
+            assert tensor.dtype == source.dtype, (step.name, key)
+            assert compatible(full_shape(step, tensor), shape), (step.name, key)
+
+
+def test_the_ensemble_runs_every_step_and_answers_the_contract():
+    config = parse(MODEL_REPOSITORY / contract.ENSEMBLE / "config.pbtxt")
+    assert [step.model_name for step in config.ensemble_scheduling.step] != []
+    assert {step.model_name for step in config.ensemble_scheduling.step} == set(contract.STEPS)
+    outputs = (*contract.ANSWER, *contract.EMBEDDINGS)
+    assert [(o.name, o.data_type, tuple(o.dims)) for o in config.output] == [
+        (t.name, config_dtype(t), t.dims) for t in outputs
+    ]
+    mapped = {name for step in config.ensemble_scheduling.step for name in step.output_map.values()}
+    assert {output.name for output in config.output} <= mapped

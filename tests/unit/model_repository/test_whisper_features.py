@@ -1,0 +1,41 @@
+"""Whisper's log-mel: DALI against transformers' feature extractor."""
+
+import numpy as np
+import pytest
+from transformers import WhisperFeatureExtractor
+
+from samples import dali_pipelines
+from triptych.commands.demo_speech import synthesise
+from triptych_client.contract import CHUNK_SAMPLES
+
+RNG = np.random.default_rng(0)
+
+
+def chunk(pcm: np.ndarray) -> np.ndarray:
+    """Return the sound as audio_decode hands it over: [480000], padded with zeros."""
+    padded = np.zeros(CHUNK_SAMPLES, np.float32)
+    padded[: len(pcm)] = pcm
+    return padded
+
+
+CHUNKS = {
+    "speech": chunk(synthesise("The sea was calm, and nobody spoke.")),
+    "thirty seconds of noise": (0.1 * RNG.standard_normal(CHUNK_SAMPLES)).astype(np.float32),
+    "a click": chunk(np.array([1.0], np.float32)),
+    "faint noise": chunk((1e-4 * RNG.standard_normal(16_000)).astype(np.float32)),
+    "silence": chunk(np.zeros(0, np.float32)),
+}
+
+
+@pytest.fixture(scope="module")
+def log_mels(tmp_path_factory):
+    """The log-mel of each chunk, computed as one batch."""
+    path = dali_pipelines.serialise("whisper_features", tmp_path_factory.mktemp("dali"))
+    return dict(zip(CHUNKS, dali_pipelines.run(path, "CHUNKS", list(CHUNKS.values())), strict=True))
+
+
+@pytest.mark.parametrize("name", CHUNKS)
+def test_dali_equals_transformers(log_mels, name):
+    features = WhisperFeatureExtractor()(CHUNKS[name], sampling_rate=16_000, return_tensors="np").input_features[0]
+    assert log_mels[name].shape == features.shape == (80, 3000)
+    np.testing.assert_allclose(log_mels[name], features, atol=1e-4)

@@ -1,0 +1,122 @@
+"""YAMNet as exported: parity with PyTorch layers written from the paper's table, and likeness to the quantised file."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import helper, numpy_helper
+from torch import nn
+
+from networks.sound import yamnet as sound_tagger
+from triptych.sound import mel
+
+SEPARABLE = [  # stride, channels: yamnet.py of tensorflow/models
+    (1, 64), (2, 128), (1, 128), (2, 256), (1, 256), (2, 512),
+    (1, 512), (1, 512), (1, 512), (1, 512), (1, 512), (2, 1024), (1, 1024),
+]  # fmt: skip
+
+
+class SamePadding(nn.Module):
+    """TensorFlow's "same" for a 3x3 kernel: an even size halved is padded at the end only."""
+
+    def __init__(self, stride):
+        super().__init__()
+        self.pads = (0, 1, 0, 1) if stride == 2 else (1, 1, 1, 1)
+
+    def forward(self, x):
+        return nn.functional.pad(x, self.pads)
+
+
+def yamnet():
+    layers = [SamePadding(2), nn.Conv2d(1, 32, 3, stride=2), nn.ReLU()]
+    channels = 32
+    for stride, wider in SEPARABLE:
+        layers += [SamePadding(stride), nn.Conv2d(channels, channels, 3, stride=stride, groups=channels), nn.ReLU()]
+        layers += [nn.Conv2d(channels, wider, 1), nn.ReLU()]
+        channels = wider
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 521))
+
+
+def with_weights(model, quantised):
+    """Fill the layers, in order, from the file's float weights."""
+    stored = {weight.name: torch.from_numpy(numpy_helper.to_array(weight).copy()) for weight in quantised.initializer}
+    origins = {node.output[0]: node.input[0] for node in quantised.node if node.op_type == "QuantizeLinear"}
+    origins |= {node.output[0]: node.input[0] for node in quantised.node if node.op_type == "DequantizeLinear"}
+    operators = [node for node in quantised.node if node.op_type in ("Conv", "Gemm")]
+    layers = [layer for layer in model if isinstance(layer, nn.Conv2d | nn.Linear)]
+    for node, layer in zip(operators, layers, strict=True):
+        weight, bias = (stored[origins.get(origins.get(name, name), name)] for name in node.input[1:])
+        layer.load_state_dict({"weight": weight, "bias": bias})
+    return model.eval()
+
+
+def patches():
+    rng = np.random.default_rng(0)
+    seconds = np.arange(mel.SOUND_SAMPLES) / 16000
+    sounds = {
+        "noise": 0.1 * rng.standard_normal(mel.SOUND_SAMPLES),
+        "tone": 0.5 * np.sin(2 * np.pi * 1000 * seconds),
+        "chirp": 0.5 * np.sin(2 * np.pi * (200 + 1500 * seconds) * seconds),
+        "silence": np.zeros(mel.SOUND_SAMPLES),
+    }
+    return {name: mel.sound_log_mel(pcm.astype(np.float32)) for name, pcm in sounds.items()}
+
+
+@pytest.fixture(scope="module")
+def quantised(weights):
+    return sound_tagger.load_quantised(weights("yamnet"))
+
+
+@pytest.fixture(scope="module")
+def tags(repository):
+    path = repository / "sound_tagger" / "1" / "model.onnx"
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return session.run(["TAGS"], {"FEATURES": np.stack(list(patches().values()))})[0]
+
+
+@pytest.fixture(scope="module")
+def labels(repository):
+    return (repository / "sound_tagger" / "1" / "labels.txt").read_text(encoding="utf-8").splitlines()
+
+
+def test_parity_with_pytorch(tags, quantised):
+    model = with_weights(yamnet(), quantised)
+    log_mel = torch.from_numpy(np.stack(list(patches().values())))
+    with torch.inference_mode():
+        expected = model(log_mel.unsqueeze(1)).sigmoid().numpy()
+    np.testing.assert_allclose(tags, expected, atol=1e-4)
+
+
+def test_likeness_to_the_quantised_file(tags, quantised):
+    model = helper.make_model(quantised, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    stored = {weight.name: numpy_helper.to_array(weight) for weight in quantised.initializer}
+    dequantise = next(node for node in quantised.node if node.input[0] == quantised.input[0].name)
+    scale, zero = (stored[name] for name in dequantise.input[1:])
+    clear = [(patch, row) for patch, row in zip(patches().values(), tags, strict=True) if row.max() > 0.9]
+    assert len(clear) >= 2
+    for patch, exported in clear:
+        steps = np.clip(np.round(patch / scale) + zero, 0, 255).astype(np.uint8)
+        (scores,) = session.run(None, {"audio": steps[None, None]})
+        assert scores[0, exported.argmax()] == scores[0].max(), "scores in steps of 0.76: ties are possible"
+
+
+def test_sounds_get_their_tags(tags, labels):
+    best = dict(zip(patches(), (labels[row.argmax()] for row in tags), strict=True))
+    assert best["silence"] == "Silence"
+    assert best["tone"] in ("Sine wave", "Beep, bleep")
+    assert best["noise"] in ("White noise", "Static", "Waterfall")
+    assert best["chirp"] in ("Siren", "Alarm")
+
+
+def test_labels_are_the_classes_in_order(labels):
+    assert len(labels) == 521
+    assert labels[0] == "Speech"
+    assert labels[1] == "Child speech, kid speaking"
+    assert labels[494] == "Silence"
+
+
+def test_the_graph_keeps_no_quantisation(repository):
+    graph = onnx.load(repository / "sound_tagger" / "1" / "model.onnx").graph
+    assert not {node.op_type for node in graph.node} & sound_tagger.SIMULATED

@@ -1,0 +1,75 @@
+"""The export of wav2vec 2.0. A wiring test: the checkpoints are tiny and their weights random."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification
+
+from networks.voice import wav2vec2
+from samples.tiny_audio import EMOTION_ORDER, TEMPERATURE, save_wav2vec2
+from triptych.errors import TriptychError
+from triptych_client.contract import EMOTIONS, VOICE_SAMPLES
+
+
+def reference(model: Wav2Vec2ForSequenceClassification, sounds: np.ndarray) -> np.ndarray:
+    """Run transformers' own feature extractor and model."""
+    prepared = Wav2Vec2FeatureExtractor(do_normalize=True)(list(sounds), sampling_rate=16000, return_tensors="pt")
+    with torch.no_grad():
+        return model(prepared["input_values"]).logits[:, EMOTION_ORDER].numpy() / TEMPERATURE
+
+
+@pytest.fixture(scope="module", params=["group", "layer"], ids=["as base", "as large"])
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
+    source, target = tmp_path_factory.mktemp("checkpoint"), tmp_path_factory.mktemp("voice_emotion")
+    model = save_wav2vec2(source, request.param)
+    wav2vec2.export({"wav2vec2": source}, target)
+    return model, ort.InferenceSession(target / "model.onnx")
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_parity(exported, count: int):
+    model, graph = exported
+    rng = np.random.default_rng(count)
+    sounds = (rng.normal(0.01, 0.1, (count, VOICE_SAMPLES)) * np.linspace(0, 1, VOICE_SAMPLES)).astype(np.float32)
+    (logits,) = graph.run(["LOGITS"], {"FEATURES": sounds[:, None]})
+    assert logits.shape == (count, len(EMOTIONS))
+    np.testing.assert_allclose(logits, reference(model, sounds), atol=1e-4)
+    assert logits.std() > 0.01
+
+
+def test_silence_gives_finite_logits_and_gain_does_not_matter(exported):
+    _, graph = exported
+    sound = np.random.default_rng(0).normal(0, 0.1, VOICE_SAMPLES).astype(np.float32)
+    rows = np.stack([np.zeros_like(sound), sound, 3 * sound])[:, None]
+    silent, quiet, loud = graph.run(["LOGITS"], {"FEATURES": rows})[0]
+    assert np.isfinite(silent).all()
+    np.testing.assert_allclose(quiet, loud, atol=1e-3)
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path: Path):
+    save_wav2vec2(tmp_path)
+    path = tmp_path / "preprocessor_config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps(config | {"sampling_rate": 8000}))
+    with pytest.raises(TriptychError, match=r"hears sound at 8000 Hz; it has to be 16000"):
+        wav2vec2.export({"wav2vec2": tmp_path}, tmp_path)
+    path.unlink()
+    with pytest.raises(TriptychError, match="does not say how sound is prepared"):
+        wav2vec2.export({"wav2vec2": tmp_path}, tmp_path)
+
+
+def test_a_checkpoint_that_wants_the_sound_as_it_is_gets_it(tmp_path: Path):
+    model = save_wav2vec2(tmp_path)
+    Wav2Vec2FeatureExtractor(do_normalize=False).save_pretrained(tmp_path)
+    wav2vec2.export({"wav2vec2": tmp_path}, tmp_path)
+    sound = np.random.default_rng(0).normal(0, 0.1, (1, VOICE_SAMPLES)).astype(np.float32)
+    (logits,) = ort.InferenceSession(tmp_path / "model.onnx").run(["LOGITS"], {"FEATURES": sound[:, None]})
+    with torch.no_grad():
+        expected = model(torch.from_numpy(sound)).logits[:, EMOTION_ORDER].numpy() / TEMPERATURE
+    np.testing.assert_allclose(logits, expected, atol=1e-4)

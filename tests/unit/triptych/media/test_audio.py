@@ -1,0 +1,135 @@
+"""Decoding the sound, and cutting it for the speech, sound and voice models."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from samples import clips
+from triptych.media import audio
+from triptych_client.contract import CHUNK_SAMPLES, SAMPLE_RATE_HZ
+
+
+def seconds(count: float) -> int:
+    return round(count * SAMPLE_RATE_HZ)
+
+
+@pytest.mark.parametrize("form", ["mp4", "webm", "matroska", "mpegts"])
+def test_sound_keeps_its_pitch_and_level(form: str):
+    decoded = audio.decode(clips.make(sound=clips.tone(2.0, hertz=1000, level=0.5), form=form), 60)
+    assert decoded.status.state == "ok"
+    assert len(decoded.pcm) == pytest.approx(seconds(2), abs=seconds(0.06))
+    middle = decoded.pcm[seconds(0.5) : seconds(1.5)]
+    assert np.abs(np.fft.rfft(middle)).argmax() == 1000
+    assert np.sqrt(np.mean(middle**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.03)
+
+
+def test_what_is_above_the_new_rate_does_not_come_back_lower():
+    decoded = audio.decode(clips.make(sound=clips.tone(1.0, hertz=10_000)), 60)
+    assert np.abs(decoded.pcm[seconds(0.2) : seconds(0.8)]).max() < 0.01
+
+
+def test_a_late_track_is_placed_at_its_clip_time():
+    data = clips.make(clips.greys(30), clips.tone(1.0), sound_start_s=1.5, form="matroska")
+    pcm = audio.decode(data, 60).pcm
+    onset = np.argmax(np.abs(pcm) > 0.1) / SAMPLE_RATE_HZ
+    assert onset == pytest.approx(1.5, abs=0.03)
+    assert len(pcm) == pytest.approx(seconds(2.5), abs=seconds(0.06))
+
+
+def test_a_damaged_stretch_does_not_shift_what_follows():
+    whole = clips.make(sound=np.concatenate([clips.tone(2.0, level=0.2), clips.tone(1.0)], axis=1), form="mpegts")
+    packets = len(whole) // 188
+    broken = bytearray(whole)
+    broken[packets // 3 * 188 : packets // 2 * 188] = bytes(188 * (packets // 2 - packets // 3))
+    loud = [np.argmax(np.abs(audio.decode(data, 60).pcm) > 0.35) / SAMPLE_RATE_HZ for data in (whole, bytes(broken))]
+    assert loud[1] == pytest.approx(loud[0], abs=0.05)
+
+
+def test_no_more_is_decoded_than_allowed():
+    assert len(audio.decode(clips.make(sound=clips.tone(3.0)), 1.0).pcm) == seconds(1)
+
+
+@pytest.mark.parametrize(
+    ("data", "state", "reason"),
+    [
+        (clips.make(clips.greys(3)), "absent", "the file has no audio track"),
+        (clips.make(sound=clips.tone(1.0, level=0.0005)), "absent", "the audio track is silent"),
+        (clips.make(sound=clips.tone(1.0, level=0)), "absent", "the audio track is silent"),
+    ],
+)
+def test_without_sound_there_is_a_reason(data: bytes, state: str, reason: str):
+    decoded = audio.decode(data, 60)
+    assert (decoded.status.state, decoded.status.reason, len(decoded.pcm)) == (state, reason, 0)
+
+
+def test_an_undecodable_track_has_failed():
+    data = clips.make(sound=clips.tone(0.3), form="matroska")
+    start = data.index(b"\x1f\x43\xb6\x75")  # the cluster with the packets
+    decoded = audio.decode(data[: start + 20], 60)
+    assert (decoded.status.state, decoded.status.reason) == ("failed", "the aac audio could not be decoded")
+
+
+def noise(samples: int) -> np.ndarray:
+    return np.random.default_rng(0).uniform(-0.5, 0.5, samples).astype(np.float32)
+
+
+def test_speech_is_cut_in_the_pause():
+    pcm = noise(seconds(50))
+    pcm[seconds(27) : seconds(27.4)] = 0
+    cut, spans = audio.chunks(pcm)
+    assert cut.shape == (2, CHUNK_SAMPLES)
+    assert 27 < spans[0, 1] < 27.4
+    assert spans[0, 1] == spans[1, 0]
+    assert np.array_equal(cut[1, : seconds(50) - seconds(spans[1, 0])], pcm[seconds(spans[1, 0]) :])
+    assert not cut[1, seconds(50) - seconds(spans[1, 0]) :].any()
+
+
+def test_thirty_seconds_stay_whole():
+    assert audio.chunks(noise(CHUNK_SAMPLES))[1].tolist() == [[0, 30]]
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.floats(0, 240))
+def test_chunks_cover_all_sound_without_overlap(length_s: float):
+    cut, spans = audio.chunks(np.ones(seconds(length_s), np.float32))
+    assert len(cut) <= audio.MAX_CHUNKS
+    assert spans[0, 0] == 0
+    assert np.array_equal(spans[1:, 0], spans[:-1, 1])
+    assert spans[-1, 1] == pytest.approx(length_s, abs=1e-3)
+    assert (spans[:, 1] - spans[:, 0] <= 30 + 1e-4).all()
+    assert cut.sum() == pytest.approx(seconds(length_s))
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.floats(0, 200), st.sampled_from([audio.sound_windows, audio.voice_windows]))
+def test_windows_cover_all_sound_within_the_batch(length_s: float, cut):
+    pieces, spans = cut(np.ones(seconds(length_s), np.float32))
+    most = audio.MAX_SOUND_WINDOWS if cut is audio.sound_windows else audio.MAX_VOICE_WINDOWS
+    assert 1 <= len(pieces) == len(spans) <= most
+    assert spans[0, 0] == 0
+    assert (spans[1:, 0] <= spans[:-1, 1] + 1e-4).all() or length_s > 60.5
+    assert spans[-1, 1] == pytest.approx(length_s, abs=1e-3)
+    assert pieces.sum(axis=1) == pytest.approx((spans[:, 1] - spans[:, 0]) * SAMPLE_RATE_HZ, abs=2)
+
+
+def test_within_a_minute_the_hop_is_the_models_own():
+    spans = audio.sound_windows(noise(seconds(60.5)))[1]
+    assert np.diff(spans[:, 0]) == pytest.approx(0.48, abs=1e-4)
+    assert np.diff(audio.voice_windows(noise(seconds(60.5)))[1][:, 0]) == pytest.approx(1.5, abs=1e-4)
+
+
+def test_the_window_of_another_sound_tagger_can_be_set():
+    pieces, spans = audio.sound_windows(noise(seconds(25)), samples=seconds(10))
+    assert pieces.shape[1] == seconds(10)
+    assert spans[-1, 1] == 25
+
+
+@pytest.mark.parametrize("cut", [audio.chunks, audio.sound_windows, audio.voice_windows])
+def test_no_sound_is_one_row_of_zeros_with_an_empty_span(cut):
+    pieces, spans = cut(np.zeros(0, np.float32))
+    assert len(pieces) == 1
+    assert not pieces.any()
+    assert spans.tolist() == [[0, 0]]

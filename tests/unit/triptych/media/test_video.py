@@ -1,0 +1,225 @@
+"""Decoding the planned frames, upright, and little else."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from samples import clips
+from triptych.media import video
+from triptych.media.container import Orientation
+from triptych.media.limits import Limits
+from triptych.media.probe import probe
+from triptych.media.video_gpu import GpuDecoder, define
+
+COUNT = 60
+
+
+def decode_planned(data: bytes) -> tuple[video.Video, np.ndarray]:
+    facts = probe(data, Limits())
+    return video.decode(data, facts.planned_times), facts.planned_indices
+
+
+@pytest.mark.parametrize(
+    ("form", "codec", "options"),
+    [
+        ("mp4", "libx264", {"bf": "3", "g": "20", "b_strategy": "0"}),
+        ("mp4", "libx264", {"bf": "3", "g": "12", "x264-params": "open-gop=1:b-adapt=0"}),
+        ("mp4", "libx265", {"x265-params": "log-level=none:keyint=10:open-gop=1"}),
+        ("mpegts", "libx264", {"bf": "2", "g": "1000"}),
+        ("matroska", "libx264", {"bf": "2", "g": "7"}),
+        ("webm", "libvpx-vp9", {"g": "15"}),
+        ("mp4", "mpeg4", {"bf": "2", "qmin": "1", "qmax": "1"}),
+        ("mp4", "mjpeg", {}),
+        ("avi", "mpeg4", {"qmin": "1", "qmax": "1"}),
+        ("avi", "libx264", {"bf": "2"}),
+        ("h264", "libx264", {"bf": "2"}),
+    ],
+)
+def test_the_planned_frames_come_out(form: str, codec: str, options: dict[str, str]):
+    data = clips.make(clips.greys(COUNT), form=form, codec=codec, options=options)
+    decoded, planned = decode_planned(data)
+    assert decoded.status.state == "ok"
+    assert clips.which(decoded.frames, COUNT) == planned.tolist()
+
+
+def test_times_are_clip_times():
+    times = 5 + np.array([0.0, 0.5, 0.6, 2.0, 2.1])
+    decoded, _ = decode_planned(clips.make(clips.greys(5), form="matroska", times=times))
+    assert decoded.times == pytest.approx(times - 5, abs=0.002)
+    assert clips.which(decoded.frames, 5) == [0, 1, 2, 3, 4]
+
+
+UPRIGHT = {  # display matrix (a, b, c, d) -> the greys of the four quarters, row by row
+    (1, 0, 0, 1): (40, 100, 160, 220),
+    (0, 1, -1, 0): (160, 40, 220, 100),  # a quarter turn clockwise
+    (-1, 0, 0, -1): (220, 160, 100, 40),
+    (0, -1, 1, 0): (100, 220, 40, 160),
+    (-1, 0, 0, 1): (100, 40, 220, 160),  # mirrored
+    (1, 0, 0, -1): (160, 220, 40, 100),
+    (0, 1, 1, 0): (40, 160, 100, 220),  # transposed
+    (0, -1, -1, 0): (220, 100, 160, 40),
+}
+
+
+@pytest.mark.parametrize("matrix", UPRIGHT)
+def test_the_picture_is_upright(matrix: tuple[int, ...]):
+    decoded, _ = decode_planned(clips.make([clips.marked()] * 3, matrix=matrix))
+    height, width = decoded.frames.shape[1:3]
+    assert (width, height) == (clips.SIZE if matrix[0] else clips.SIZE[::-1])
+    rows = decoded.frames[0, [height // 4, 3 * height // 4]][:, [width // 4, 3 * width // 4], 0]
+    assert rows.ravel() == pytest.approx(UPRIGHT[matrix], abs=12)
+
+
+def test_orientation_of_a_frame_without_a_matrix_is_plain():
+    assert Orientation().size(64, 48) == (64, 48)
+    assert np.array_equal(Orientation().apply(clips.marked()), clips.marked())
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [((1280, 720), (640, 360)), ((64, 48), (64, 48)), ((66, 34), (66, 34)), ((720, 1280), (360, 640))],
+)
+def test_the_longer_side_is_bounded(size: tuple[int, int], expected: tuple[int, int]):
+    decoded, _ = decode_planned(clips.make(clips.greys(2, size)))
+    assert decoded.frames.shape[2:0:-1] == expected
+
+
+def test_pixels_are_made_square():
+    data = clips.make(clips.greys(2), form="matroska", options={"aspect": "8:3"})
+    decoded, _ = decode_planned(data)
+    assert decoded.frames.shape[1:3] == (48, 171)  # 64 px wide, each 8/3 as wide as high
+
+
+def test_a_change_of_size_in_the_stream_keeps_the_first_size():
+    one = clips.make(clips.greys(8), form="h264", options={"preset": "ultrafast", "bf": "0"})
+    other = clips.make(clips.greys(8, (96, 80)), form="h264", options={"preset": "ultrafast", "bf": "0"})
+    decoded, _ = decode_planned(one + other)
+    assert decoded.frames.shape[1:3] == (48, 64)
+    assert len(decoded.frames) >= 4
+
+
+def test_without_video_there_is_a_blank_frame_and_a_reason():
+    decoded = video.decode(clips.make(sound=clips.tone(1.0)), np.zeros(0, np.float32))
+    assert decoded.frames.shape == (1, 64, 64, 3)
+    assert np.isnan(decoded.times).all()
+    assert (decoded.status.state, decoded.status.reason) == ("absent", "the file has no video track")
+
+
+def test_an_undecodable_video_has_failed_and_says_so():
+    data = bytearray(clips.make(clips.greys(10), form="matroska"))
+    data[600:] = bytes(b ^ 0x5A for b in data[600:])
+    facts = probe(bytes(data), Limits())
+    decoded = video.decode(bytes(data), facts.planned_times)
+    assert decoded.status.state == "failed"
+    assert decoded.status.reason == "no frame of the h264 video could be decoded"
+
+
+def test_a_damaged_frame_is_replaced_by_the_next_whole_one():
+    whole = clips.make(clips.greys(COUNT), codec="mjpeg")
+    planned = probe(whole, Limits()).planned_times
+    position = whole.index(b"\xff\xd8\xff", whole.index(b"mdat") + 2000)
+    broken = whole[:position] + bytes(3) + whole[position + 3 :]
+    decoded = video.decode(broken, planned)
+    assert decoded.status.state == "ok"
+    assert len(decoded.frames) >= len(planned) - 1
+    assert np.all(np.diff(decoded.times) > 0)
+
+
+@pytest.mark.parametrize("budget_px", [150_000, 700_000])
+def test_too_much_to_decode_leaves_the_first_part_of_each_group(monkeypatch: pytest.MonkeyPatch, budget_px: int):
+    data = clips.make(clips.greys(COUNT), options={"g": "10", "bf": "0", "sc_threshold": "0"})
+    planned = probe(data, Limits()).planned_times
+    monkeypatch.setattr(video, "MAX_DECODED_PX", budget_px)
+    decoded, _ = decode_planned(data)
+    got = clips.which(decoded.frames, COUNT)
+    assert {number // 10 for number in got} == set(range(6))
+    assert len(got) <= len(planned)
+    assert got == sorted(got)
+    assert decoded.times == pytest.approx(np.array(got) / clips.RATE_HZ, abs=0.01)
+
+
+def test_wrong_marks_of_key_frames_do_not_lose_the_video(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(video, "needed", lambda is_key, is_wanted, times: [range(5, 6)])  # no key frame
+    decoded, planned = decode_planned(clips.make(clips.greys(COUNT), options={"g": "1000"}))
+    assert clips.which(decoded.frames, COUNT) == planned.tolist()
+
+
+def test_nothing_is_decoded_that_no_wanted_frame_needs():
+    is_key = np.array([1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0], bool)
+    is_wanted = np.array([0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1], bool)
+    times = np.arange(11.0)
+    assert video.needed(is_key, is_wanted, times) == [range(2), range(8, 11)]
+    assert video.needed(np.ones(11, bool), is_wanted, times) == [range(1, 2), range(10, 11)]
+    assert video.needed(is_key, np.zeros(11, bool), times) == []
+
+
+def test_work_ends_even_if_frames_are_larger_than_the_header_says(monkeypatch: pytest.MonkeyPatch):
+    data = clips.make(clips.greys(COUNT), options={"g": "10", "bf": "0"})
+    planned = probe(data, Limits()).planned_times
+    monkeypatch.setattr(video, "MAX_DECODED_PX", 3 * video.FRAME_OVERHEAD_PX)
+    monkeypatch.setattr(video, "shortened", lambda groups, is_wanted, share: (groups, is_wanted))
+    assert len(video.decode(data, planned).frames) <= 3
+
+
+PACKETS = st.lists(st.tuples(st.booleans(), st.booleans(), st.floats(0, 10)), max_size=60)
+
+
+@given(PACKETS)
+def test_every_wanted_packet_is_decoded_from_a_key_frame_on(packets: list[tuple[bool, bool, float]]):
+    is_key, is_wanted = (np.array([packet[i] for packet in packets], bool) for i in (0, 1))
+    ranges = video.joined(video.needed(is_key, is_wanted, np.array([packet[2] for packet in packets])))
+    covered = {index for group in ranges for index in group}
+    assert set(np.flatnonzero(is_wanted)) <= covered
+    assert all(group.start == 0 or is_key[group.start] for group in ranges)
+    assert all(one.stop < other.start for one, other in pairwise(ranges))
+
+
+@given(PACKETS, st.floats(0, 1))
+def test_shortened_groups_still_have_something_wanted_each(packets: list[tuple[bool, bool, float]], share: float):
+    is_key, is_wanted = (np.array([packet[i] for packet in packets], bool) for i in (0, 1))
+    groups = video.needed(is_key, is_wanted, np.array([packet[2] for packet in packets]))
+    shorter, wanted = video.shortened(groups, is_wanted, share)
+    assert [group.start for group in shorter] == [group.start for group in groups]
+    assert sum(map(len, shorter)) <= max(share * sum(map(len, groups)), 0) + len(groups)
+    assert all(wanted[group.start : group.stop].any() for group in shorter)
+    assert wanted.sum() == sum(wanted[group.start : group.stop].sum() for group in shorter)
+
+
+@pytest.fixture(scope="module")
+def dali_decoder() -> GpuDecoder:
+    """The GPU's pipeline on the CPU, where DALI decodes VP9."""
+    return GpuDecoder(device_id=None, device="cpu")
+
+
+def test_the_gpu_pipeline_is_a_valid_graph():
+    assert define("mixed", device_id=None).serialize()
+
+
+@pytest.mark.parametrize("matrix", [None, (0, 1, -1, 0)])
+def test_dali_decodes_the_same_frames(dali_decoder: GpuDecoder, matrix: tuple[int, ...] | None):
+    data = clips.make(clips.greys(COUNT), codec="libvpx-vp9", options={}, matrix=matrix)
+    facts = probe(data, Limits())
+    decoded = dali_decoder.decode(data, facts.planned_indices, facts.planned_times)
+    assert dali_decoder.pipeline is not None
+    assert decoded.frames.shape[2:0:-1] == (facts.width_px, facts.height_px)
+    assert clips.which(decoded.frames, COUNT) == facts.planned_indices.tolist()
+    assert np.array_equal(decoded.times, facts.planned_times)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_what_dali_cannot_decode_pyav_does_and_the_pipeline_lives_on(dali_decoder: GpuDecoder, codec: str):
+    for data in (clips.make(clips.greys(8), codec=codec), clips.make(clips.greys(8), codec="libvpx-vp9", options={})):
+        facts = probe(data, Limits())
+        decoded = dali_decoder.decode(data, facts.planned_indices, facts.planned_times)
+        assert clips.which(decoded.frames, 8) == facts.planned_indices.tolist()
+
+
+def test_dali_is_not_given_a_clip_without_video(dali_decoder: GpuDecoder):
+    nothing = np.zeros(0)
+    decoded = dali_decoder.decode(clips.make(sound=clips.tone(1.0)), nothing, nothing)
+    assert decoded.status.state == "absent"

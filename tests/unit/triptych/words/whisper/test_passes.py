@@ -1,0 +1,106 @@
+"""How often a window is decoded, and from where, with decodings written here."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from triptych.words.whisper.decoding import Decoding, Wish
+from triptych.words.whisper.passes import MAX_PASSES, in_passes, is_silent
+from triptych.words.whisper.rules import Rules
+
+RULES = Rules(1, 0, 2, 3, 1000, 0.02, 50, {"en": 4, "ru": 5}, {"transcribe": 6, "translate": 7}, [], [])
+WORD = 10
+
+
+def at(seconds: float) -> int:
+    """The timestamp token of a time."""
+    return RULES.timestamp_begin + round(seconds / RULES.timestamp_step_s)
+
+
+def said(*tokens: int, no_speech: float = 0.0, logprob: float = -0.1) -> Decoding:
+    return Decoding("ru", 0.9, no_speech, tokens, (logprob,) * (len(tokens) + 1))
+
+
+class Script:
+    """Answers with the given decodings in turn, one window at a time, and keeps what it was asked."""
+
+    def __init__(self, *decodings):
+        self.decodings = list(decodings)
+        self.mels: list[np.ndarray] = []
+        self.wishes: list[Wish] = []
+
+    def __call__(self, mels, wishes):
+        self.mels += list(mels)
+        self.wishes += wishes
+        return [self.decodings.pop(0) for _ in wishes]
+
+
+def ramp() -> np.ndarray:
+    """A log-mel whose frames tell where they come from."""
+    return np.tile(np.arange(3000, dtype=np.float32), (1, 80, 1))
+
+
+def run(script: Script, sound_s: float):
+    (passes,) = in_passes(script, ramp(), [sound_s], [Wish()], RULES)
+    assert not script.decodings
+    return passes
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        (at(0), WORD, at(5)),
+        (at(0), WORD, at(5), at(5), WORD, at(9)),
+        (at(0), WORD),
+        (at(0),),
+        (),
+    ],
+)
+def test_one_pass_is_enough(tokens):
+    (only,) = run(Script(said(*tokens)), sound_s=30)
+    assert (only.offset_s, only.decoding.tokens) == (0, tokens)
+
+
+@pytest.mark.parametrize("unfinished", [(), (WORD, WORD)])
+def test_the_next_pass_starts_at_the_last_pair(unfinished):
+    first = (at(0), WORD, at(8), at(8), WORD, at(20), at(20.4))
+    script = Script(said(*first, *unfinished), said(at(0), WORD, at(9)))
+    passes = run(script, sound_s=29)
+    assert [item.offset_s for item in passes] == [0, 20]
+    assert passes[0].decoding.tokens == first
+    assert len(passes[0].decoding.logprobs) == len(first)
+    np.testing.assert_array_equal(script.mels[1][:, :1000], ramp()[0, :, 2000:])
+    assert not script.mels[1][:, 1000:].any()
+    assert script.wishes == [Wish(), Wish(language="ru")], "the language stays that of the first pass"
+
+
+@pytest.mark.parametrize(("end_s", "sound_s"), [(20.0, 20.5), (0.5, 20.0)])
+def test_no_pass_for_little_sound_or_after_little_progress(end_s, sound_s):
+    tokens = (at(0), WORD, at(end_s), at(end_s), WORD)
+    (only,) = run(Script(said(*tokens)), sound_s)
+    assert only.decoding.tokens == tokens, "the unfinished words stay"
+
+
+def test_silence_is_skipped_to_its_end():
+    (only,) = run(Script(said(at(0), WORD, at(5), at(5), no_speech=0.9, logprob=-2.0)), sound_s=30)
+    assert only.silent
+
+
+def test_passes_are_bounded():
+    again = [said(at(0), WORD, at(2), at(2)) for _ in range(MAX_PASSES)]
+    assert [item.offset_s for item in run(Script(*again), sound_s=30)] == [0, 2, 4, 6]
+
+
+def test_a_window_that_fails_leaves_the_others():
+    script = Script(None, said(at(0), WORD, at(5)))
+    failed, heard = in_passes(script, np.repeat(ramp(), 2, axis=0), [30, 30], [Wish(), Wish()], RULES)
+    assert failed == []
+    assert len(heard) == 1
+
+
+@pytest.mark.parametrize(
+    ("no_speech", "logprob", "silent"), [(0.7, -1.5, True), (0.7, -0.5, False), (0.5, -1.5, False), (0.0, 0.0, False)]
+)
+def test_silence_takes_both_signs(no_speech, logprob, silent):
+    assert is_silent(said(at(0), WORD, at(1), no_speech=no_speech, logprob=logprob)) is silent

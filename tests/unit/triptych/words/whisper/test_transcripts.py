@@ -1,0 +1,131 @@
+"""Tokens -> utterances -> tensors, with decodings written here and a vocabulary of a few words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+
+from triptych.words.whisper.decoding import Decoding
+from triptych.words.whisper.passes import Pass
+from triptych.words.whisper.rules import Rules
+from triptych.words.whisper.transcripts import (
+    MAX_COMPRESSION_RATIO,
+    Transcript,
+    Utterance,
+    compression_ratio,
+    tensors,
+    transcript,
+    without_repeats,
+)
+from triptych_client import contract
+
+RULES = Rules(1, 0, 2, 3, 1000, 0.02, 50, {"en": 4, "ru": 5}, {"transcribe": 6, "translate": 7}, [], [])
+WORDS = {"where": 10, "is": 11, "he": 12, "no": 13}
+TOKENIZER = Tokenizer(WordLevel(WORDS, unk_token="no"))
+SPAN = np.array([40.0, 60.0], np.float32)
+
+
+def at(seconds: float) -> int:
+    return RULES.timestamp_begin + round(seconds / RULES.timestamp_step_s)
+
+
+def heard(*tokens: int, silent: bool = False, offset_s: float = 0.0, logprob: float = -0.5) -> Pass:
+    return Pass(offset_s, Decoding("en", 0.9, 0.1, tokens, (logprob,) * (len(tokens) + 1)), silent)
+
+
+def spans(found: Transcript) -> list[tuple[float, float, str]]:
+    return [(round(item.start_s, 3), round(item.end_s, 3), item.text) for item in found.utterances]
+
+
+def test_pairs_of_timestamps_make_utterances():
+    found = transcript([heard(at(0), 10, 11, 12, at(2), at(2.5), 13, at(4))], SPAN, RULES, TOKENIZER)
+    assert spans(found) == [(40.0, 42.0, "where is he"), (42.5, 44.0, "no")]
+    assert found.language == "en"
+    assert found.utterances[0].logprob == pytest.approx(-0.5)
+
+
+def test_logprob_is_that_of_the_words_alone():
+    decoding = Decoding("en", 0.9, 0.1, (at(0), 10, 11, at(2)), (-9.0, -0.2, -0.4, -9.0, -9.0))
+    (utterance,) = transcript([Pass(0.0, decoding, False)], SPAN, RULES, TOKENIZER).utterances
+    assert utterance.logprob == pytest.approx(-0.3)
+
+
+def test_without_a_closing_timestamp_an_utterance_ends_with_the_sound():
+    assert spans(transcript([heard(at(1), 13)], SPAN, RULES, TOKENIZER)) == [(41.0, 60.0, "no")]
+
+
+def test_times_stay_within_the_sound_and_words_of_the_padding_are_left_out():
+    found = transcript([heard(at(19), 13, at(25), at(25), 10, at(29))], SPAN, RULES, TOKENIZER)
+    assert spans(found) == [(59.0, 60.0, "no")]
+    assert found.tokens == (at(19), 13, at(25), at(25), 10, at(29))
+
+
+def test_a_second_pass_counts_from_where_it_began():
+    found = transcript([heard(at(0), 10, at(12), at(12)), heard(at(0), 13, at(3), offset_s=12)], SPAN, RULES, TOKENIZER)
+    assert spans(found) == [(40.0, 52.0, "where"), (52.0, 55.0, "no")]
+    assert found.tokens == (at(0), 10, at(12), at(12), at(0), 13, at(3))
+
+
+def test_a_silent_pass_says_nothing_and_has_no_language():
+    found = transcript([heard(at(0), 13, at(3), silent=True)], SPAN, RULES, TOKENIZER)
+    assert found.utterances == ()
+    assert found.language == ""
+    assert found.language_probability == 0.9
+
+
+@given(st.lists(st.one_of(st.sampled_from([10, 11, 12, 13]), st.integers(1000, 2500)), max_size=20))
+def test_any_tokens_make_utterances_within_the_sound(tokens):
+    for utterance in transcript([heard(*tokens)], SPAN, RULES, TOKENIZER).utterances:
+        assert 40 <= utterance.start_s < 60
+        assert utterance.end_s <= 60
+        assert utterance.text
+
+
+def test_a_loop_is_cut():
+    found = transcript([heard(at(0), *[13] * 200, at(15))], SPAN, RULES, TOKENIZER)
+    assert spans(found) == [(40.0, 55.0, "no no")]
+
+
+def test_repeats_are_kept_once():
+    said = [
+        Utterance(start, start + 1, text, -0.1)
+        for start, text in enumerate(("Ha-ha-ha-ha! Oh.", "Yes.", "Yes.", "No."))
+    ]
+    assert [(item.start_s, item.text) for item in without_repeats(said)] == [(0, "Ha-ha! Oh."), (1, "Yes."), (3, "No.")]
+
+
+def test_ordinary_speech_does_not_compress_like_a_loop():
+    text = "My father was a fisherman, and his father before him. Every morning they went out to sea before the sun."
+    assert compression_ratio(text) < MAX_COMPRESSION_RATIO
+    assert compression_ratio("") == 0
+
+
+def test_tensors_are_those_of_the_contract_padded_to_the_longest():
+    long = Transcript((Utterance(0, 1, "Да.", -0.1), Utterance(1, 2, "Нет.", -0.2)), "ru", 0.9, 0.1, (1000, 10, 1050))
+    outputs = tensors([long, Transcript()])
+    assert list(outputs) == [tensor.name for tensor in contract.STEPS["whisper"].outputs]
+    assert outputs["UTTERANCES"].tolist() == [["Да.".encode(), "Нет.".encode()], [b"", b""]]
+    np.testing.assert_array_equal(outputs["UTTERANCE_SPANS"][0], [[0, 1], [1, 2]])
+    assert np.isnan(outputs["UTTERANCE_SPANS"][1]).all()
+    np.testing.assert_array_equal(outputs["UTTERANCE_LOGPROBS"], np.float32([[-0.1, -0.2], [np.nan, np.nan]]))
+    assert outputs["LANGUAGES"].tolist() == [[b"ru"], [b""]]
+    np.testing.assert_array_equal(outputs["NO_SPEECH_PROBS"], np.float32([[0.1], [np.nan]]))
+    assert outputs["TOKENS"].tolist() == [[1000, 10, 1050], [-1, -1, -1]]
+
+
+def test_nothing_said_is_one_padded_place():
+    outputs = tensors([Transcript()])
+    shapes = {name: array.shape for name, array in outputs.items()}
+    assert shapes == {
+        "UTTERANCES": (1, 1),
+        "UTTERANCE_SPANS": (1, 1, 2),
+        "UTTERANCE_LOGPROBS": (1, 1),
+        "LANGUAGES": (1, 1),
+        "LANGUAGE_PROBS": (1, 1),
+        "NO_SPEECH_PROBS": (1, 1),
+        "TOKENS": (1, 1),
+    }

@@ -1,0 +1,171 @@
+"""Emotional speech of RAVDESS and EMO-DB: clips by speaker, as windows of log-mel or of the sound itself."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import torch
+from av.error import FFmpegError
+from torch import Tensor
+
+from training.data.augment_speech import augment
+from triptych.errors import TriptychError
+from triptych.sound.mel import voice_log_mel
+from triptych_client.contract import EMOTIONS, SAMPLE_RATE_HZ, VOICE_SAMPLES
+
+FOLDER = "speech"
+CORPORA = {"ravdess": "actor", "emodb": "speaker"}
+"""Corpus -> the column of its labels that names who speaks."""
+HOP_SAMPLES = SAMPLE_RATE_HZ // 2
+"""Windows of a clip start every half second, and one ends with it."""
+
+Augmentation = Callable[[Tensor, torch.Generator], Tensor]
+"""Makes windows [n, ..] differ from those recorded."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One clip: pcm float32 [samples] in [-1, 1], 16 kHz mono; index into EMOTIONS; who speaks, in which corpus."""
+
+    pcm: np.ndarray
+    label: int
+    speaker: str
+    corpus: str
+
+
+@dataclass(frozen=True)
+class Speech:
+    """Windows f16 [w, ..], the clip [w] that each is of, and label, speaker and corpus of each clip.
+
+    A window is log-mel [64, 300], or whatever else `windows` was told to make of 3 s.
+    """
+
+    windows: Tensor
+    clip_of_window: np.ndarray
+    labels: np.ndarray
+    speakers: np.ndarray
+    corpora: np.ndarray
+
+    def choose(self, clips: np.ndarray) -> Speech:
+        """Return the part with these clips (sorted numbers), which are counted anew."""
+        kept = np.isin(self.clip_of_window, clips)
+        numbers = np.searchsorted(clips, self.clip_of_window[kept])
+        windows = self.windows[torch.from_numpy(kept)]
+        return Speech(windows, numbers, self.labels[clips], self.speakers[clips], self.corpora[clips])
+
+
+def load(data: Path) -> Speech:
+    """Read every labelled clip of `data/speech` as windows; see `recordings` for the errors."""
+    return windows(recordings(data))
+
+
+def recordings(data: Path) -> Iterator[Recording]:
+    """Yield every labelled clip of `data/speech`. TriptychError: a file is missing or damaged, a class is empty."""
+    empty = set(EMOTIONS)
+    for corpus, column in CORPORA.items():
+        for row, pcm in _clips(data / FOLDER, corpus):
+            empty.discard(row["label7"])
+            yield Recording(pcm, EMOTIONS.index(row["label7"]), f"{corpus} {row[column]}", corpus)
+    if empty:
+        missing = ", ".join(emotion for emotion in EMOTIONS if emotion in empty)
+        raise TriptychError(f"{data / FOLDER} has no clip of {missing}: each of the seven emotions needs some")
+
+
+def windows(clips: Iterable[Recording], features: Callable[[np.ndarray], np.ndarray] = voice_log_mel) -> Speech:
+    """Cut recordings into windows of 3 s, and take the features of each: f32 [48000] -> f32 [..]."""
+    heard, facts = [], []
+    for number, clip in enumerate(clips):
+        heard += [(number, torch.from_numpy(features(window)).half()) for window in cut(clip.pcm)]
+        facts.append((clip.label, clip.speaker, clip.corpus))
+    clip_of_window, rows = zip(*heard, strict=True)
+    labels, speakers, corpora = (np.array(column) for column in zip(*facts, strict=True))
+    return Speech(torch.stack(rows), np.array(clip_of_window), labels, speakers, corpora)
+
+
+def cut(pcm: np.ndarray) -> list[np.ndarray]:
+    """Cut float32 [samples] into overlapping windows [48000]; a shorter clip stands in the middle of silence."""
+    pcm = fill_window(pcm)
+    last = len(pcm) - VOICE_SAMPLES
+    return [pcm[start : start + VOICE_SAMPLES] for start in (*range(0, last, HOP_SAMPLES), last)]
+
+
+def fill_window(pcm: np.ndarray) -> np.ndarray:
+    """Put float32 [samples] in the middle of silence where it is shorter than a window."""
+    missing = max(VOICE_SAMPLES - len(pcm), 0)
+    return np.pad(pcm, (missing // 2, missing - missing // 2))
+
+
+def decode(file: bytes) -> np.ndarray:
+    """Decode an audio file to float32 [samples] in [-1, 1], 16 kHz mono."""
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
+    with av.open(io.BytesIO(file), mode="r") as container:
+        frames = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
+    frames += resampler.resample(None)
+    return np.concatenate([frame.to_ndarray()[0] for frame in frames])
+
+
+def batches(
+    speech: Speech, size: int, generator: torch.Generator, augmented: Augmentation = augment
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield (augmented windows [size, ..], labels [size]): each clip once an epoch, by a window at random."""
+    last_window = np.cumsum(np.bincount(speech.clip_of_window))
+    first_window = np.concatenate([[0], last_window[:-1]])
+    draw = torch.rand(len(speech.labels), generator=generator).numpy()
+    window = first_window + (draw * (last_window - first_window)).astype(np.int64)
+    order = torch.randperm(len(window), generator=generator).numpy()
+    for start in range(0, len(order) - size + 1, size):
+        clips = order[start : start + size]
+        yield augmented(speech.windows[window[clips]], generator), torch.from_numpy(speech.labels[clips])
+
+
+def _clips(folder: Path, corpus: str) -> Iterator[tuple[dict[str, str], np.ndarray]]:
+    """Yield (row of the labels, pcm) of each clip whose emotion is one of ours."""
+    table, archive = folder / f"{corpus}_labels.csv", folder / f"{corpus}_flac16.tar"
+    for path in (table, archive):
+        if not path.is_file():
+            raise TriptychError(f"there is no {path.name} in {folder}: --data is the folder that holds {FOLDER}/")
+    rows = _read_labels(table, ("file", "label7", CORPORA[corpus]))
+    try:
+        with tarfile.open(archive) as members:
+            for member in members:
+                row = rows.pop(Path(member.name).stem, None)
+                content = members.extractfile(member) if row else None
+                if row and content:
+                    yield row, _decode(content.read(), f"{archive}: {member.name}")
+    except (tarfile.TarError, EOFError, OSError) as error:
+        reason = str(error).splitlines()[0].rstrip(":")  # tarfile goes on with a line for each compression
+        raise TriptychError(f"{archive} is not a readable archive: {reason}. Fetch it again.") from error
+    if rows:
+        raise TriptychError(f"{archive} lacks {len(rows)} clips of {table.name}, such as {next(iter(rows))}")
+
+
+def _read_labels(table: Path, columns: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Return the rows whose emotion is one of ours, by the clip's name."""
+    try:
+        with table.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = [column for column in columns if column not in (reader.fieldnames or ())]
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise TriptychError(f"{table} is not a readable table: {error}. Fetch it again.") from error
+    if missing:
+        raise TriptychError(
+            f"{table} has no column {', '.join(missing)}: each clip needs its file, emotion and speaker"
+        )
+    return {Path(row["file"]).stem: row for row in rows if row["label7"] in EMOTIONS}
+
+
+def _decode(file: bytes, name: str) -> np.ndarray:
+    try:
+        return decode(file)
+    except (FFmpegError, ValueError, IndexError) as error:
+        raise TriptychError(
+            f"{name} is not a readable recording: {error}. Restore it, or take it off the labels."
+        ) from error

@@ -1,0 +1,193 @@
+"""Trains the face channel: Swin-V2 from its CNN teacher (or a published Swin-V2, see `face_published`)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, softmax
+
+from networks import weights
+from networks.face.cnn_time import CnnTime
+from networks.face.swin import FaceSwin
+from networks.face.teacher import FaceCnn
+from training.card import LOSSES, Card, write_card
+from training.data import fer
+from training.data.fer import View
+from training.face.published import fine_tune
+from training.face.teacher import BATCH_SIZE, LABELS, LABELS_PHASE, VOTES_PHASE, evaluate, predict, train_teacher
+from training.loop import Settings, Task, fit, write_atomically
+from training.metrics import Scores, fit_temperature, score
+
+STUDENT = Settings(epochs=7, learning_rate=1e-3, weight_decay=0.05, warmup_epochs=0.5, ema_decay=0.998, patience=7)
+FINISH = Settings(epochs=14, learning_rate=8e-4, weight_decay=0.05, warmup_epochs=1.0, ema_decay=0.998, patience=14)
+"""A second cosine, from the weights that the first one ended with (warm restart, Loshchilov and Hutter 2017)."""
+DISTILLATION_TEMPERATURE = 2.0
+DISTILLATION_WEIGHT = 0.6
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long, and how, the teacher's two phases and those of Swin-V2 are trained."""
+
+    votes: Settings = VOTES_PHASE
+    labels: Settings = LABELS_PHASE
+    student: Settings = STUDENT
+    finish: Settings = FINISH
+
+
+@dataclass(frozen=True)
+class Known:
+    """Files of weights that spare a phase: a CNN with time, whose CNN is the teacher, and a Swin-V2 to go on from."""
+
+    teacher: Path | None = None
+    student: Path | None = None
+
+
+LOSSES_BEFORE = "losses-before.png"
+SCHEDULE = Schedule()
+NOTHING = Known()
+CARD = Card(
+    title="Face: Swin-V2 on the stem of its CNN teacher",
+    summary=(
+        "The expression of one face, over anger, disgust, fear, happiness, sadness, surprise and neutral. The "
+        "`Swinv2ForImageClassification` of transformers (3 stages, shifted windows of 6 on 12 x 12 tokens) on seven "
+        "early convolutions. A residual CNN was trained first; its convolutions became the stem, its softened logits a "
+        "second target, teacher and student seeing the same augmented picture, in two phases of a warm-up and a cosine "
+        "each. All weights were trained.\n\n"
+        "As served the graph takes aligned faces u8 [m, 112, 112, 3] RGB. The alignment frames a face as FER2013 "
+        "does; the graph converts to grey (BT.601), shrinks to 48 x 48 with antialiasing, and brings each picture to "
+        "zero mean and unit variance."
+    ),
+    data=(
+        "FER2013 faces, 48 x 48 grey, with FER+ votes (single votes dropped). A target is the label for 60 % and the "
+        "votes for 40 % in the teacher's first phase, 90 % and 10 % in its second and for Swin-V2."
+    ),
+    terms=(
+        "Terms: FER2013 is the data of a challenge, its pictures gathered from the web, terms unknown: **these weights "
+        "are for research only**. FER+ votes: MIT."
+    ),
+    splits=(
+        "Training: the challenge's training split without pictures that are pixel-identical to one of the validation "
+        "split (28,218 pictures). Validation: its public test split (3,579), which also chose the best epoch and the "
+        "temperature. Results below are on validation, against FER2013's own labels, each picture being looked at "
+        "once, as when served."
+    ),
+    limits=(
+        "People agree with FER2013's labels in about 65 % of the pictures: what is learnt is the expression that "
+        "others would name, not what someone feels. Posed and exaggerated web pictures in grey, mostly frontal; ages "
+        "and ethnicities are not balanced and were not measured. Disgust has 413 training pictures. Not for emotion "
+        "inference at work or in education."
+    ),
+    command="",
+    parameters=0,
+    temperature=1.0,
+)
+
+
+def train_face(
+    data: Path, out: Path, init: str | None = None, known: Known = NOTHING, schedule: Schedule = SCHEDULE
+) -> None:
+    """Train the face channel on FER2013 in `data`; weights, card and pictures go to `out`.
+
+    Without `init`: the CNN teacher, then Swin-V2 from it in two phases, those left out whose weights are `known`;
+    `out` gets `model.safetensors` in fp16. With `init` ("hub:NAME" or "dir:PATH"): that published Swin-V2,
+    fine-tuned; `out` gets a transformers checkpoint. An interrupted run goes on when called again.
+    """
+    if init:
+        fine_tune(data, out, init)
+        return
+    teacher, logs = _teacher(data, out / "teacher", known.teacher, schedule)
+    torch.manual_seed(schedule.student.seed)
+    model = FaceSwin()
+    if known.student:
+        weights.load(model, known.student)
+    else:
+        model.warm_start(teacher)
+        logs["Swin-V2"] = train_student(model, data, out / "student", teacher, schedule.student)
+    logs["Swin-V2, second phase"] = train_student(model, data, out / "finish", teacher, schedule.finish)
+    finish(data, out, model, logs, _command(known), _before(known.student, out))
+
+
+def _before(student: Path | None, out: Path) -> str:
+    """Return what the card says of the run that made the known weights, its losses' picture copied into `out`."""
+    if not student:
+        return ""
+    text = f"This run went on from a Swin-V2 of sha256 {hashlib.sha256(student.read_bytes()).hexdigest()[:16]}"
+    picture = student.with_name(LOSSES)
+    if not picture.is_file():
+        return f"{text}."
+    write_atomically(out / LOSSES_BEFORE, lambda path: path.write_bytes(picture.read_bytes()))
+    return f"{text}; the losses of the run that made it, the teacher's among them: ![Loss before]({LOSSES_BEFORE})"
+
+
+def _teacher(
+    data: Path, out: Path, known: Path | None, schedule: Schedule
+) -> tuple[FaceCnn, dict[str, list[dict[str, float]]]]:
+    """Return the teacher, read from the CNN with time at `known` or trained, and its logs."""
+    if not known:
+        return train_teacher(data, out, schedule.votes, schedule.labels)
+    model = CnnTime()
+    weights.load(model, known)
+    return model.cnn, {}
+
+
+def _command(known: Known) -> str:
+    options = "".join(f" --{name} FILE" for name in ("teacher", "student") if getattr(known, name))
+    return f"triptych train face{options} --data DIR --out DIR"
+
+
+def train_student(
+    model: FaceSwin, data: Path, out: Path, teacher: FaceCnn, settings: Settings
+) -> list[dict[str, float]]:
+    """Train Swin-V2 in place, by its teacher's logits and the labels; return the log."""
+    train, validation = fer.load(data, LABELS)
+    torch.manual_seed(settings.seed)
+    task = Task(
+        batches_per_epoch=len(train) // BATCH_SIZE,
+        batches=lambda epoch, generator: fer.batches(train, BATCH_SIZE, View(), generator),
+        loss=distillation(teacher),
+        evaluate=lambda average: evaluate(average, validation),
+    )
+    return fit(model, task, settings, out)
+
+
+def distillation(teacher: nn.Module) -> Callable[[nn.Module, tuple[Tensor, Tensor]], Tensor]:
+    """Return the loss of a student that sees what its teacher sees (Hinton et al. 2015)."""
+    teacher.eval()
+
+    def loss(student: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        faces, targets = batch
+        with torch.no_grad():
+            wanted = softmax(teacher(faces).float() / DISTILLATION_TEMPERATURE, dim=1)
+        logits = student(faces).float()
+        softened = cross_entropy(logits / DISTILLATION_TEMPERATURE, wanted) * DISTILLATION_TEMPERATURE**2
+        return DISTILLATION_WEIGHT * softened + (1 - DISTILLATION_WEIGHT) * cross_entropy(logits, targets)
+
+    return loss
+
+
+def finish(
+    data: Path, out: Path, model: FaceSwin, runs: dict[str, list[dict[str, float]]], command: str, before: str = ""
+) -> None:
+    """Round the weights to fp16, measure them as they are served, and write weights, card and pictures into `out`."""
+    weights.round_to_fp16(model)
+    validation = fer.load(data, LABELS)[1]
+    with torch.inference_mode():
+        logits, mirrored = (predict(model.eval(), validation.images, mirror=flip).numpy() for flip in (False, True))
+    labels = validation.labels.numpy()
+    temperature = fit_temperature(labels, logits)
+    weights.save(model, temperature, out / weights.FILE)
+    parameters = sum(p.numel() for p in model.parameters())
+    note = f"With the mean of each picture's and its mirror image's logits: {_brief(score(labels, logits + mirrored))}."
+    note = "\n\n".join(filter(None, (note, before)))
+    card = replace(CARD, command=command, parameters=parameters, temperature=temperature, note=note)
+    write_card(out, card, score(labels, logits / temperature), score(labels, logits), runs)
+
+
+def _brief(scores: Scores) -> str:
+    return f"accuracy {scores.accuracy.value:.3f}, macro-F1 {scores.macro_f1.value:.3f}"

@@ -1,0 +1,1 @@
+"""Recipes of the fusion and of each channel's calibration."""

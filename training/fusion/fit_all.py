@@ -1,0 +1,150 @@
+"""Trains the fusion: calibrates each channel, fits the regression, and measures every subset of channels.
+
+triptych train fusion --data DIR --out DIR --voice-run DIR        all of it
+triptych train fusion --data DIR --out DIR --calibrate face       a new face model: its calibration, no other number
+triptych train fusion --clips DIR --out DIR                       from clips that have all channels (fusion_clips.py)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from scipy.special import softmax
+
+from training.fusion import clips as fusion_clips
+from training.fusion import fit as fusion_fit
+from training.fusion import items, pairs, report
+from training.fusion.card import ON_CLIPS, PAIRED, SUMMARY
+from training.fusion.evidence import CONDITIONS, Bank
+from training.fusion.models import Models
+from training.fusion.report import Facts
+from training.metrics import expected_calibration_error
+from triptych.answer.parameters import CALIBRATION_FILE, FUSION_FILE, Calibration, Parameters
+from triptych.errors import TriptychError
+from triptych.paths import MODEL_REPOSITORY, OWN_WEIGHTS
+from triptych.serving.embedded import EmbeddedServer
+from triptych_client import Client
+from triptych_client.contract import CHANNELS, EMOTIONS
+
+Array = np.ndarray
+FIT_CLIPS, TEST_CLIPS = 800, 500
+"""Clips of each emotion that are put together to fit on, and to test on."""
+EVIDENCE, WEIGHTS, FOLDER = "evidence", "weights", "fusion"
+"""Folders of a run: what the models said, and what is to be copied into the repository's `weights/`, its card in
+`weights/fusion`."""
+
+
+def train_fusion(
+    data: Path,
+    out: Path,
+    voice_run: Path | None = None,
+    repository: Path = MODEL_REPOSITORY,
+) -> None:
+    """Calibrate every channel and fit the regression on `data`; all goes to `out/weights`, laid out as `weights/` is.
+
+    What the models said is kept in `out/evidence` for the next time.
+    """
+    models = Models(repository)
+    banks = items.collect(data, out / EVIDENCE, models, voice_run)
+    fit_rows, test_rows = pairs.split(banks)
+    calibrations = {channel: fusion_fit.calibrate(banks[channel], fit_rows[channel]) for channel in CHANNELS}
+    parameters = fusion_fit.fit(pairs.draw(banks, fit_rows, calibrations, FIT_CLIPS, seed=1))
+    command = _command(voice_run)
+    for channel, calibration in calibrations.items():
+        _keep(out / WEIGHTS, models, channel, calibration, command)
+    entries = {channel: models.entry(channel) for channel in CHANNELS}
+    parameters.write(_made(out / WEIGHTS / FOLDER) / FUSION_FILE, {"command": command, "fitted_with": entries})
+    _measure(out / WEIGHTS, parameters, calibrations, banks, test_rows, models, command)
+
+
+def calibrate_channel(
+    data: Path,
+    out: Path,
+    channel: str,
+    voice_run: Path | None = None,
+    repository: Path = MODEL_REPOSITORY,
+    installed: Path = OWN_WEIGHTS,
+) -> None:
+    """Calibrate one channel, after its model was swapped, and measure every subset anew with the other numbers as is.
+
+    `installed` holds those numbers. TriptychError when there is no such channel, or no regression yet.
+    """
+    if channel not in CHANNELS:
+        raise TriptychError(f"there is no channel {channel}: --calibrate takes one of {', '.join(CHANNELS)}")
+    regression = installed / FOLDER / FUSION_FILE
+    if not regression.is_file():
+        raise TriptychError(f"there is no {regression}: run `triptych train fusion` once without --calibrate")
+    models = Models(repository)
+    banks = items.collect(data, out / EVIDENCE, models, voice_run)
+    fit_rows, test_rows = pairs.split(banks)
+    entries = {name: models.entry(name) for name in CHANNELS}
+    calibrations = {name: Calibration.read(installed / entries[name] / CALIBRATION_FILE) for name in CHANNELS}
+    calibrations[channel] = fusion_fit.calibrate(banks[channel], fit_rows[channel])
+    command = _command(voice_run, f" --calibrate {channel}")
+    _keep(out / WEIGHTS, models, channel, calibrations[channel], command)
+    _measure(out / WEIGHTS, Parameters.read(regression), calibrations, banks, test_rows, models, command)
+
+
+def train_on_clips(folder: Path, out: Path, repository: Path = MODEL_REPOSITORY) -> None:
+    """Fit on clips that have all channels (see `fusion_clips`), as the served ensemble sees them.
+
+    The channels' calibrations stay as they are exported.
+    """
+    rows = fusion_clips.read(folder)
+    with EmbeddedServer(repository) as server, Client(server.grpc_url) as client:
+        fit, test = fusion_clips.split(fusion_clips.listen(folder, rows, client))
+    parameters = fusion_fit.fit(fit)
+    command = "triptych train fusion --clips DIR --out DIR"
+    parameters.write(_made(out / WEIGHTS / FOLDER) / FUSION_FILE, {"command": command})
+    sources = ON_CLIPS.format(fit=len(fit.labels), test=len(test.labels))
+    facts = Facts(_summary(parameters), sources, command)
+    report.write(out / WEIGHTS / FOLDER, facts, parameters, test, report.measure(parameters, test), [])
+
+
+def _keep(weights: Path, models: Models, channel: str, calibration: Calibration, command: str) -> None:
+    entry = models.entry(channel)
+    about = {"channel": channel, "command": command}
+    calibration.write(weights / entry / CALIBRATION_FILE, entry, models.weights(channel), about)
+
+
+def _measure(
+    weights: Path,
+    parameters: Parameters,
+    calibrations: Mapping[str, Calibration],
+    banks: Mapping[str, Bank],
+    rows: Mapping[str, Array],
+    models: Models,
+    command: str,
+) -> None:
+    """Write the card of these numbers, measured on test clips."""
+    test = pairs.draw(banks, rows, calibrations, TEST_CLIPS, seed=2)
+    lines = [_calibration_line(banks[c], rows[c], calibrations[c], models.entry(c)) for c in CHANNELS]
+    facts = Facts(_summary(parameters), PAIRED, command, lines, items.NOISE)
+    clean, noisy = (report.measure(parameters, test, condition) for condition in CONDITIONS)
+    report.write(_made(weights / FOLDER), facts, parameters, test, clean, noisy)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _calibration_line(bank: Bank, rows: Array, calibration: Calibration, entry: str) -> str:
+    """Return a line on a channel's calibration, measured on its test items with each emotion weighing the same."""
+    labels = np.repeat(np.arange(len(EMOTIONS)), fusion_fit.PER_EMOTION)
+    logits = bank.logits()[pairs.items(bank, rows, labels, np.random.default_rng(0))]
+    before, after = (
+        expected_calibration_error(labels, softmax(z, axis=1)) for z in (logits, calibration.apply(logits))
+    )
+    return f"- {bank.channel}, `{entry}`: expected calibration error {before:.3f} before, {after:.3f} after."
+
+
+def _summary(parameters: Parameters) -> str:
+    shifts = ", ".join(f"{value:+.2f} {emotion}" for value, emotion in zip(parameters.bias, EMOTIONS))
+    return SUMMARY.format(bias=shifts)
+
+
+def _command(voice_run: Path | None, extra: str = "") -> str:
+    return f"triptych train fusion --data DIR --out DIR{' --voice-run DIR' if voice_run else ''}{extra}"

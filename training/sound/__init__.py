@@ -1,0 +1,1 @@
+"""Recipe of the sound channel: the constants of the tag comparison."""

@@ -1,0 +1,149 @@
+"""Trains the words channel: LoRA adapters in a multilingual encoder, and a head over EMOTIONS, several at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from networks.words import adapters
+from networks.words.adapters import Words
+from networks.words.trained import Encoder, TrainedWords
+from training.calibration import fit_vector_scaling
+from training.data import text
+from training.data.text import DEV, TRAIN, VALIDATION, Texts
+from training.loop import Settings, Task, fit
+from training.words import batches as words_batches
+from training.words import encoder as words_encoder
+from training.words import multilabel, report
+from training.words.batches import Batch, States
+from training.words.model import Lower, Upper, learnt
+from training.words.report import Origin
+from triptych.words.text import MAX_TOKENS
+from triptych_client.contract import EMOTIONS
+
+SETTINGS = Settings(epochs=6, learning_rate=1e-3, weight_decay=0.01, warmup_epochs=0.3, ema_decay=0.998, patience=6)
+"""Six epochs of the loop are three passes over the data, see `training.words.batches.PARTS`."""
+CHOSEN_BY = ("goemotions", "cedr")
+"""Corpora whose mean of macro-F1 on validation chooses the epoch."""
+BATCH_SIZE = 64
+"""Of predictions; that of training is in `training.words.batches`."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Texts of a split with their states."""
+
+    texts: Texts
+    states: States
+    lengths: np.ndarray
+
+
+def train_words(data: Path, out: Path, init: str | None = None, settings: Settings = SETTINGS) -> None:
+    """Train on the texts in `data`; weights, card and pictures go to `out`. Interrupted, it goes on when repeated.
+
+    `init` names a published encoder to start from (`hub:NAME`, `dir:PATH`); the result is then also kept as a
+    checkpoint, `out/model`, for `triptych export`.
+    """
+    texts = text.load(data)
+    encoder, tokenizer = words_encoder.start(init)
+    upper, log = train(encoder, tokenizer, texts, settings, out)
+    words = Words({name: value.half() for name, value in learnt(upper, encoder).items()})
+    merged = words_encoder.start(init)[0]  # the first one's layers hold adapters by now
+    words.merge(merged)
+    unseen = texts.of([VALIDATION, DEV])
+    logits = classify(TrainedWords(merged, words.head()).eval(), tokenizer, unseen.texts)
+    words = calibrate(words, unseen, logits)
+    adapters.save(words, out / adapters.FILE)
+    if init:
+        words_encoder.keep(merged, tokenizer, words, out / "model")
+    command = "triptych train words --data DIR --out DIR"
+    if init:
+        command += " --init dir:PATH" if init.startswith("dir:") else f" --init {init}"
+    origin = Origin(*words_encoder.describe(init), merged.num_parameters())
+    report.write(out, words, origin, unseen, logits, log, command)
+    words_batches.discard_states(out)
+
+
+def train(
+    encoder: Encoder, tokenizer: Tokenizer, texts: Texts, settings: Settings, out: Path
+) -> tuple[Upper, list[dict[str, float]]]:
+    """Train adapters and head; return them as of the best epoch, and the log."""
+    torch.manual_seed(settings.seed)
+    lower = Lower(encoder).eval()
+    learnt_from, validation = (_part(lower, tokenizer, texts.of([split]), out) for split in (TRAIN, VALIDATION))
+    upper = Upper(encoder)
+    chance = words_batches.chances(learnt_from.texts)
+    task = Task(
+        batches_per_epoch=words_batches.batches_in_part(chance),
+        batches=lambda epoch, generator: _batches(
+            learnt_from, words_batches.epoch_rows(chance, learnt_from.lengths, epoch, settings.seed)
+        ),
+        loss=_loss,
+        evaluate=lambda average: evaluate(average, validation),
+    )
+    return upper, fit(upper, task, settings, out)
+
+
+def evaluate(model: nn.Module, part: Part) -> Mapping[str, float]:
+    """Return `measure` of the texts that the epoch is chosen by."""
+    logits = np.zeros(part.texts.targets.shape, np.float32)
+    for rows in words_batches.by_length(part.lengths, BATCH_SIZE):
+        logits[rows] = model(*part.states.batch(rows)).numpy()
+    return measure(part.texts, logits)
+
+
+def measure(texts: Texts, logits: np.ndarray) -> dict[str, float]:
+    """Return the loss, macro-F1 of each measured corpus with the thresholds best for it, and as score their mean."""
+    row = {"loss": float(binary_cross_entropy_with_logits(torch.from_numpy(logits), torch.from_numpy(texts.targets)))}
+    corpora = [corpus for corpus in CHOSEN_BY if corpus in texts.corpora]
+    for corpus in corpora:
+        rows = texts.corpora == corpus
+        targets = texts.targets[rows]
+        row[corpus] = multilabel.macro_f1(targets, logits[rows], multilabel.best_thresholds(targets, logits[rows]))
+    return row | {"score": float(np.mean([row[corpus] for corpus in corpora]))}
+
+
+@torch.inference_mode()
+def classify(model: nn.Module, tokenizer: Tokenizer, texts: tuple[str, ...]) -> np.ndarray:
+    """Return logits f32 [n, 7] of a model of the step `text_emotion`, for texts cut as when served."""
+    ids = words_batches.token_ids(tokenizer, texts, MAX_TOKENS)
+    pad_id = words_batches.padding(tokenizer)
+    logits = np.zeros((len(texts), len(EMOTIONS)), np.float32)
+    for rows in words_batches.by_length(np.array([len(row) for row in ids]), BATCH_SIZE):
+        logits[rows] = model(*words_batches.pad([ids[row] for row in rows], pad_id))[0].numpy()
+    return logits
+
+
+def calibrate(words: Words, texts: Texts, logits: np.ndarray) -> Words:
+    """Return the words with thresholds, and with scale and offset of the logits, fitted on the validation texts."""
+    validation = texts.splits == VALIDATION
+    rows = np.flatnonzero(validation)[text.single_rows(texts.targets[validation])]
+    scale, offset = fit_vector_scaling(texts.targets[rows].argmax(1), logits[rows])
+    thresholds = report.fit_thresholds(texts, logits)
+    return replace(words, thresholds=thresholds, scale=_rounded(scale), offset=_rounded(offset))
+
+
+def _part(lower: Lower, tokenizer: Tokenizer, texts: Texts, out: Path) -> Part:
+    ids = words_batches.token_ids(tokenizer, texts.texts)
+    return Part(texts, States(lower, ids, words_batches.padding(tokenizer), out), np.array([len(row) for row in ids]))
+
+
+def _batches(part: Part, batches: Iterator[np.ndarray]) -> Iterator[Batch]:
+    for rows in batches:
+        yield *part.states.batch(rows), torch.from_numpy(part.texts.targets[rows])
+
+
+def _loss(model: nn.Module, batch: Batch) -> Tensor:
+    states, mask, targets = batch
+    return binary_cross_entropy_with_logits(model(states, mask).float(), targets)
+
+
+def _rounded(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(round(float(value), 4) for value in values)

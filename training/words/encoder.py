@@ -1,0 +1,46 @@
+"""The encoder that the words channel starts from: the catalogue's, or a published one, which is kept when trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from export import catalog, checkpoint, fetch, text_tokens
+from networks.words import adapters, e5, trained
+from networks.words.adapters import Words
+from networks.words.trained import Encoder
+from training.init import published
+from training.loop import write_atomically, writing
+from triptych.paths import CACHE
+
+
+def start(init: str | None) -> tuple[Encoder, Tokenizer]:
+    """Return encoder and tokenizer of `init` (`hub:NAME` or `dir:PATH`), or multilingual-e5-small of the catalogue.
+
+    TriptychError when nothing can be loaded from there, or it is another kind of model.
+    """
+    if init is None:
+        source = fetch.fetch(catalog.load()[trained.ENCODER], CACHE)
+        return e5.load_encoder(source), e5.load_tokenizer(source)
+    folder = checkpoint.fetch(checkpoint.normalise(init))
+    encoder = published(trained.encoder_class(folder), f"dir:{folder}", add_pooling_layer=False)
+    return encoder.eval(), text_tokens.load_published(folder)
+
+
+def describe(init: str | None) -> tuple[str, str]:
+    """Return title and licence of the encoder; a folder's title is its name."""
+    if init is None:
+        entry = catalog.load()[trained.ENCODER]
+        return entry.title, entry.licence
+    kind, _, name = init.partition(":")
+    title = name if kind == "hub" else Path(name).name
+    return title, checkpoint.licence(checkpoint.fetch(checkpoint.normalise(init)))
+
+
+def keep(encoder: Encoder, tokenizer: Tokenizer, words: Words, folder: Path) -> None:
+    """Write a merged encoder, its tokenizer and the head as a checkpoint, for `triptych export --source`."""
+    with writing(folder):
+        encoder.save_pretrained(folder)
+    write_atomically(folder / text_tokens.FILE, lambda path: tokenizer.save(str(path)))
+    adapters.save(words.without_adapters(), folder / trained.HEAD)

@@ -1,0 +1,210 @@
+"""What each channel says, row by row in time: the common form that fusion works on.
+
+A row is a face, a sound window, a voice window or an utterance. Shapes: r rows; 7 = contract.EMOTIONS.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from triptych.answer.parameters import Calibration
+from triptych.answer.status import OK, Status
+from triptych_client.contract import EMOTIONS
+
+LOG = logging.getLogger(__name__)
+
+VACANT = Status("absent", "no model exported")
+NO_SPEECH = Status("absent", "no speech detected")
+OUTSIDE = Status("absent", "nothing in this window")
+
+LARGEST_LOGIT = 1e4
+"""Larger numbers are no logits: softmax has long been 0 or 1, and sums of them would overflow."""
+
+MIN_UTTERANCE_S = 0.1
+"""An utterance weighs at least as one of this length: Whisper gives some a length of 0."""
+
+
+def _empty(*shape: int) -> Callable[[], np.ndarray]:
+    return lambda: np.zeros(shape)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One channel: its status and its rows.
+
+    spans [r, 2] in seconds (equal: a moment), calibrated logits [r, 7] of sum 0, weights [r] > 0, reliability [r] from
+    0 to 1, and `rows` [r], the number of each among the rows of the model's step.
+    """
+
+    status: Status
+    spans: np.ndarray = field(default_factory=_empty(0, 2))
+    logits: np.ndarray = field(default_factory=_empty(0, len(EMOTIONS)))
+    weights: np.ndarray = field(default_factory=_empty(0))
+    reliability: np.ndarray = field(default_factory=_empty(0))
+    rows: np.ndarray = field(default_factory=lambda: np.zeros(0, np.intp))
+
+    @property
+    def ok(self) -> bool:
+        """Whether the channel takes part in the answer."""
+        return self.status == OK
+
+    def within(self, start_s: float, end_s: float) -> Evidence:
+        """Return the rows that overlap a window, weighted by the part of them inside it; absent without any.
+
+        A row that is a moment (a face in a frame) counts whole.
+        """
+        if not self.ok:
+            return self
+        starts, ends = self.spans.T
+        inside = np.minimum(ends, end_s) - np.maximum(starts, start_s)
+        lengths = ends - starts
+        share = np.where(lengths > 0, inside / np.maximum(lengths, 1e-6), (starts >= start_s) & (starts < end_s))
+        weights = self.weights * np.clip(share, 0, 1)
+        return self.choose(weights > 0, weights) if np.any(weights > 0) else Evidence(OUTSIDE)
+
+    def choose(self, chosen: np.ndarray, weights: np.ndarray) -> Evidence:
+        """Return the rows where `chosen` [r] is true, with `weights` [r] instead of theirs."""
+        return replace(
+            self,
+            spans=self.spans[chosen],
+            logits=self.logits[chosen],
+            weights=weights[chosen],
+            reliability=self.reliability[chosen],
+            rows=self.rows[chosen],
+        )
+
+    def features(self) -> np.ndarray:
+        """Return each row's part of the channel's x: [r, 14], whose sum over the rows is x.
+
+        x is the weighted mean of the rows' logits, and of their logits times their reliability.
+        """
+        both = np.hstack([self.logits, self.reliability[:, None] * self.logits])
+        return both * (self.weights / self.weights.sum())[:, None] if len(both) else both
+
+    def summary(self) -> np.ndarray:
+        """Return the weighted mean of the rows' logits [7]; zeros unless the channel is ok."""
+        return self.features()[:, : len(EMOTIONS)].sum(axis=0)
+
+
+ABSENT = Evidence(Status("absent"))
+
+
+@dataclass(frozen=True)
+class Channel:
+    """What a channel's evidence is made with: its name, the status of its input, its model's calibration."""
+
+    name: str
+    status: Status
+    calibration: Calibration = field(default_factory=Calibration)
+
+    def calibrated(self, logits: np.ndarray) -> np.ndarray:
+        """Return calibrated logits [r, 7] of a model's; NaN in rows with one that is NaN, infinite or LARGEST_LOGIT."""
+        known = np.where(np.abs(logits) < LARGEST_LOGIT, logits, np.nan)
+        return self.calibration.apply(known.astype(np.float64))
+
+    def gather(
+        self, spans: np.ndarray, logits: np.ndarray, weights: np.ndarray, reliability: np.ndarray, nothing: Status
+    ) -> Evidence:
+        """Return the channel's evidence from its rows, whose shapes are those of `Evidence`.
+
+        Rows of weight 0 are not there; without rows the channel is `nothing`. Rows with logits that are not numbers
+        are left out and logged; without others the channel failed.
+        """
+        if self.status != OK:
+            return Evidence(self.status)
+        there = weights > 0
+        calibrated = self.calibrated(logits)
+        sound = np.isfinite(calibrated).all(axis=1)
+        if not there.any():
+            return Evidence(nothing)
+        if broken := int((there & ~sound).sum()):
+            LOG.warning("%s: %d of %d rows have logits that are not finite", self.name, broken, there.sum())
+        if not (there & sound).any():
+            return Evidence(Status("failed", "its model gave numbers that are not finite"))
+        rows = np.flatnonzero(there & sound)
+        return Evidence(OK, spans[rows], calibrated[rows], weights[rows].astype(np.float64), reliability[rows], rows)
+
+
+def face(
+    channel: Channel, frame_times: np.ndarray, times: np.ndarray, sizes: np.ndarray, logits: np.ndarray
+) -> Evidence:
+    """Return the face channel: one person's faces [m], larger and surer ones (`sizes` [m]) weighing more.
+
+    Their reliability is the share of the sampled frames [n] that they are seen in.
+    """
+    frames = int(np.isfinite(frame_times).sum())
+    seen = np.full(len(times), min(len(np.unique(times)) / max(frames, 1), 1.0))
+    nothing = Status("absent", f"no face found in {frames} sampled {'frame' if frames == 1 else 'frames'}")
+    return channel.gather(np.stack([times, times], axis=1), logits, sizes, seen, nothing)
+
+
+def sound(channel: Channel, spans: np.ndarray, tags: np.ndarray, logits: np.ndarray) -> Evidence:
+    """Return the sound channel: windows [p] weighted by how much sound each has.
+
+    A window whose tags [p, classes] are spread evenly is unreliable, one with a single tag reliable: 1 minus the
+    entropy of the tags as shares, relative to its largest value.
+    """
+    shares = tags / np.maximum(tags.sum(axis=1, keepdims=True), 1e-12)
+    entropy = -(shares * np.log(np.maximum(shares, 1e-12))).sum(axis=1) / np.log(max(tags.shape[1], 2))
+    reliability = np.nan_to_num(np.clip(1 - entropy, 0, 1))
+    return channel.gather(spans, logits, spans[:, 1] - spans[:, 0], reliability, Status("absent", "no sound"))
+
+
+def voice(channel: Channel, spans: np.ndarray, speech: np.ndarray, logits: np.ndarray) -> Evidence:
+    """Return the voice channel: windows [w] weighted by the seconds of `speech` [u, 2] in each.
+
+    The reliability of a window is the share of it that is speech.
+    """
+    spoken = overlap(spans, speech)
+    length = np.maximum(spans[:, 1] - spans[:, 0], 1e-6)
+    return channel.gather(spans, logits, spoken, np.clip(spoken / length, 0, 1), NO_SPEECH)
+
+
+def words(
+    channel: Channel, spans: np.ndarray, logprobs: np.ndarray, languages: Sequence[str], known: Collection[str],
+    logits: np.ndarray,
+) -> Evidence:  # fmt: skip
+    """Return the words channel: utterances [u], longer and more surely recognised ones weighing more.
+
+    Those in a language that the model does not know (`known` is not empty) are left out. Their reliability is the
+    recogniser's confidence, the geometric mean of its tokens' probabilities.
+    """
+    confidence = np.nan_to_num(np.exp(np.minimum(logprobs, 0)))
+    understood = np.array([not known or language in known for language in languages], bool)
+    weights = np.maximum(spans[:, 1] - spans[:, 0], MIN_UTTERANCE_S) * confidence * understood
+    nothing = NO_SPEECH if understood.all() else unsupported(languages)
+    return channel.gather(spans, logits, weights, confidence, nothing)
+
+
+def unsupported(languages: Sequence[str]) -> Status:
+    """Return the status of words in languages that the words model does not know."""
+    named = ", ".join(sorted(set(languages)))
+    return Status("absent", f"speech in an unsupported language for the words model: {named}")
+
+
+def overlap(spans: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return how many seconds of each span [r, 2] lie in any of `others` [k, 2]; where those overlap, once."""
+    starts, ends = merged(others).reshape(-1, 2).T
+    inside = np.minimum(spans[:, 1:], ends) - np.maximum(spans[:, :1], starts)
+    return np.maximum(inside, 0).sum(axis=1)
+
+
+def merged(spans: np.ndarray) -> np.ndarray:
+    """Return the union of spans [k, 2] as spans that do not overlap, in order; at least MIN_UTTERANCE_S long each."""
+    union: list[list[float]] = []
+    for start, end in sorted(map(tuple, spans.tolist())):
+        last = max(end, start + MIN_UTTERANCE_S)
+        if union and start <= union[-1][1]:
+            union[-1][1] = max(union[-1][1], last)
+        else:
+            union.append([start, last])
+    return np.array(union).reshape(-1, 2)
+
+
+def unless_vacant(channel: str, vacant: Collection[str], status: Status) -> Status:
+    """Return the status of a channel's input, or that the channel has no model."""
+    return VACANT if channel in vacant else status

@@ -1,0 +1,1 @@
+"""The server's commands; the only room that may import `export` and `training`."""

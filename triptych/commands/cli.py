@@ -1,0 +1,127 @@
+"""Server-side commands of `triptych`; the client's command line finds them by the entry points of pyproject.toml."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from triptych.commands import doctor as checks
+from triptych.errors import TriptychError
+from triptych.paths import CACHE, MODEL_REPOSITORY
+from triptych.serving.embedded import EmbeddedServer
+from triptych_client.labels import LANGUAGES
+
+console = Console(stderr=True)
+
+
+def export(
+    choices: Annotated[
+        list[str] | None, typer.Option("--set", help="CHANNEL=MODEL: another model, as in face=cnn-time.")
+    ] = None,
+    sources: Annotated[
+        list[str] | None,
+        typer.Option("--source", help="CHANNEL=dir:PATH or CHANNEL=hub:NAME: the checkpoint of a published model."),
+    ] = None,
+    list_models: Annotated[bool, typer.Option("--list", help="Show what can be set and what is chosen.")] = False,
+    force: Annotated[bool, typer.Option(help="Export again what is up to date.")] = False,
+) -> None:
+    """Download weights and export every model into the model repository; what is up to date stays."""
+    if list_models:
+        from export import listing
+
+        Console().print(listing.table(MODEL_REPOSITORY))
+        return
+    run_export(
+        parse_choices(choices or (), "--set CHANNEL=MODEL"),
+        force,
+        parse_choices(sources or (), "--source CHANNEL=dir:PATH or CHANNEL=hub:NAME"),
+    )
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; the server itself asks for no password.")
+    ] = "127.0.0.1",
+    grpc_port: Annotated[int, typer.Option(help="Port for gRPC clients.")] = 8001,
+    http_port: Annotated[int, typer.Option(help="Port for HTTP and health checks.")] = 8000,
+    metrics_port: Annotated[int, typer.Option(help="Port for Prometheus.")] = 8002,
+    option: Annotated[
+        list[str] | None, typer.Option(help="A further flag of tritonserver, such as --log-verbose=1.")
+    ] = None,
+) -> None:
+    """Start the embedded Triton server with every exported model, until Ctrl-C."""
+    run_export({}, force=False)
+    server = EmbeddedServer(
+        host=host, grpc_port=grpc_port, http_port=http_port, metrics_port=metrics_port, options=option or ()
+    )
+    signal.signal(signal.SIGTERM, lambda number, frame: raise_exit())
+    with server:
+        console.print(f"Serving on [bold]{host}:{grpc_port}[/] (gRPC). Ctrl-C stops it. Log: {server.log}")
+        try:
+            raise typer.Exit(server.wait())
+        except KeyboardInterrupt:
+            console.print("Stopping: requests under way are answered first.")
+
+
+def doctor() -> None:
+    """Check whether this machine can run the embedded server, and say how to mend what it cannot."""
+    findings = checks.examine()
+    checks.show(findings, Console())
+    raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+def demo(
+    clip: Annotated[Path | None, typer.Argument(help="A media file; without one, a demo clip is made.")] = None,
+    lang: Annotated[str, typer.Option(help="Language of the report: en or ru.")] = "en",
+    picture: Annotated[Path | None, typer.Option(help="Also draw the report, as SVG.")] = None,
+) -> None:
+    """Export, start the server, analyse one clip, show the answer, write it to build/demo/answer.json, stop."""
+    from triptych.commands import demo as steps
+
+    if clip is not None and not clip.is_file():
+        raise TriptychError(f"there is no file {clip}")
+    if lang not in LANGUAGES:
+        raise TriptychError(f"--lang can be {' or '.join(LANGUAGES)}, not {lang}")
+    run_export({}, force=False)
+    steps.run(clip, lang, console, picture)
+
+
+def raise_exit() -> None:
+    """End `serve` on SIGTERM as on Ctrl-C: the server is stopped on the way out."""
+    raise KeyboardInterrupt
+
+
+def parse_choices(choices: Iterable[str], form: str) -> dict[str, str]:
+    """Return {"slot": "value"} of "slot=value"; TriptychError, which names the `form`, for anything else, or twice."""
+    pairs: dict[str, str] = {}
+    for choice in choices:
+        slot, _, value = choice.partition("=")
+        if not (slot and value):
+            raise TriptychError(f"the form is {form}, not {choice}")
+        if slot in pairs:
+            raise TriptychError(f"{slot} is given twice, as {pairs[slot]} and as {value}")
+        pairs[slot] = value
+    return pairs
+
+
+def run_export(choices: dict[str, str], force: bool, sources: dict[str, str] | None = None) -> None:
+    """Export with one line of progress a model."""
+    from export import runner
+
+    started: dict[str, float] = {}
+    with console.status("Looking at the models") as status:
+
+        def report(name: str, doing: str) -> None:
+            if doing != "ready":
+                started.setdefault(name, time.monotonic())
+                status.update(f"{doing.capitalize()} {name}")
+            elif name in started:
+                console.print(f"Exported {name} in {time.monotonic() - started[name]:.0f} s")
+
+        runner.export(MODEL_REPOSITORY, CACHE, choices, report, force, sources)

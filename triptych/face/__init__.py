@@ -1,0 +1,1 @@
+"""Faces: boxes, aligned crops, tracks, appearance."""

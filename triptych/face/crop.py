@@ -1,0 +1,161 @@
+"""Step `face_crop`: detections -> faces, upright and of one size, with the person's track and the place in the clip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from triptych.face import appearance, tracks
+from triptych.face import boxes as box_ops
+from triptych.media.limits import Limits
+from triptych_client import contract
+from triptych_client.contract import CLIP_FIELDS, FACE_PX
+
+TEMPLATE = np.array([[36.2, 42.4], [75.8, 42.4], [56.0, 65.1], [40.2, 84.6], [71.8, 84.6]])
+"""Where eyes, nose tip and mouth corners go in a crop of FACE_PX: the framing of FER2013's pictures.
+
+Measured: this detector's landmarks on 1,473 of 1,500 random training images of FER2013 (those with one face found with
+a score above 0.9), enlarged four times with a border of half their size; their mean, made symmetric, times 112 / 48.
+(benchmarks/face_template.py)
+"""
+
+BOX_HEIGHT = 1.01
+"""Height of the detector's box of a face, in sides of the crop: measured with the template."""
+
+MIN_SPREAD = 0.1
+"""Landmarks closer together than this part of the box's height are not those of a face."""
+
+MAX_DISAGREEMENT = 2.0
+"""Landmarks that ask for a crop so many times larger or smaller than the box does are not trusted."""
+
+
+MAX_SHRINK = 8
+"""Large faces are averaged down from so many pixels a side at most; a face as high as a frame of 640 px needs 6."""
+
+
+@dataclass(frozen=True)
+class Faces:
+    """The m faces of a clip by time; without any, one blank row and count 0.
+
+    crops UINT8 [m, 112, 112, 3] RGB, times FP32 [m], tracks INT32 [m], boxes FP32 [m, 4] in pixels of the upright
+    source picture, scores FP32 [m], count INT32 [1].
+    """
+
+    crops: np.ndarray
+    times: np.ndarray
+    tracks: np.ndarray
+    boxes: np.ndarray
+    scores: np.ndarray
+    count: np.ndarray
+
+
+def most(limits: Limits) -> int:
+    """Return how many faces of a clip are analysed at most: the limit, or what `expression` takes in one batch."""
+    return min(limits.faces, contract.STEPS["expression"].max_batch_size)
+
+
+def crop_all(
+    clip: np.ndarray,
+    frames: np.ndarray,
+    frame_times: np.ndarray,
+    boxes: np.ndarray,
+    scores: np.ndarray,
+    landmarks: np.ndarray,
+    max_faces: int,
+) -> Faces:
+    """Cut out the faces of a clip; the tensors are those of the contract's step `face_crop`.
+
+    Of more than `max_faces`, those of the shortest and smallest tracks are left out.
+    """
+    found = (scores > 0) & np.isfinite(frame_times)[:, None]
+    in_frame, row = np.nonzero(found)
+    if len(row) == 0:
+        return _none()
+    boxes, scores, landmarks = boxes[in_frame, row], scores[in_frame, row], landmarks[in_frame, row]
+    linked = np.concatenate(tracks.link([boxes[in_frame == frame] for frame in range(len(frames))]))
+    kept = foremost(linked, boxes, max_faces)
+    crops = [align(frames[in_frame[face]], landmarks[face], boxes[face]) for face in kept]
+    together = tracks.rejoin(linked[kept], frame_times[in_frame[kept]], appearance.describe(np.stack(crops)))
+    facts = dict(zip(CLIP_FIELDS, clip))
+    size, source = (frames.shape[2], frames.shape[1]), (facts["width_px"], facts["height_px"])
+    return Faces(
+        np.stack(crops),
+        frame_times[in_frame[kept]].astype(np.float32),
+        _renumbered(together),
+        box_ops.scaled(boxes[kept], size, source).astype(np.float32),
+        scores[kept].astype(np.float32),
+        np.array([len(kept)], np.int32),
+    )
+
+
+def _none() -> Faces:
+    blank = np.zeros((1, FACE_PX, FACE_PX, 3), np.uint8)
+    row = np.zeros(1, np.float32)
+    return Faces(blank, row, row.astype(np.int32), np.zeros((1, 4), np.float32), row, np.zeros(1, np.int32))
+
+
+def foremost(linked: np.ndarray, boxes: np.ndarray, most_faces: int) -> np.ndarray:
+    """Return which faces to keep, rising: those of the longest tracks first, of equally long ones of the largest."""
+    lengths = np.bincount(linked)
+    mean_areas = np.bincount(linked, box_ops.areas(boxes)) / lengths
+    order = np.lexsort([np.arange(len(linked)), linked, -mean_areas[linked], -lengths[linked]])
+    return np.sort(order[:most_faces])
+
+
+def _renumbered(linked: np.ndarray) -> np.ndarray:
+    """Return track numbers without gaps, by first appearance."""
+    _, first, inverse = np.unique(linked, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse].astype(np.int32)
+
+
+def align(frame: np.ndarray, landmarks: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Return the upright face UINT8 [112, 112, 3] of a frame [H, W, 3], by its landmarks [5, 2] and box [4]."""
+    transform = placement(landmarks, box)
+    shrink = int(np.clip(round(1 / float(np.hypot(*transform[:, 0]))), 1, MAX_SHRINK))
+    side = FACE_PX * shrink
+    enlarged = cv2.warpAffine(
+        frame, _between_centres(transform * shrink), (side, side), borderMode=cv2.BORDER_REPLICATE
+    )
+    return cv2.resize(enlarged, (FACE_PX, FACE_PX), interpolation=cv2.INTER_AREA) if shrink > 1 else enlarged
+
+
+def placement(landmarks: np.ndarray, box: np.ndarray) -> np.ndarray:
+    """Return the turn, scale and shift [2, 3] that puts a face of the frame into the crop.
+
+    By the landmarks, or by the box alone when they cannot be a face's.
+    """
+    upright = _by_box(box)
+    height = max(float(box[3] - box[1]), 1.0)
+    if not np.isfinite(landmarks).all() or np.linalg.norm(landmarks.std(axis=0)) < MIN_SPREAD * height:
+        return upright
+    transform = similarity(landmarks, TEMPLATE)
+    ratio = np.hypot(*transform[:, 0]) / np.hypot(*upright[:, 0])
+    return transform if 1 / MAX_DISAGREEMENT < ratio < MAX_DISAGREEMENT else upright
+
+
+def similarity(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Return the turn, scale and shift [2, 3] that brings `points` [k, 2] nearest to `targets` in least squares.
+
+    In the complex plane it is a regression line, z -> a z + b (the special case without mirroring of Umeyama 1991).
+    """
+    z, w = points @ [1, 1j], targets @ [1, 1j]
+    spread = z - z.mean()
+    a = np.vdot(spread, w - w.mean()) / np.vdot(spread, spread)
+    b = w.mean() - a * z.mean()
+    return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
+
+
+def _by_box(box: np.ndarray) -> np.ndarray:
+    """Return the scale and shift [2, 3] that puts a box in the middle of the crop, as high as FER2013's faces."""
+    scale = BOX_HEIGHT * FACE_PX / max(float(box[3] - box[1]), 1.0)
+    shift = FACE_PX / 2 - scale * (box[:2] + box[2:]) / 2
+    return np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+
+
+def _between_centres(transform: np.ndarray) -> np.ndarray:
+    """Return a transform of OpenCV's coordinates, where pixel 0 is at 0, from one where it reaches from 0 to 1."""
+    centred = transform.copy()
+    centred[:, 2] += transform[:, :2] @ [0.5, 0.5] - 0.5
+    return centred

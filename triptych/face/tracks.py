@@ -1,0 +1,118 @@
+"""Tracks: which faces of the frames are the same person's, by where they are, and after an absence by how they look.
+
+At two frames a second a face moves by about its own width, so overlap alone is too strict: nearness counts as well.
+Who comes back within REJOIN_S and looks like who left goes on as the same person; the look is a texture of one clip's
+crops (`appearance.py`), not an identity. In doubt somebody is new: two tracks of one person are better than one of two.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+import numpy as np
+
+from triptych.face import appearance
+from triptych.face import boxes as box_ops
+
+MAX_STEPS = 3
+"""A face may be missed in two samples, a turn of the head, and still go on as the same track."""
+
+REACH = 1.0
+"""How far a face's middle moves from one sample to the next at most, in sides of the face."""
+
+MAX_GROWTH = 2.0
+"""How much larger or smaller a face becomes at most."""
+
+REJOIN_S = 10.0
+"""A person may be away for so long, as in a cut to another speaker, and still go on as the same track."""
+
+SAME = 0.77
+"""Tracks that look at least so alike are the same person's.
+
+Measured on clips of seven people (benchmarks/face_looks.py): at most 0.70 for two of them. One who reads to the
+camera is 0.76 to 0.90 like himself, and 0.83 in another recording; one who turns his head and laughs 0.50 to 0.80,
+median 0.62: he is often counted anew after an absence.
+"""
+
+LOOKS = 5
+"""So many of the last faces before an absence are compared with as many of the first after it: the best pair counts."""
+
+
+def link(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return the track of every box: for each frame's boxes [k, 4], INT32 [k], numbered by first appearance.
+
+    Greedy: in each frame the surest pair of a track and a box is joined first.
+    """
+    last_boxes, last_seen = np.zeros((0, 4)), np.zeros(0, dtype=int)
+    linked = []
+    for step, boxes in enumerate(frames):
+        tracks = np.full(len(boxes), -1, dtype=np.int32)
+        missed = step - last_seen
+        for track, box in _pairs(np.where(missed[:, None] <= MAX_STEPS, affinity(last_boxes, boxes), 0)):
+            tracks[box] = track
+        fresh = np.flatnonzero(tracks < 0)
+        tracks[fresh] = len(last_boxes) + np.arange(len(fresh))
+        last_boxes = np.concatenate([last_boxes, np.zeros((len(fresh), 4))])
+        last_seen = np.concatenate([last_seen, np.zeros(len(fresh), dtype=int)])
+        last_boxes[tracks], last_seen[tracks] = boxes, step
+        linked.append(tracks)
+    return linked
+
+
+def rejoin(tracks: np.ndarray, times_s: np.ndarray, looks: np.ndarray) -> np.ndarray:
+    """Return the tracks [m] with those of a person who was away joined into the first, from `times_s` [m] and `looks`.
+
+    `looks` [m, width] are those of `appearance.describe`. Greedy: the pair of tracks that look most alike is joined
+    first, each track with at most one before and one after it. Both are never seen at once.
+    """
+    numbers = np.unique(tracks)
+    of = [np.flatnonzero(tracks == number)[np.argsort(times_s[tracks == number], kind="stable")] for number in numbers]
+    alike = np.zeros((len(of), len(of)))
+    for before, left in enumerate(of):
+        for after, came in enumerate(of):
+            absence = times_s[came[0]] - times_s[left[-1]]
+            if 0 < absence <= REJOIN_S:
+                best = appearance.likeness(looks[left[-LOOKS:]], looks[came[:LOOKS]]).max()
+                alike[before, after] = best if best >= SAME else 0
+    joined = tracks.copy()
+    for before, after in sorted(_pairs(alike), key=lambda pair: times_s[of[pair[1]][0]]):
+        joined[of[after]] = joined[of[before][0]]
+    return joined
+
+
+def positions(tracks: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    """Return the key of each face's track and its time in milliseconds, from tracks and times [m]: INT64 [m, 2].
+
+    A clip's keys are its tracks counted from a random number: the batcher runs the faces of many clips in one
+    execution, where none may share a key (of 256 such faces, two do with a probability below 1e-14).
+    """
+    keys = secrets.randbits(62) + tracks.astype(np.int64)
+    return np.stack([keys, np.round(times_s * 1000).astype(np.int64)], axis=1)
+
+
+def affinity(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return how likely boxes [a, 4] and [b, 4] are the same face: [a, b], 0 when they are too far apart or unlike.
+
+    The larger of the overlap (intersection over union) and the nearness (1 for the same middle, 0 at REACH).
+    """
+    side_a = np.sqrt(box_ops.areas(one))[:, None] + 1e-6
+    side_b = np.sqrt(box_ops.areas(other))[None] + 1e-6
+    distance = np.linalg.norm(box_ops.centres(one)[:, None] - box_ops.centres(other)[None], axis=2)
+    near = 1 - distance / (REACH * (side_a + side_b) / 2)
+    alike = np.maximum(side_a / side_b, side_b / side_a) <= MAX_GROWTH
+    return np.where(alike, np.maximum(near, box_ops.iou(one, other)), 0).clip(min=0)
+
+
+def _pairs(likeness: np.ndarray) -> list[tuple[int, int]]:
+    """Return pairs (row, column) by falling likeness, each row and column once, none with likeness 0."""
+    order = np.argsort(-likeness, axis=None, kind="stable")
+    pairs, rows, columns = [], set(), set()
+    for row, column in zip(*np.unravel_index(order, likeness.shape)):
+        if likeness[row, column] <= 0:
+            break
+        if row not in rows and column not in columns:
+            pairs.append((int(row), int(column)))
+            rows.add(row)
+            columns.add(column)
+    return pairs

@@ -1,0 +1,221 @@
+"""Step `media_probe`: whether this is a clip that can be analysed, and which of its frames are worth decoding.
+
+Reads the container and the times of its packets; of the picture, only the first frame is decoded, to learn which way
+up it is. Every limit is enforced before that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from triptych.errors import ClipError
+from triptych.media.container import (
+    Data,
+    Orientation,
+    audio_stream,
+    first_frame,
+    frame_rate_hz,
+    open_clip,
+    origin_s,
+    presentation_times,
+    read_packets,
+    seconds,
+    video_stream,
+)
+from triptych.media.limits import Limits, variable
+from triptych_client import contract
+
+FRAMES_PER_SECOND = 2.0
+"""How many frames of a clip are looked at: expressions last from half a second to four (Ekman and Friesen 2003)."""
+
+MIN_FRAMES = 8
+"""Shorter clips are looked at more often, so that one bad frame does not decide."""
+
+SLACK_S = 0.5
+"""A clip cut at the limit is a little longer than it: the last audio packet is padded."""
+
+PACKETS_PER_SECOND = 5_000
+"""More than any real file has (Opus: 400, with video at 240): bounds the work on a forged one."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Facts of a clip, and the plan of what to decode. Width and height are upright; times are clip times."""
+
+    duration_s: float
+    width_px: int
+    height_px: int
+    frame_rate_hz: float
+    has_video: bool
+    has_audio: bool
+    planned_indices: np.ndarray
+    """INT32 [n], in order of presentation."""
+    planned_times: np.ndarray
+    """FP32 [n]."""
+
+    def clip(self) -> np.ndarray:
+        """Return FP32 [6]: the columns of `contract.CLIP_FIELDS`."""
+        return np.array([getattr(self, field) for field in contract.CLIP_FIELDS], dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class _Track:
+    """When the content of a stream is shown: sorted starts, and the end of the last, in clip seconds."""
+
+    starts_s: np.ndarray
+    end_s: float
+
+    @property
+    def rate_hz(self) -> float:
+        """Frames per second, on average; 0 for less than two frames."""
+        if len(self.starts_s) < 2 or self.starts_s[-1] <= self.starts_s[0]:
+            return 0.0
+        return float((len(self.starts_s) - 1) / (self.starts_s[-1] - self.starts_s[0]))
+
+
+def probe(data: Data, limits: Limits) -> Probe:
+    """Return the facts of a clip and the frames to sample.
+
+    ClipError for an unreadable file, one with neither video nor audio, or one over a limit.
+    """
+    _check_size(len(data), limits)
+    with open_clip(data) as container:
+        video, audio = video_stream(container), audio_stream(container)
+        streams = [stream for stream in (video, audio) if stream]
+        if not streams:
+            raise ClipError("the file has neither a video nor an audio track")
+        if video:
+            _check_side(*_stated_size(video), limits)
+        packets = _read_all(container, streams, limits)
+        origin = origin_s(container, data)
+        tracks = {stream.index: _track(stream, packets[stream.index], origin) for stream in streams}
+        duration_s = max(0.0, *(track.end_s for track in tracks.values()))
+        _check_duration(duration_s, limits)
+        return _result(video, audio is not None, tracks, packets, duration_s, limits)
+
+
+def plan(starts_s: np.ndarray, end_s: float, max_frames: int) -> np.ndarray:
+    """Choose frames evenly in *time*: INT32 [n] indices into `starts_s`, rising.
+
+    `starts_s` [frames] is when each frame is shown, sorted; the last is shown until `end_s`. The span is cut into equal
+    slots, FRAMES_PER_SECOND of them but at least MIN_FRAMES, and the first frame at or after the middle of each slot
+    is taken; a frame that is on for several slots (variable frame rate) is taken once, and others fill up MIN_FRAMES.
+    """
+    n_frames = len(starts_s)
+    if n_frames == 0:
+        return np.zeros(0, dtype=np.int32)
+    span_s = max(end_s - starts_s[0], 0.0)
+    slots = min(max(MIN_FRAMES, math.ceil(FRAMES_PER_SECOND * span_s)), max_frames, n_frames)
+    middles = starts_s[0] + (np.arange(slots) + 0.5) * span_s / slots
+    chosen = np.unique(np.searchsorted(starts_s, middles).clip(max=n_frames - 1))
+    missing = min(MIN_FRAMES, slots) - len(chosen)
+    if missing > 0:
+        others = np.setdiff1d(np.arange(n_frames), chosen)
+        chosen = np.union1d(chosen, others[np.linspace(0, len(others) - 1, missing).round().astype(int)])
+    return chosen.astype(np.int32)
+
+
+def longest_s(limits: Limits) -> float:
+    """Return the longest clip that is analysed: the limit, or what the speech recogniser takes in one batch."""
+    speech_s = contract.STEPS["whisper"].max_batch_size * contract.CHUNK_SAMPLES / contract.SAMPLE_RATE_HZ
+    return min(limits.seconds, speech_s - SLACK_S)
+
+
+def _check_size(size: int, limits: Limits) -> None:
+    mebibytes = size / 2**20
+    if mebibytes > limits.mebibytes:
+        raise ClipError(
+            f"the file is {mebibytes:.1f} MiB; the limit is {limits.mebibytes:g} MiB "
+            f"({variable('mebibytes')} on the server). Compress it, or cut it into parts."
+        )
+
+
+def _check_side(width: int, height: int, limits: Limits) -> None:
+    if max(width, height) > limits.side_px:
+        raise ClipError(
+            f"the picture is {width} x {height} px; the limit is {limits.side_px} px a side "
+            f"({variable('side_px')} on the server). Scale it down: 1280 px are plenty."
+        )
+
+
+def _check_duration(duration_s: float, limits: Limits) -> None:
+    if duration_s > longest_s(limits) + SLACK_S:
+        raise ClipError(
+            f"the clip is {duration_s:.1f} s long; the limit is {longest_s(limits):g} s "
+            f"({variable('seconds')} on the server). Cut it into parts."
+        )
+
+
+def _read_all(container: InputContainer, streams: Sequence[Stream], limits: Limits) -> dict[int, list[av.Packet]]:
+    """Return every packet by stream index."""
+    packets: dict[int, list[av.Packet]] = {stream.index: [] for stream in streams}
+    most = int(PACKETS_PER_SECOND * (limits.seconds + SLACK_S))
+    for count, packet in enumerate(read_packets(container, streams), 1):
+        if count > most:
+            raise ClipError(f"the file has more than {most} packets, too many for {limits.seconds:g} s: it is damaged")
+        packets[packet.stream_index].append(packet)
+    return packets
+
+
+def _track(stream: Stream, packets: list[av.Packet], origin: float) -> _Track:
+    """Return a stream's times, counted from `origin`. Packets count, not the header, which can lack a duration, or lie.
+
+    Packets that an edit list cuts away (its author trimmed the clip) are not content.
+    """
+    rate_hz = _packet_rate_hz(stream)
+    shown = [packet for packet in packets if not packet.is_discard]
+    starts = presentation_times(shown, origin, rate_hz)
+    if not shown:
+        return _Track(starts, 0.0)
+    last = shown[int(starts.argmax())]
+    length = seconds(last.duration, last.time_base) if last.duration else 1 / rate_hz
+    return _Track(np.sort(starts), float(starts.max()) + length)
+
+
+def _packet_rate_hz(stream: Stream) -> float:
+    """Return the packets per second that the header states."""
+    if isinstance(stream, VideoStream):
+        return frame_rate_hz(stream)
+    frame_size = getattr(stream.codec_context, "frame_size", 0) or 1024
+    return (getattr(stream.codec_context, "sample_rate", 0) or contract.SAMPLE_RATE_HZ) / frame_size
+
+
+def _result(
+    video: VideoStream | None,
+    has_audio: bool,
+    tracks: dict[int, _Track],
+    packets: dict[int, list[av.Packet]],
+    duration_s: float,
+    limits: Limits,
+) -> Probe:
+    if video is None:
+        nothing = np.zeros(0)
+        return Probe(duration_s, 0, 0, 0.0, False, has_audio, nothing.astype(np.int32), nothing.astype(np.float32))
+    track = tracks[video.index]
+    width, height = _upright_size(video, packets[video.index], limits)
+    most = min(limits.frames, contract.STEPS["face_detector"].max_batch_size)
+    indices = plan(track.starts_s, track.end_s, most)
+    times = track.starts_s[indices].astype(np.float32)
+    return Probe(duration_s, width, height, track.rate_hz, True, has_audio, indices, times)
+
+
+def _upright_size(video: VideoStream, packets: list[av.Packet], limits: Limits) -> tuple[int, int]:
+    """Return the upright width and height of the first frame; of the header when it cannot be decoded."""
+    frame = first_frame(video, packets, max_pixels=2 * limits.side_px**2)
+    if frame is None:
+        return _stated_size(video)
+    _check_side(frame.width, frame.height, limits)
+    return Orientation.of(frame).size(frame.width, frame.height)
+
+
+def _stated_size(video: VideoStream) -> tuple[int, int]:
+    """Return the width and height that the header states; 0 when its format is not known."""
+    return (video.width, video.height) if video.codec_context else (0, 0)

@@ -1,0 +1,1 @@
+"""What runs the steps: adapters inside Triton, the embedded server, the steps' settings."""

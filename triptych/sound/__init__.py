@@ -1,0 +1,1 @@
+"""Sound: mel features and audio tags."""

@@ -1,0 +1,1 @@
+"""Words: utterances as a text model reads them."""
