@@ -16,6 +16,7 @@ from triptych.answer.fusion import Fused, fuse, softmax
 from triptych.answer.parameters import CALIBRATION_FOLDER, FEATURES, FUSION_FILE, Calibration, Parameters
 from triptych.answer.rationale import ENGLISH, RUSSIAN, Heard, explain, reasons
 from triptych.answer.status import Status
+from triptych.generations import whole
 from triptych.sound import tags
 from triptych.words import text
 from triptych_client.contract import CHANNELS
@@ -36,6 +37,7 @@ class Manifest:
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
 
     @classmethod
+    @whole
     def read(cls, folder: Path) -> Manifest:
         """Read what `triptych export` wrote into the version folder of the fusion step."""
         lines = json.loads((folder / "models.json").read_text())
