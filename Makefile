@@ -20,8 +20,9 @@ lint: .venv/dev
 serve: .venv/demo
 	$(BIN)/triptych serve
 
-doctor: .venv/demo
-	$(BIN)/triptych doctor
+# Before any set-up, it runs on the bare Python that the set-up would take.
+doctor:
+	@if [ -x $(BIN)/triptych ]; then $(BIN)/triptych doctor; else $(PYTHON) -m triptych.commands.doctor; fi
 
 bench: .venv/dev
 	$(BIN)/python -m benchmarks.end_to_end
