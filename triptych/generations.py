@@ -37,7 +37,7 @@ def publish(folder: Path, files: Mapping[str, bytes]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if not _holds(folder / name, files):
             _write(folder / name, files)
-        _link(folder / LINK, name)
+        link(folder / LINK, name)
         for old in (*folder.glob(f"{PREFIX}*"), *folder.glob(f"{PARTIAL}*")):
             if old.name not in {before, name}:
                 shutil.rmtree(old)
@@ -108,13 +108,13 @@ def _write(target: Path, files: Mapping[str, bytes]) -> None:
 def _link_names(folder: Path, names: set[str]) -> None:
     """Give the files their usual names, and take those away that a set before had."""
     for name in names:
-        _link(folder / name, f"{LINK}/{name}")
+        link(folder / name, f"{LINK}/{name}")
     for path in folder.iterdir():
         if path.is_symlink() and path.name not in names and os.readlink(path).startswith(f"{LINK}/"):
             path.unlink()
 
 
-def _link(path: Path, target: str) -> None:
+def link(path: Path, target: str) -> None:
     """Make `path` a link to `target` in one stroke, whatever was there: a copied repository has files for links."""
     if path.is_symlink() and os.readlink(path) == target:
         return

@@ -11,16 +11,37 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tritonclient.grpc as triton
+from tritonclient.utils import triton_to_np_dtype
 
+import triptych
+import triptych_client
 from triptych.errors import TriptychError
 from triptych.paths import ROOT
 from triptych.serving import host, sources
 from triptych.serving.embedded import EmbeddedServer
+from triptych_client.contract import STEPS
 
 STEP = "media_probe"
 """A step of our own code, which needs no export and is ready at once."""
+
+
+WHERE = """
+from pathlib import Path
+
+import triptych
+import triptych_client
+import triton_python_backend_utils as pb_utils
+
+
+class TritonPythonModel:
+    def execute(self, requests):
+        told = f"{Path(triptych.__file__).resolve()} {Path(triptych_client.__file__).resolve()}"
+        return [pb_utils.InferenceResponse(error=pb_utils.TritonError(told)) for _ in requests]
+"""
+"""A step that tells where it has its code from."""
 
 
 @pytest.fixture
@@ -62,6 +83,25 @@ def test_starting_writes_nothing_into_the_repository(small: Path, tmp_path: Path
     after = {path: path.lstat().st_mtime_ns for path in small.rglob("*") if "__pycache__" not in path.parts}
     after[small / STEP / "1"] = before[small / STEP / "1"]  # Python's own __pycache__, where it may write
     assert after == before
+
+
+def test_the_steps_run_our_code_and_no_module_of_the_folder_that_it_is_started_in(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("numpy.py", "triptych.py", "json.py"):
+        (tmp_path / name).write_text("raise ImportError('the module of another')\n")
+    (small / STEP / "1" / "model.py").write_text(WHERE)
+    monkeypatch.chdir(tmp_path)
+    with (
+        EmbeddedServer(Path("models"), work=Path("work")) as server,
+        triton.InferenceServerClient(server.grpc_url) as client,
+    ):
+        given = [triton.InferInput(tensor.name, [0], tensor.dtype) for tensor in STEPS[STEP].inputs]
+        for tensor in given:
+            tensor.set_data_from_numpy(np.zeros(0, triton_to_np_dtype(tensor.datatype())))
+        with pytest.raises(triton.InferenceServerException) as told:
+            client.infer(STEP, given)
+    assert told.value.message() == f"{Path(triptych.__file__).resolve()} {Path(triptych_client.__file__).resolve()}"
 
 
 def test_a_model_that_fails_to_load_is_told_in_the_log_s_words(small: Path, tmp_path: Path):

@@ -12,7 +12,10 @@ from types import TracebackType
 
 import tritonclient.grpc as triton
 
+import triptych
+import triptych_client
 from triptych.errors import TriptychError
+from triptych.generations import link
 from triptych.paths import BACKENDS, BUILD, MODEL_REPOSITORY
 from triptych.serving.host import (
     LIBPYTHON,
@@ -57,6 +60,18 @@ def lay_out_backends(target: Path) -> Path:
     return target
 
 
+def lay_out_packages(target: Path) -> Path:
+    """Make a folder in which a step finds the packages that this process runs, and return it.
+
+    The stubs take no PYTHONPATH, and import from the folder that they are started in before all others: in that of the
+    user, any numpy.py would do.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    for package in (triptych, triptych_client):
+        link(target / package.__name__, str(Path(package.__file__ or "").resolve().parent))
+    return target
+
+
 def environment() -> dict[str, str]:
     """Return the server's environment: this Python for its stubs, Triton's libraries, and malloc settings."""
     library = python_library()
@@ -93,14 +108,14 @@ class EmbeddedServer:
         metrics_port: int = 0,
         options: Sequence[str] = (),
     ) -> None:
-        self.repository = repository
-        self.work = work
+        self.repository = repository.absolute()
+        self.work = work.absolute()
         self.host = host
         self.grpc_port = grpc_port or free_port()
         self.http_port = http_port or free_port()
         self.metrics_port = metrics_port or free_port()
         self.options = options
-        self.log = work / f"triton-{self.grpc_port}.log"
+        self.log = self.work / f"triton-{self.grpc_port}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -134,7 +149,13 @@ class EmbeddedServer:
         self.work.mkdir(parents=True, exist_ok=True)
         command = self.command()
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, env=environment(), stdout=log, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(
+                command,
+                env=environment(),
+                cwd=lay_out_packages(self.work / "packages"),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
         try:
             self._wait_until_ready()
         except BaseException:
