@@ -60,17 +60,13 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Step:
-    """One Triton model of the repository. `max_batch_size` 0: no batch axis, one request at a time.
-
-    `optional` are further outputs that only some models of the step have in their graph: no config serves them.
-    """
+    """One Triton model of the repository. `max_batch_size` 0: no batch axis, one request at a time."""
 
     name: str
     meaning: str
     max_batch_size: int
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    optional: tuple[Tensor, ...] = ()
 
     def tensor(self, name: str) -> Tensor:
         """Return the input or output called `name`; KeyError when the step has none."""
@@ -108,7 +104,6 @@ UTTERANCES = Tensor("UTTERANCES", "BYTES", (-1, -1), "[c, s] text of each uttera
 UTTERANCE_SPANS = Tensor("UTTERANCE_SPANS", "FP32", (-1, -1, 2), "[c, s, 2] start and end in the clip; NaN: padding")
 UTTERANCE_LOGPROBS = Tensor("UTTERANCE_LOGPROBS", "FP32", (-1, -1), "[c, s] mean log-probability a token; NaN: padding")
 LANGUAGES = Tensor("LANGUAGES", "BYTES", (-1, 1), "[c, 1] ISO 639-1 code of each chunk; empty: no speech")
-NO_SPEECH_PROBS = Tensor("NO_SPEECH_PROBS", "FP32", (-1, 1), "[c, 1] Whisper's probability of no speech; NaN: no sound")
 
 
 EVIDENCE = Tensor(
@@ -152,7 +147,6 @@ STEPS = {
             0,
             (
                 VIDEO,
-                CLIP,
                 Tensor("PLANNED_INDICES", "INT32", (-1,), "as of media_probe"),
                 Tensor("PLANNED_TIMES", "FP32", (-1,), "as of media_probe"),
             ),
@@ -210,7 +204,7 @@ STEPS = {
             "The sound as 16 kHz mono, cut into 30 s chunks at pauses, and into windows for the sound and voice "
             "models.",
             0,
-            (VIDEO, CLIP),
+            (VIDEO, CLIP),  # CLIP is waited for, not read: nothing is decoded before the limits are checked
             (
                 Tensor(
                     "CHUNKS", "FP32", (-1, CHUNK_SAMPLES), "[c, 480000] 16 kHz mono in [-1, 1], cut at pauses, 0-padded"
@@ -285,7 +279,7 @@ STEPS = {
                 _row(UTTERANCE_LOGPROBS),
                 _row(LANGUAGES),
                 Tensor("LANGUAGE_PROBS", "FP32", (1,), "probability of the language; NaN: no sound"),
-                _row(NO_SPEECH_PROBS),
+                Tensor("NO_SPEECH_PROBS", "FP32", (1,), "Whisper's probability of no speech; NaN: no sound"),
                 Tensor("TOKENS", "INT32", (-1,), "the decoded token ids with timestamps, -1-padded"),
             ),
         ),
@@ -312,7 +306,6 @@ STEPS = {
                 Tensor("ATTENTION_MASK", "INT64", (-1,), "1: a token, 0: padding"),
             ),
             (_LOGITS, _EMBEDDING),
-            (Tensor("ATTENTION", "FP32", (-1,), "share of each token in the embedding; sums to 1, 0: padding"),),
         ),
         Step(
             "fusion",
@@ -335,12 +328,10 @@ STEPS = {
                 Tensor("SOUND_LOGITS", "FP32", (-1, 7), "[p, 7] of sound_emotion"),
                 VOICE_SPANS,
                 Tensor("VOICE_LOGITS", "FP32", (-1, 7), "[w, 7] of voice_emotion"),
-                CHUNK_SPANS,
                 UTTERANCES,
                 UTTERANCE_SPANS,
                 UTTERANCE_LOGPROBS,
                 LANGUAGES,
-                NO_SPEECH_PROBS,
                 Tensor("WORDS_LOGITS", "FP32", (-1, 7), "[u, 7] of text_emotion"),
             ),
             (

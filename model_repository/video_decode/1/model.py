@@ -20,7 +20,7 @@ class TritonPythonModel:
     def execute(self, requests):
         return adapter.each(requests, "video_decode", self.decode)
 
-    def decode(self, video, clip, planned_indices, planned_times):
+    def decode(self, video, planned_indices, planned_times):
         if self.gpu:
             decoded = self.gpu.decode(video, planned_indices, planned_times)
         else:

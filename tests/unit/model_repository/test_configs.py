@@ -6,6 +6,7 @@ writes nothing, is found out.
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,28 @@ def test_python_steps_have_their_adapter(path: Path):
         adapter = folder / "model.py"
         assert adapter.is_file()
         assert len(adapter.read_text().splitlines()) <= 100
+
+
+WAITED_FOR = {("audio_decode", "clip")}
+"""Inputs that a step does not read, but must not begin without."""
+
+
+def unread(adapter: Path) -> set[str]:
+    """Return the arguments of an adapter's methods that nothing in them reads."""
+    methods = [node for node in ast.walk(ast.parse(adapter.read_text())) if isinstance(node, ast.FunctionDef)]
+    return {
+        argument.arg
+        for method in methods
+        for argument in method.args.args
+        if argument.arg not in {"self", "args"}
+        and argument.arg not in {node.id for node in ast.walk(method) if isinstance(node, ast.Name)}
+    }
+
+
+def test_an_adapter_reads_what_it_is_given():
+    found = {path.parts[-3]: unread(path) for path in MODEL_REPOSITORY.glob("*/1/model.py")}
+    assert set(found) == {step_name(path) for path in STEPS if parse(path).backend == "python"}
+    assert {(step, name) for step, names in found.items() for name in names} == WAITED_FOR
 
 
 def full_shape(step: contract.Step, tensor: contract.Tensor) -> tuple[int, ...]:
