@@ -30,8 +30,8 @@ REJOIN_S = 10.0
 SAME = 0.77
 """Tracks that look at least so alike are the same person's.
 
-Measured on clips of seven people (benchmarks/face_looks.py): at most 0.70 for two of them. One who reads to the
-camera is 0.76 to 0.90 like himself, and 0.83 in another recording; one who turns his head and laughs 0.50 to 0.80,
+Measured on clips of seven people (benchmarks/face_looks.py): at most 0.69 for two of them. One who reads to the
+camera is 0.76 to 0.91 like himself, and 0.82 in another recording; one who turns his head and laughs 0.49 to 0.88,
 median 0.62: he is often counted anew after an absence.
 """
 
