@@ -74,7 +74,7 @@ def crop_all(
     if len(row) == 0:
         return _none()
     boxes, scores, landmarks = boxes[in_frame, row], scores[in_frame, row], landmarks[in_frame, row]
-    linked = np.concatenate(tracks.link([boxes[in_frame == frame] for frame in range(len(frames))]))
+    linked = np.concatenate(tracks.link([boxes[in_frame == frame] for frame in range(len(frames))], frame_times))
     kept = foremost(linked, boxes, max_faces)
     crops = [align(frames[in_frame[face]], landmarks[face], boxes[face]) for face in kept]
     together = tracks.rejoin(linked[kept], frame_times[in_frame[kept]], appearance.describe(np.stack(crops)))
