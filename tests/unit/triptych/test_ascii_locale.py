@@ -13,7 +13,7 @@ import pytest
 from triptych.paths import ROOT
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-"""Python's own ways out of such a locale (PEP 538 and 540) are shut: Triton's stub has none."""
+"""Python's own ways out of such a locale (PEP 538 and 540) are shut: other narrow locales have none."""
 
 GENERATION = {
     "start_of_transcript": 1,
@@ -32,11 +32,12 @@ GENERATION = {
 READERS = {
     "generation.json": (
         GENERATION,
-        "from triptych.words.whisper.rules import Rules; print(ascii(*Rules.read(folder / 'generation.json').languages))",
+        "from triptych.words.whisper.rules import Rules\n"
+        "print(ascii(*Rules.read(folder / 'generation.json').languages))",
     ),
     "settings.json": (
         {"features": "русский"},
-        "from triptych.serving import settings; print(ascii(settings.read_text(folder, 'features')))",
+        "from triptych.serving import settings\nprint(ascii(settings.read_text(folder, 'features')))",
     ),
 }
 
@@ -45,7 +46,7 @@ READERS = {
 def test_files_are_utf_8_whatever_the_locale(tmp_path: Path, file: str):
     content, reader = READERS[file]
     (tmp_path / file).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-    script = f"from pathlib import Path; folder = Path({str(tmp_path)!r}); {reader}"
+    script = f"from pathlib import Path\nfolder = Path({str(tmp_path)!r})\n{reader}"
     environment = {**os.environ, **ASCII, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "client")))}
     read = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
     assert (read.stdout.strip(), read.returncode) == (ascii("русский"), 0), read.stderr
