@@ -1,7 +1,7 @@
 """Tracks: which faces of the frames are the same person's, by where they are, and after an absence by how they look.
 
-Frames are half a second apart or less (`probe.FRAMES_PER_SECOND`), in which a face moves by about its own width: overlap
-alone is too strict, nearness counts as well. Everything else is counted in seconds, whatever the rate.
+From one sampled frame to the next, half a second, a face moves by about its own width, so overlap alone is too strict:
+nearness counts as well. What else counts are seconds, whatever the rate of sampling (`probe.FRAMES_PER_SECOND`).
 Who comes back within REJOIN_S and looks like who left goes on as the same person; the look is a texture of one clip's
 crops (`appearance.py`), not an identity. In doubt somebody is new: two tracks of one person are better than one of two.
 """
