@@ -147,9 +147,21 @@ def test_a_model_without_a_batch_axis(client):
     np.testing.assert_array_equal(result, [0, 2, 4])
 
 
-def test_text_passes_through(client):
-    words = np.array([["да".encode(), b"yes"]], dtype=object)
-    assert client.infer("text", [given(words)]).as_numpy("Y").tolist() == words.tolist()
+@pytest.mark.parametrize("words", [["да".encode(), b"yes"], [b"", b"ends in NUL\0", b"x" * 5000]])
+def test_text_passes_through(words, client):
+    cells = np.array([words], dtype=object)
+    assert client.infer("text", [given(cells)]).as_numpy("Y").tolist() == cells.tolist()
+
+
+def test_text_that_is_not_utf_8_fails_alone_and_says_so(client, small):
+    before = executions(client, "text")
+    arrays = [np.array([[word]], dtype=object) for word in (b"one", b"\xff\xfe", b"two")]
+    good, bad, also_good = asyncio.run(ask_together(small.grpc_url, "text", arrays))
+    assert good.tolist() == [[b"one"]]
+    assert also_good.tolist() == [[b"two"]]
+    assert isinstance(bad, tritonclient.grpc.aio.InferenceServerException)
+    assert (bad.status(), bad.message()) == ("StatusCode.INVALID_ARGUMENT", "X is not UTF-8: 0xff at byte 0 of a string")
+    assert executions_after(client, "text", before[0] + 2)[1] == before[1] + 1, "the three came as one batch"
 
 
 @pytest.mark.parametrize(("model", "bad_length"), [("threes", 4), ("dali_double", 1)])
