@@ -1,10 +1,10 @@
 """The contract: every tensor that crosses a step of the ensemble, defined once.
 
-Adapters, exports, the client and the tests take names, dtypes, shapes and units from here; every config.pbtxt is
-generated from here, and from `graph.py`, which joins the steps. Letters in the shapes: n frames, m faces, p sound
-patches, w voice windows, c speech chunks (at most 30 s each), s utterances of a chunk (padded), u utterances of the
-clip, t timeline windows, k audio tags, j people, d an embedding's width. Times are seconds from the start of the clip;
-boxes `x1, y1, x2, y2` in pixels.
+Adapters, exports, the client and the tests take names, dtypes, shapes and units from here; `triptych configs` makes
+every config.pbtxt of it, and of `graph.py` beside it. Letters in the shapes: n frames, m faces, p sound patches,
+w voice windows, c speech chunks (at most 30 s each), s utterances of a chunk (padded), u utterances of the clip,
+t timeline windows, k audio tags, j people, d an embedding's width. Times are seconds from the start of the clip; boxes
+`x1, y1, x2, y2` in pixels.
 """
 
 from __future__ import annotations

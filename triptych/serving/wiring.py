@@ -94,11 +94,10 @@ def _take(step: Step, renamed: Mapping[str, str], made: Mapping[str, End]) -> di
     """Return what each input of a step reads: as renamed, in small letters if that is made, else the ensemble's own."""
     names = {}
     for tensor in step.inputs:
-        small = tensor.name.lower()
-        names[tensor.name] = renamed.get(
-            tensor.name, tensor.name if small not in made and tensor.name in made else small
-        )
-        _check_edge(names[tensor.name], End(step, tensor), made)
+        small, own = tensor.name.lower(), tensor.name
+        found = own if own in made and small not in made else small
+        names[own] = renamed.get(own, found)
+        _check_edge(names[own], End(step, tensor), made)
     return names
 
 

@@ -23,7 +23,7 @@ DTYPES = {"BYTES": "TYPE_STRING"}
 
 
 def parse(path: Path) -> model_config_pb2.ModelConfig:
-    return text_format.Parse(path.read_text(), model_config_pb2.ModelConfig())
+    return text_format.Parse(path.read_text(encoding="utf-8"), model_config_pb2.ModelConfig())
 
 
 def step_name(path: Path) -> str:
@@ -80,7 +80,7 @@ def test_python_steps_have_their_adapter(path: Path):
     if config.backend == "python":
         adapter = folder / "model.py"
         assert adapter.is_file()
-        assert len(adapter.read_text().splitlines()) <= 100
+        assert len(adapter.read_text(encoding="utf-8").splitlines()) <= 100
 
 
 WAITED_FOR = {("audio_decode", "clip")}
@@ -89,7 +89,9 @@ WAITED_FOR = {("audio_decode", "clip")}
 
 def unread(adapter: Path) -> set[str]:
     """Return the arguments of an adapter's methods that nothing in them reads."""
-    methods = [node for node in ast.walk(ast.parse(adapter.read_text())) if isinstance(node, ast.FunctionDef)]
+    methods = [
+        node for node in ast.walk(ast.parse(adapter.read_text(encoding="utf-8"))) if isinstance(node, ast.FunctionDef)
+    ]
     return {
         argument.arg
         for method in methods
