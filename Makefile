@@ -15,6 +15,7 @@ lint: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+	$(BIN)/triptych configs --check
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
 serve: .venv/demo

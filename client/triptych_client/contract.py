@@ -1,7 +1,7 @@
 """The contract: every tensor that crosses a step of the ensemble, defined once.
 
-Configs, adapters, exports, the client and the tests take names, dtypes, shapes and units from here, or are held
-against it by `tests/unit/model_repository/test_configs.py`. Letters in the shapes: n frames, m faces, p sound patches,
+Adapters, exports, the client and the tests take names, dtypes, shapes and units from here; `triptych configs` makes
+every config.pbtxt of it, and of `graph.py` beside it. Letters in the shapes: n frames, m faces, p sound patches,
 w voice windows, c speech chunks (at most 30 s each), s utterances of a chunk (padded), u utterances of the clip,
 t timeline windows, k audio tags, j people, d an embedding's width. Times are seconds from the start of the clip; boxes
 `x1, y1, x2, y2` in pixels.
@@ -60,16 +60,13 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Step:
-    """One Triton model of the repository. `max_batch_size` 0: no batch axis, one request at a time.
-
-    `optional` are further outputs that only some models of the step have in their graph: no config serves them.
-    """
+    """One Triton model of the repository. `max_batch_size` 0: no batch axis, one request at a time."""
 
     name: str
+    meaning: str
     max_batch_size: int
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    optional: tuple[Tensor, ...] = ()
 
     def tensor(self, name: str) -> Tensor:
         """Return the input or output called `name`; KeyError when the step has none."""
@@ -107,7 +104,6 @@ UTTERANCES = Tensor("UTTERANCES", "BYTES", (-1, -1), "[c, s] text of each uttera
 UTTERANCE_SPANS = Tensor("UTTERANCE_SPANS", "FP32", (-1, -1, 2), "[c, s, 2] start and end in the clip; NaN: padding")
 UTTERANCE_LOGPROBS = Tensor("UTTERANCE_LOGPROBS", "FP32", (-1, -1), "[c, s] mean log-probability a token; NaN: padding")
 LANGUAGES = Tensor("LANGUAGES", "BYTES", (-1, 1), "[c, 1] ISO 639-1 code of each chunk; empty: no speech")
-NO_SPEECH_PROBS = Tensor("NO_SPEECH_PROBS", "FP32", (-1, 1), "[c, 1] Whisper's probability of no speech; NaN: no sound")
 
 
 EVIDENCE = Tensor(
@@ -134,6 +130,7 @@ STEPS = {
     for step in (
         Step(
             "media_probe",
+            "Is this a clip that can be analysed, and which of its frames are worth decoding? Enforces every limit.",
             0,
             (VIDEO,),
             (
@@ -146,35 +143,19 @@ STEPS = {
         ),
         Step(
             "video_decode",
+            "The planned frames as upright RGB, longer side at most 640 px.",
             0,
             (
                 VIDEO,
-                CLIP,
                 Tensor("PLANNED_INDICES", "INT32", (-1,), "as of media_probe"),
                 Tensor("PLANNED_TIMES", "FP32", (-1,), "as of media_probe"),
             ),
             (FRAMES, FRAME_TIMES, VIDEO_STATUS),
         ),
         Step(
-            "audio_decode",
-            0,
-            (VIDEO, CLIP),
-            (
-                Tensor(
-                    "CHUNKS", "FP32", (-1, CHUNK_SAMPLES), "[c, 480000] 16 kHz mono in [-1, 1], cut at pauses, 0-padded"
-                ),
-                CHUNK_SPANS,
-                Tensor("SOUND_WINDOWS", "FP32", (-1, -1), "[p, samples] overlapping windows for the sound tagger"),
-                SOUND_SPANS,
-                Tensor(
-                    "VOICE_WINDOWS", "FP32", (-1, VOICE_SAMPLES), "[w, 48000] overlapping windows for the voice model"
-                ),
-                VOICE_SPANS,
-                AUDIO_STATUS,
-            ),
-        ),
-        Step(
             "face_detector",
+            "Faces of each frame: RetinaFace with its preprocessing, box decoding and non-maximum suppression in one "
+            "graph.",
             128,
             (_row(FRAMES),),
             (
@@ -187,6 +168,7 @@ STEPS = {
         ),
         Step(
             "face_crop",
+            "The faces of all frames: joined to tracks, cut out and aligned by their five landmarks.",
             0,
             (
                 CLIP,
@@ -210,18 +192,44 @@ STEPS = {
         ),
         Step(
             "expression",
+            "The emotion that each aligned face expresses: LOGITS over the seven emotions, and the network's own "
+            "representation. TRACK_POSITIONS (whose face, when) is for models with a temporal layer; others leave it "
+            "unused.",
             256,
             (Tensor("FACES", "UINT8", (FACE_PX, FACE_PX, 3), "an aligned RGB face"), _row(TRACK_POSITIONS)),
             (_LOGITS, _EMBEDDING),
         ),
         Step(
+            "audio_decode",
+            "The sound as 16 kHz mono, cut into 30 s chunks at pauses, and into windows for the sound and voice "
+            "models.",
+            0,
+            (VIDEO, CLIP),  # CLIP is waited for, not read: nothing is decoded before the limits are checked
+            (
+                Tensor(
+                    "CHUNKS", "FP32", (-1, CHUNK_SAMPLES), "[c, 480000] 16 kHz mono in [-1, 1], cut at pauses, 0-padded"
+                ),
+                CHUNK_SPANS,
+                Tensor("SOUND_WINDOWS", "FP32", (-1, -1), "[p, samples] overlapping windows for the sound tagger"),
+                SOUND_SPANS,
+                Tensor(
+                    "VOICE_WINDOWS", "FP32", (-1, VOICE_SAMPLES), "[w, 48000] overlapping windows for the voice model"
+                ),
+                VOICE_SPANS,
+                AUDIO_STATUS,
+            ),
+        ),
+        Step(
             "sound_features",
+            "What the sound tagger hears, by DALI: YAMNet's log-mel [96 frames, 64 mels], or Kaldi's filter banks "
+            "[1022, 128].",
             128,
             (Tensor("SOUND_WINDOWS", "FP32", (-1,), "16 kHz mono in [-1, 1]"),),
             (_FEATURES,),
         ),
         Step(
             "sound_tagger",
+            "Audio tags: features of a window -> the probability of each AudioSet class, independent of each other.",
             128,
             (_FEATURES,),
             (
@@ -230,22 +238,39 @@ STEPS = {
                 ),
             ),
         ),
-        Step("sound_emotion", 128, (Tensor("TAGS", "FP32", (-1,), "as of sound_tagger"),), (_LOGITS,)),
+        Step(
+            "sound_emotion",
+            "Sound: audio tags -> logits of the emotions that such sounds express; one matrix, made from descriptions.",
+            128,
+            (Tensor("TAGS", "FP32", (-1,), "as of sound_tagger"),),
+            (_LOGITS,),
+        ),
         Step(
             "voice_features",
+            "What the voice model hears of 3 s, by DALI: log-mel [64 mels, 300 frames], or the waveform [1, 48000].",
             64,
             (Tensor("VOICE_WINDOWS", "FP32", (VOICE_SAMPLES,), "16 kHz mono in [-1, 1]"),),
             (_FEATURES,),
         ),
-        Step("voice_emotion", 64, (_FEATURES,), (_LOGITS,)),
+        Step(
+            "voice_emotion",
+            "Voice: features of 3 s -> logits of the emotion in the intonation. Vacant until a model is exported: "
+            "zeros, no weight.",
+            64,
+            (_FEATURES,),
+            (_LOGITS,),
+        ),
         Step(
             "whisper_features",
+            "DALI's log-mel of 30 s chunks, as Whisper hears them: LOG_MEL [80 mels, 3000 frames].",
             8,
             (Tensor("CHUNKS", "FP32", (CHUNK_SAMPLES,), "16 kHz mono in [-1, 1]"),),
             (_WHISPER_MEL,),
         ),
         Step(
             "whisper",
+            "Speech recognition: Whisper's log-mel of each chunk -> utterances with times, language, no-speech "
+            "probability. The chunks of all requests in a batch are decoded together.",
             8,
             (_WHISPER_MEL, _row(CHUNK_SPANS)),
             (
@@ -254,12 +279,14 @@ STEPS = {
                 _row(UTTERANCE_LOGPROBS),
                 _row(LANGUAGES),
                 Tensor("LANGUAGE_PROBS", "FP32", (1,), "probability of the language; NaN: no sound"),
-                _row(NO_SPEECH_PROBS),
+                Tensor("NO_SPEECH_PROBS", "FP32", (1,), "Whisper's probability of no speech; NaN: no sound"),
                 Tensor("TOKENS", "INT32", (-1,), "the decoded token ids with timestamps, -1-padded"),
             ),
         ),
         Step(
             "text_tokens",
+            "The utterances of a clip as token ids for the text model: XLM-RoBERTa's pieces, padded to a multiple of "
+            "16.",
             0,
             (UTTERANCES,),
             (
@@ -271,16 +298,19 @@ STEPS = {
         ),
         Step(
             "text_emotion",
+            "Words: the text's embedding and the logits of its emotion (multilingual-e5-small, its vocabulary in 4 "
+            "bits).",
             64,
             (
                 Tensor("INPUT_IDS", "INT64", (-1,), "ids of one utterance"),
                 Tensor("ATTENTION_MASK", "INT64", (-1,), "1: a token, 0: padding"),
             ),
             (_LOGITS, _EMBEDDING),
-            (Tensor("ATTENTION", "FP32", (-1,), "share of each token in the embedding; sums to 1, 0: padding"),),
         ),
         Step(
             "fusion",
+            "All evidence -> the answer: clip, timeline, contributions, status. Additive over the channels that are "
+            "there.",
             0,
             (
                 CLIP,
@@ -298,12 +328,10 @@ STEPS = {
                 Tensor("SOUND_LOGITS", "FP32", (-1, 7), "[p, 7] of sound_emotion"),
                 VOICE_SPANS,
                 Tensor("VOICE_LOGITS", "FP32", (-1, 7), "[w, 7] of voice_emotion"),
-                CHUNK_SPANS,
                 UTTERANCES,
                 UTTERANCE_SPANS,
                 UTTERANCE_LOGPROBS,
                 LANGUAGES,
-                NO_SPEECH_PROBS,
                 Tensor("WORDS_LOGITS", "FP32", (-1, 7), "[u, 7] of text_emotion"),
             ),
             (

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]
+from tritonclient.utils import triton_to_np_dtype
 
 from triptych.errors import ClipError, TriptychError
 from triptych_client import contract
@@ -76,14 +77,4 @@ def _answer(request: Any, step: contract.Step, function: Callable[..., Arrays]) 
 
 
 def _typed(array: np.ndarray, dtype: str) -> np.ndarray:
-    wanted = np.dtype(object) if dtype == "BYTES" else np.dtype(NUMPY[dtype])
-    return np.ascontiguousarray(array, dtype=wanted)
-
-
-NUMPY = {
-    "BOOL": np.bool_,
-    "UINT8": np.uint8,
-    "INT32": np.int32,
-    "INT64": np.int64,
-    "FP32": np.float32,
-}
+    return np.ascontiguousarray(array, dtype=triton_to_np_dtype(dtype))

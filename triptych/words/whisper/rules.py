@@ -34,7 +34,7 @@ class Rules:
     @classmethod
     def read(cls, path: Path) -> Rules:
         """Read generation.json, as `networks.whisper.published` writes it."""
-        return cls(**json.loads(path.read_text()))
+        return cls(**json.loads(path.read_text(encoding="utf-8")))
 
     def is_timestamp(self, token: int) -> bool:
         """Tell a timestamp from text."""

@@ -47,12 +47,10 @@ def inputs(seconds: float = 10.0, **changes: np.ndarray) -> dict[str, np.ndarray
         "SOUND_LOGITS": np.zeros((len(spans), 7), np.float32),
         "VOICE_SPANS": spans,
         "VOICE_LOGITS": np.array([towards(SAD)] * len(spans), np.float32),
-        "CHUNK_SPANS": np.array([[0, seconds]], np.float32),
         "UTTERANCES": strings([["He left me.", "He is laughing.", ""]]),
         "UTTERANCE_SPANS": np.array([[[0.5, 3.0], [2.0, 4.0], [np.nan, np.nan]]], np.float32),
         "UTTERANCE_LOGPROBS": np.array([[-0.1, -0.2, np.nan]], np.float32),
         "LANGUAGES": strings([["en"]]),
-        "NO_SPEECH_PROBS": np.array([[0.1]], np.float32),
         "WORDS_LOGITS": np.array([towards(SAD), towards(HAPPY, 1)], np.float32),
         **changes,
     }
@@ -96,6 +94,24 @@ def test_every_channel_answers():
     assert answered.people[0].timeline[0] is not None
     assert [said.language for said in answered.transcript.utterances] == ["en", "en"]
     assert all(said.expressed for said in answered.transcript.utterances)
+
+
+class Recorded(dict[str, np.ndarray]):
+    """The step's inputs, and which of them were read."""
+
+    def __init__(self, arrays: dict[str, np.ndarray]) -> None:
+        super().__init__(arrays)
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        self.read.add(name)
+        return super().__getitem__(name)
+
+
+def test_every_input_of_the_step_is_read():
+    recorded = Recorded(inputs())
+    answer(recorded, MANIFEST)
+    assert recorded.read == {tensor.name for tensor in contract.STEPS["fusion"].inputs} == set(recorded)
 
 
 def test_no_channel_at_all_is_a_uniform_answer_that_abstains():
@@ -146,7 +162,6 @@ def two_languages() -> dict[str, np.ndarray]:
         UTTERANCE_SPANS=np.array([[[0.5, 3.0]], [[5.0, 9.0]]], np.float32),
         UTTERANCE_LOGPROBS=np.array([[-0.1], [-0.2]], np.float32),
         LANGUAGES=strings([["en"], ["de"]]),
-        NO_SPEECH_PROBS=np.array([[0.1], [0.1]], np.float32),
         WORDS_LOGITS=np.array([towards(SAD), towards(HAPPY, 9)], np.float32),
     )
 
