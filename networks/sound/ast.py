@@ -23,10 +23,10 @@ from transformers import ASTForAudioClassification
 
 from export import checkpoint, trained_graph
 from triptych.errors import TriptychError
-from triptych.sound.mel import FBANK_FLOOR, FBANK_FRAMES, FBANK_MELS, FBANK_SAMPLES, HOP_SAMPLES
+from triptych.sound.mel import FBANK_FLOOR, FBANK_FRAMES, FBANK_N_MELS, FBANK_SAMPLES, HOP_LENGTH
 from triptych_client.contract import SAMPLE_RATE_HZ, STEPS
 
-FRAMES = FBANK_SAMPLES // HOP_SAMPLES
+FRAMES = FBANK_SAMPLES // HOP_LENGTH
 """1024: the frames that a checkpoint has to take."""
 SILENT = math.log(FBANK_FLOOR) + 1e-3
 """A frame whose bands all lie below holds nothing but zeros."""
@@ -50,10 +50,10 @@ class Preprocessing:
             preprocessing = cls(*map(float, numbers))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TriptychError(f"{path} does not say how sound is prepared: {error!r}") from error
-        if form != (SAMPLE_RATE_HZ, FRAMES, FBANK_MELS):
+        if form != (SAMPLE_RATE_HZ, FRAMES, FBANK_N_MELS):
             raise TriptychError(
                 f"the checkpoint in {folder} hears {form[1]} frames of {form[2]} bands at {form[0]} Hz; "
-                f"it has to be {FRAMES} of {FBANK_MELS} at {SAMPLE_RATE_HZ} Hz, as those trained on AudioSet"
+                f"it has to be {FRAMES} of {FBANK_N_MELS} at {SAMPLE_RATE_HZ} Hz, as those trained on AudioSet"
             )
         return preprocessing
 
@@ -110,5 +110,5 @@ def export(sources: Mapping[str, Path], target: Path) -> None:
 
 def save(model: AstTagger, path: Path) -> None:
     """Write the graph."""
-    example = torch.zeros(2, FBANK_FRAMES, FBANK_MELS)
+    example = torch.zeros(2, FBANK_FRAMES, FBANK_N_MELS)
     trained_graph.save(model, example, STEPS["sound_tagger"], path, ["TAGS"])

@@ -16,7 +16,7 @@ import onnx
 from onnx import GraphProto, NodeProto, TensorProto, helper
 
 from export import onnx_graph
-from triptych.sound.mel import SOUND_FRAMES, SOUND_MELS
+from triptych.sound.mel import SOUND_FRAMES, SOUND_N_MELS
 from triptych_client.contract import STEPS
 
 ARCHIVE = "YamNet_w8a8.onnx.zip"
@@ -65,7 +65,7 @@ def build(quantised: GraphProto, classes: int) -> GraphProto:
     return helper.make_graph(
         nodes,
         "yamnet",
-        [onnx_graph.value(step.tensor("FEATURES"), (SOUND_FRAMES, SOUND_MELS))],
+        [onnx_graph.value(step.tensor("FEATURES"), (SOUND_FRAMES, SOUND_N_MELS))],
         [onnx_graph.value(step.tensor("TAGS"), (classes,))],
         [*weights, helper.make_tensor("channel_axis", TensorProto.INT64, [1], [1])],
     )

@@ -10,7 +10,7 @@ from torch.nn.functional import pad
 
 from networks import weights
 from networks.face.teacher import ResidualBlock
-from triptych.sound.mel import VOICE_FRAMES, VOICE_MELS
+from triptych.sound.mel import VOICE_FRAMES, VOICE_N_MELS
 from triptych_client.contract import EMOTIONS
 
 RANGE = 10.0
@@ -54,7 +54,7 @@ class VoiceCnn(nn.Module):
             ResidualBlock(third, last, stride=2),
         )
         self.mix = nn.Sequential(
-            nn.Dropout(0.2), nn.Linear(last * VOICE_MELS // (BANDS << HALVINGS), width), nn.ReLU(inplace=True)
+            nn.Dropout(0.2), nn.Linear(last * VOICE_N_MELS // (BANDS << HALVINGS), width), nn.ReLU(inplace=True)
         )
         self.pool = AttentionPooling(width)
         self.head = nn.Sequential(nn.Dropout(0.3), nn.Linear(width, len(EMOTIONS)))
