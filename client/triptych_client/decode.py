@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from triptych_client.contract import CHANNELS, CLIP_FIELDS, EMBEDDINGS, EMOTIONS, MODEL_FIELDS
+from triptych_client.contract import CHANNELS, CLIP_FIELDS, EMBEDDINGS, EMOTIONS, MODEL_FIELDS, RATIONALE_FIELDS
 from triptych_client.results import (
     Analysis,
     AudioTag,
@@ -18,6 +18,7 @@ from triptych_client.results import (
     Model,
     Person,
     Probabilities,
+    RationalePart,
     Server,
     TimelineWindow,
     Transcript,
@@ -25,9 +26,6 @@ from triptych_client.results import (
 )
 
 Arrays = Mapping[str, np.ndarray]
-
-RATIONALE_LANGUAGES = ("en", "ru")
-"""Columns of RATIONALE."""
 
 UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my"})
 """Languages written without spaces between sentences (as in Whisper's tokenizer, split_to_word_tokens)."""
@@ -39,8 +37,7 @@ def analysis(arrays: Arrays, path: str | None, triton_version: str) -> Analysis:
     `arrays` has every tensor of contract.ANSWER in its shape and dtype (BYTES: object arrays of UTF-8 bytes), and may
     have those of contract.EMBEDDINGS. NaN becomes None.
     """
-    rationales: dict[str, str] = dict(zip(RATIONALE_LANGUAGES, _texts(arrays["RATIONALE"]), strict=True))
-    return Analysis(
+    answer = Analysis(
         clip=_clip(arrays["CLIP"], path),
         emotion=_emotion(arrays),
         channels=_channels(arrays),
@@ -49,12 +46,13 @@ def analysis(arrays: Arrays, path: str | None, triton_version: str) -> Analysis:
         faces=_faces(arrays),
         people=_people(arrays),
         timeline=_timeline(arrays),
-        rationale=rationales["en"],
+        rationale="",
+        rationale_parts=_rationale_parts(arrays),
         models={row[0]: _model(row) for row in _texts(arrays["MODELS"])},
         server=Server(triton=triton_version, triptych=_texts(arrays["VERSION"])[0]),
-        rationales=rationales,
         embeddings={tensor.name: arrays[tensor.name] for tensor in EMBEDDINGS if tensor.name in arrays},
     )
+    return answer.in_language("en")
 
 
 def _clip(facts: np.ndarray, path: str | None) -> Clip:
@@ -98,13 +96,15 @@ def _channels(arrays: Arrays) -> dict[str, Channel]:
     )
     return {
         name: Channel(
-            status=status,
-            reason=reason,
+            status=state,
+            reason="",
             weight=weight,
             probabilities=_by_emotion(probabilities),
-            contribution=_by_emotion(contribution) if status == "ok" else None,
+            contribution=_by_emotion(contribution) if state == "ok" else None,
+            reason_code=code,
+            reason_value=value,
         )
-        for name, (status, reason), weight, probabilities, contribution in columns
+        for name, (state, code, value), weight, probabilities, contribution in columns
     }
 
 
@@ -177,6 +177,14 @@ def _timeline(arrays: Arrays) -> tuple[TimelineWindow, ...]:
             {name: _by_emotion(row) for name, row in zip(CHANNELS, channels, strict=True)},
         )
         for (start_s, end_s), fused, channels in columns
+    )
+
+
+def _rationale_parts(arrays: Arrays) -> tuple[RationalePart, ...]:
+    columns = zip(_texts(arrays["RATIONALE_PARTS"]), _numbers(arrays["RATIONALE_SPANS"]), strict=True)
+    return tuple(
+        RationalePart(**dict(zip(RATIONALE_FIELDS, texts, strict=True)), start_s=start_s, end_s=end_s)
+        for texts, (start_s, end_s) in columns
     )
 
 

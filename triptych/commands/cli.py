@@ -15,7 +15,7 @@ from triptych.commands import doctor as checks
 from triptych.errors import TriptychError
 from triptych.paths import CACHE, MODEL_REPOSITORY
 from triptych.serving.embedded import EmbeddedServer
-from triptych_client.labels import LANGUAGES
+from triptych_client.languages import LANGUAGES
 
 console = Console(stderr=True)
 
