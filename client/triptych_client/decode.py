@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ def _channels(arrays: Arrays) -> dict[str, Channel]:
         CHANNELS,
         _texts(arrays["CHANNEL_STATUS"]),
         _shares(arrays["CHANNEL_WEIGHTS"]),
-        _shares(arrays["CHANNEL_PROBABILITIES"]),
+        _distributions(arrays["CHANNEL_PROBABILITIES"]),
         _numbers(arrays["CONTRIBUTIONS"]),
         strict=True,
     )
@@ -99,7 +100,7 @@ def _channels(arrays: Arrays) -> dict[str, Channel]:
             status=state,
             reason="",
             weight=weight,
-            probabilities=_by_emotion(probabilities),
+            probabilities=probabilities,
             contribution=_by_emotion(contribution) if state == "ok" else None,
             reason_code=code,
             reason_value=value,
@@ -112,17 +113,15 @@ def _transcript(arrays: Arrays) -> Transcript:
     columns = zip(
         _numbers(arrays["TEXT_SPANS"]),
         _texts(arrays["TEXTS"]),
-        _shares(arrays["TEXT_PROBABILITIES"]),
+        _distributions(arrays["TEXT_PROBABILITIES"]),
         _shares(arrays["TEXT_CONFIDENCES"]),
         _texts(arrays["TEXT_LANGUAGES"]),
-        _shares(arrays["TEXT_EXPRESSED"]),
+        _distributions(arrays["TEXT_EXPRESSED"]),
         strict=True,
     )
     utterances = tuple(
-        Utterance(
-            start_s, end_s, text.strip(), _by_emotion(probabilities), confidence, spoken or None, _by_emotion(fused)
-        )
-        for (start_s, end_s), text, probabilities, confidence, spoken, fused in columns
+        Utterance(start_s, end_s, text.strip(), probabilities, confidence, spoken or None, expressed)
+        for (start_s, end_s), text, probabilities, confidence, spoken, expressed in columns
     )
     language = _texts(arrays["LANGUAGE"])[0] or None
     return Transcript(language, _joined((u.text for u in utterances), language), utterances)
@@ -130,52 +129,44 @@ def _transcript(arrays: Arrays) -> Transcript:
 
 def _audio_tags(arrays: Arrays) -> tuple[AudioTag, ...]:
     columns = zip(_texts(arrays["TAG_NAMES"]), _shares(arrays["TAG_SCORES"]), strict=True)
-    return tuple(AudioTag(label, score) for label, score in columns)
+    return tuple(starmap(AudioTag, columns))
 
 
 def _faces(arrays: Arrays) -> tuple[Face, ...]:
     columns = zip(
         _numbers(arrays["FACE_TIMES"]),
         arrays["FACE_TRACKS"].tolist(),
-        _numbers(arrays["FACE_BOXES"]),
+        map(tuple, _numbers(arrays["FACE_BOXES"])),
         _shares(arrays["FACE_SCORES"]),
-        _shares(arrays["FACE_PROBABILITIES"]),
+        _distributions(arrays["FACE_PROBABILITIES"]),
         strict=True,
     )
-    return tuple(
-        Face(time_s, track, (x1, y1, x2, y2), score, _by_emotion(probabilities))
-        for time_s, track, (x1, y1, x2, y2), score, probabilities in columns
-    )
+    return tuple(starmap(Face, columns))
 
 
 def _people(arrays: Arrays) -> tuple[Person, ...]:
     columns = zip(
         _numbers(arrays["TRACK_SPANS"]),
         _numbers(arrays["TRACK_SPEECH"]),
-        _shares(arrays["TRACK_PROBABILITIES"]),
-        _shares(arrays["TRACK_TIMELINES"]),
+        _distributions(arrays["TRACK_PROBABILITIES"]),
+        map(_distributions, arrays["TRACK_TIMELINES"]),
         strict=True,
     )
     return tuple(
-        Person(track, start_s, end_s, speech_s, _by_emotion(overall), tuple(_by_emotion(row) for row in windows))
-        for track, ((start_s, end_s), speech_s, overall, windows) in enumerate(columns)
+        Person(track, start_s, end_s, speech_s, overall, tuple(by_window))
+        for track, ((start_s, end_s), speech_s, overall, by_window) in enumerate(columns)
     )
 
 
 def _timeline(arrays: Arrays) -> tuple[TimelineWindow, ...]:
     columns = zip(
         _numbers(arrays["TIMELINE_SPANS"]),
-        _shares(arrays["TIMELINE_PROBABILITIES"]),
-        _shares(arrays["TIMELINE_CHANNELS"]),
+        _distributions(arrays["TIMELINE_PROBABILITIES"]),
+        map(_distributions, arrays["TIMELINE_CHANNELS"]),
         strict=True,
     )
     return tuple(
-        TimelineWindow(
-            start_s,
-            end_s,
-            _by_emotion(fused),
-            {name: _by_emotion(row) for name, row in zip(CHANNELS, channels, strict=True)},
-        )
+        TimelineWindow(start_s, end_s, fused, dict(zip(CHANNELS, channels, strict=True)))
         for (start_s, end_s), fused, channels in columns
     )
 
@@ -206,6 +197,11 @@ def _by_emotion(row: list[float | None]) -> Probabilities | None:
     """Return the row by emotion; None when it has no evidence."""
     present = [value for value in row if value is not None]
     return dict(zip(EMOTIONS, present, strict=True)) if len(present) == len(row) else None
+
+
+def _distributions(array: np.ndarray) -> list[Probabilities | None]:
+    """Return the rows [n, 7] by emotion; None for those without evidence."""
+    return [_by_emotion(row) for row in _shares(array)]
 
 
 def _whole(number: float | None) -> int | None:
