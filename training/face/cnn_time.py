@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -38,6 +38,11 @@ class Schedule:
     labels: Settings = LABELS_PHASE
     layers: Settings = LAYERS
     sequences: int = SEQUENCES
+
+    def on(self, device: str) -> Schedule:
+        """Return the same for another device."""
+        phases = {name: getattr(self, name).on(device) for name in ("votes", "labels", "layers")}
+        return replace(self, **phases)
 
 
 SCHEDULE = Schedule()

@@ -1,4 +1,4 @@
-"""Trains the face channel: Swin-V2 from its CNN teacher (or a published Swin-V2, see `face_published`)."""
+"""Trains the face channel: Swin-V2 from its CNN teacher. For a published Swin-V2 see `training.face.published`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from networks import weights
 from networks.face.cnn_time import CnnTime
 from networks.face.swin import FaceSwin
 from networks.face.teacher import FaceCnn
+from training import device
 from training.card import LOSSES, Card, write_card
 from training.data import fer
 from training.data.fer import View
-from training.face.published import fine_tune
 from training.face.teacher import BATCH_SIZE, LABELS, LABELS_PHASE, VOTES_PHASE, evaluate, predict, train_teacher
 from training.loop import Settings, Task, fit, write_atomically
 from training.metrics import Scores, fit_temperature, score
@@ -39,9 +39,13 @@ class Schedule:
     student: Settings = STUDENT
     finish: Settings = FINISH
 
+    def on(self, device: str) -> Schedule:
+        """Return the same for another device."""
+        return replace(self, **{name: phase.on(device) for name, phase in vars(self).items()})
+
 
 @dataclass(frozen=True)
-class Known:
+class Pretrained:
     """Files of weights that spare a phase: a CNN with time, whose CNN is the teacher, and a Swin-V2 to go on from."""
 
     teacher: Path | None = None
@@ -50,7 +54,7 @@ class Known:
 
 LOSSES_BEFORE = "losses-before.png"
 SCHEDULE = Schedule()
-NOTHING = Known()
+NOTHING = Pretrained()
 CARD = Card(
     title="Face: Swin-V2 on the stem of its CNN teacher",
     summary=(
@@ -89,32 +93,26 @@ CARD = Card(
 )
 
 
-def train_face(
-    data: Path, out: Path, init: str | None = None, known: Known = NOTHING, schedule: Schedule = SCHEDULE
-) -> None:
+def train_face(data: Path, out: Path, pretrained: Pretrained = NOTHING, schedule: Schedule = SCHEDULE) -> None:
     """Train the face channel on FER2013 in `data`; weights, card and pictures go to `out`.
 
-    Without `init`: the CNN teacher, then Swin-V2 from it in two phases, those left out whose weights are `known`;
-    `out` gets `model.safetensors` in fp16. With `init` ("hub:NAME" or "dir:PATH"): that published Swin-V2,
-    fine-tuned; `out` gets a transformers checkpoint. An interrupted run goes on when called again.
+    The CNN teacher, then Swin-V2 from it in two phases; those are left out whose weights are `pretrained`. An
+    interrupted run goes on when called again.
     """
-    if init:
-        fine_tune(data, out, init)
-        return
-    teacher, logs = _teacher(data, out / "teacher", known.teacher, schedule)
+    teacher, logs = _teacher(data, out / "teacher", pretrained.teacher, schedule)
     torch.manual_seed(schedule.student.seed)
     model = FaceSwin()
-    if known.student:
-        weights.load(model, known.student)
+    if pretrained.student:
+        weights.load(model, pretrained.student)
     else:
         model.warm_start(teacher)
         logs["Swin-V2"] = train_student(model, data, out / "student", teacher, schedule.student)
     logs["Swin-V2, second phase"] = train_student(model, data, out / "finish", teacher, schedule.finish)
-    finish(data, out, model, logs, _command(known), _before(known.student, out))
+    finish(data, out, model, logs, _command(pretrained), _before(pretrained.student, out))
 
 
 def _before(student: Path | None, out: Path) -> str:
-    """Return what the card says of the run that made the known weights, its losses' picture copied into `out`."""
+    """Return what the card says of the run that made the student, its losses' picture copied into `out`."""
     if not student:
         return ""
     text = f"This run went on from a Swin-V2 of sha256 {hashlib.sha256(student.read_bytes()).hexdigest()[:16]}"
@@ -126,18 +124,18 @@ def _before(student: Path | None, out: Path) -> str:
 
 
 def _teacher(
-    data: Path, out: Path, known: Path | None, schedule: Schedule
+    data: Path, out: Path, pretrained: Path | None, schedule: Schedule
 ) -> tuple[FaceCnn, dict[str, list[dict[str, float]]]]:
-    """Return the teacher, read from the CNN with time at `known` or trained, and its logs."""
-    if not known:
+    """Return the teacher, read from the CNN with time at `pretrained` or trained, and its logs."""
+    if not pretrained:
         return train_teacher(data, out, schedule.votes, schedule.labels)
     model = CnnTime()
-    weights.load(model, known)
+    weights.load(model, pretrained)
     return model.cnn, {}
 
 
-def _command(known: Known) -> str:
-    options = "".join(f" --{name} FILE" for name in ("teacher", "student") if getattr(known, name))
+def _command(pretrained: Pretrained) -> str:
+    options = "".join(f" --{name} FILE" for name in ("teacher", "student") if getattr(pretrained, name))
     return f"triptych train face{options} --data DIR --out DIR"
 
 
@@ -150,7 +148,7 @@ def train_student(
     task = Task(
         batches_per_epoch=len(train) // BATCH_SIZE,
         batches=lambda epoch, generator: fer.batches(train, BATCH_SIZE, View(), generator),
-        loss=distillation(teacher),
+        loss=distillation(teacher.to(device.resolve(settings.device))),
         evaluate=lambda average: evaluate(average, validation),
     )
     return fit(model, task, settings, out)

@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from networks import weights
 from networks.voice.spectrogram_cnn import VoiceCnn
+from training import device
 from training.card import write_card
 from training.data import speech as data_speech
 from training.data.speech import Speech
@@ -125,7 +126,8 @@ def train(speech: Speech, held_out: Speech, settings: Settings, out: Path) -> tu
 
 def predict(model: nn.Module, speech: Speech, batch_size: int = EVALUATED_AT_ONCE) -> np.ndarray:
     """Return logits f32 [clips, 7], the mean over the windows of each clip."""
-    windows = torch.cat([model(chunk.float()) for chunk in speech.windows.split(batch_size)]).numpy()
+    chunks = speech.windows.split(batch_size)
+    windows = torch.cat([device.predict(model, chunk.float()).cpu() for chunk in chunks]).numpy()
     sums = np.zeros((len(speech.labels), len(EMOTIONS)), np.float32)
     np.add.at(sums, speech.clip_of_window, windows)
     return sums / np.bincount(speech.clip_of_window)[:, None]

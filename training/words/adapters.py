@@ -15,6 +15,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from networks.words import adapters
 from networks.words.adapters import Words
 from networks.words.trained import Encoder, TrainedWords
+from training import device
 from training.calibration import fit_vector_scaling
 from training.data import text
 from training.data.text import DEV, TRAIN, VALIDATION, Texts
@@ -77,7 +78,9 @@ def train(
     """Train adapters and head; return them as of the best epoch, and the log."""
     torch.manual_seed(settings.seed)
     lower = Lower(encoder).eval()
+    lower.to(device.resolve(settings.device))
     learnt_from, validation = (_part(lower, tokenizer, texts.of([split]), out) for split in (TRAIN, VALIDATION))
+    lower.to("cpu")
     upper = Upper(encoder)
     chance = words_batches.chances(learnt_from.texts)
     task = Task(
@@ -95,7 +98,7 @@ def evaluate(model: nn.Module, part: Part) -> Mapping[str, float]:
     """Return `measure` of the texts that the epoch is chosen by."""
     logits = np.zeros(part.texts.targets.shape, np.float32)
     for rows in words_batches.by_length(part.lengths, BATCH_SIZE):
-        logits[rows] = model(*part.states.batch(rows)).numpy()
+        logits[rows] = device.predict(model, *part.states.batch(rows)).cpu().numpy()
     return measure(part.texts, logits)
 
 
@@ -117,7 +120,7 @@ def classify(model: nn.Module, tokenizer: Tokenizer, texts: tuple[str, ...]) -> 
     pad_id = words_batches.padding(tokenizer)
     logits = np.zeros((len(texts), len(EMOTIONS)), np.float32)
     for rows in words_batches.by_length(np.array([len(row) for row in ids]), BATCH_SIZE):
-        logits[rows] = model(*words_batches.pad([ids[row] for row in rows], pad_id))[0].numpy()
+        logits[rows] = device.predict(model, *words_batches.pad([ids[row] for row in rows], pad_id))[0].cpu().numpy()
     return logits
 
 

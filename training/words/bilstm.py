@@ -18,6 +18,7 @@ from networks.words import adapters, bilstm_vocabulary, e5, trained
 from networks.words.adapters import Words
 from networks.words.bilstm import PIECES, ROWS, WIDTH, BilstmAttention
 from networks.words.bilstm_vocabulary import Vocabulary
+from training import device
 from training.card import Card
 from training.data import text
 from training.data.text import DEV, TRAIN, VALIDATION, Texts
@@ -122,7 +123,7 @@ def predict(model: BilstmAttention, sequences: Sequence[Tensor], batch_size: int
     """Return logits f32 [n, 7] of id sequences, by a model in evaluation mode."""
     logits = np.zeros((len(sequences), model.head.out_features), np.float32)
     for rows in by_length(np.array([len(sequence) for sequence in sequences]), batch_size):
-        logits[rows] = model(*pad([sequences[row] for row in rows])).logits.numpy()
+        logits[rows] = device.predict(model, *pad([sequences[row] for row in rows])).logits.cpu().numpy()
     return logits
 
 
