@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from training import plots
-from training.loop import write_atomically, write_text
 from training.metrics import Interval, Scores
+from triptych.files import write_atomically, write_text
 
 CARD = "README.md"
 LOSSES = "losses.png"

@@ -20,8 +20,9 @@ from training.card import LOSSES, Card, write_card
 from training.data import fer
 from training.data.fer import View
 from training.face.teacher import BATCH_SIZE, LABELS, LABELS_PHASE, VOTES_PHASE, evaluate, predict, train_teacher
-from training.loop import Settings, Task, fit, write_atomically
+from training.loop import Settings, Task, fit
 from training.metrics import Scores, fit_temperature, score
+from triptych.files import write_atomically
 
 STUDENT = Settings(epochs=7, learning_rate=1e-3, weight_decay=0.05, warmup_epochs=0.5, ema_decay=0.998, patience=7)
 FINISH = Settings(epochs=14, learning_rate=8e-4, weight_decay=0.05, warmup_epochs=1.0, ema_decay=0.998, patience=14)

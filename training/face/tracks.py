@@ -19,8 +19,8 @@ from training.data import fer
 from training.data.fer import Faces, View
 from training.face import motion
 from training.face.motion import FRAMES
-from training.loop import write_atomically
 from triptych.errors import TriptychError
+from triptych.files import write_atomically
 
 BATCH_SIZE = 32
 MOST_DROPPED = 0.8

@@ -14,9 +14,9 @@ from sklearn.metrics import log_loss
 from training.card import commit
 from training.fusion.fit import SUBSETS, answers, named
 from training.fusion.pairs import Clips
-from training.loop import write_text
 from training.metrics import Interval, Scores, macro_f1, score
 from triptych.answer.parameters import Parameters
+from triptych.files import write_text
 from triptych_client.contract import CHANNELS, EMOTIONS
 
 Array = np.ndarray

@@ -14,8 +14,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from training import device
 from training.data.text import Texts
-from training.loop import write_atomically
 from training.words.model import Lower
+from triptych.files import write_atomically
 from triptych.words.text import PREFIX
 
 MAX_TOKENS = 48

@@ -22,10 +22,11 @@ from training import device
 from training.card import Card
 from training.data import text
 from training.data.text import DEV, TRAIN, VALIDATION, Texts
-from training.loop import Settings, Task, fit, write_atomically
+from training.loop import Settings, Task, fit
 from training.words import report
 from training.words.adapters import calibrate, measure
 from training.words.batches import by_length, pad, token_ids
+from triptych.files import write_atomically
 from triptych.paths import CACHE
 from triptych.words.text import MAX_TOKENS
 

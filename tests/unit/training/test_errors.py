@@ -31,6 +31,7 @@ from training import card, loop, plots
 from training.data import fer as data_fer
 from training.data import sounds, speech
 from training.loop import fit
+from triptych import files
 from triptych.errors import TriptychError
 from triptych_client import cli
 from triptych_client.contract import EMOTIONS
@@ -283,7 +284,7 @@ def test_whatever_is_written_a_full_disk_is_named_and_the_old_file_stays(tmp_pat
         full_disk(100),
         pytest.raises(TriptychError, match=r"cannot write .*file.*; the last file is kept\. Free some"),
     ):
-        loop.write_atomically(tmp_path / "file", write)
+        files.write_atomically(tmp_path / "file", write)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
 
 

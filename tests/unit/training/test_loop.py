@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 from samples.toy import SETTINGS, toy_model, toy_task
 from training import loop
 from training.loop import Settings, fit
+from triptych import files
 from triptych.errors import TriptychError
 
 
@@ -77,7 +78,7 @@ def test_full_disk_keeps_the_last_checkpoint(tmp_path: Path, monkeypatch: pytest
         raise OSError(28, "No space left on device")
 
     with pytest.raises(TriptychError, match=r"No space left.*is kept.*Free some space"):
-        loop.write_atomically(tmp_path / loop.CHECKPOINT, full)
+        files.write_atomically(tmp_path / loop.CHECKPOINT, full)
     assert (tmp_path / loop.CHECKPOINT).read_bytes() == kept
     assert not list(tmp_path.glob("*.part"))
 
