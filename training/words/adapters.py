@@ -17,6 +17,7 @@ from networks.words.adapters import Words
 from networks.words.trained import Encoder, TrainedWords
 from training import device
 from training.calibration import fit_vector_scaling
+from training.card import Card
 from training.data import text
 from training.data.text import DEV, TRAIN, VALIDATION, Texts
 from training.loop import Settings, Task, fit
@@ -24,8 +25,7 @@ from training.words import batches as words_batches
 from training.words import encoder as words_encoder
 from training.words import multilabel, report
 from training.words.batches import Batch, States
-from training.words.model import Lower, Upper, learnt
-from training.words.report import Origin
+from training.words.model import RANK, Lower, Upper, learnt
 from triptych.words.text import MAX_TOKENS
 from triptych_client.contract import EMOTIONS
 
@@ -64,12 +64,18 @@ def train_words(data: Path, out: Path, init: str | None = None, settings: Settin
     adapters.save(words, out / adapters.FILE)
     if init:
         words_encoder.keep(merged, tokenizer, words, out / "model")
-    command = "triptych train words --data DIR --out DIR"
-    if init:
-        command += " --init dir:PATH" if init.startswith("dir:") else f" --init {init}"
-    origin = Origin(*words_encoder.describe(init), merged.num_parameters())
-    report.write(out, words, origin, unseen, logits, log, command)
+    card = _card(init, words, merged.num_parameters(), settings.device)
+    report.publish(out, words, card, unseen, logits, {"adapters and head": log})
     words_batches.discard_states(out)
+
+
+def _card(init: str | None, words: Words, parameters: int, device: str) -> Card:
+    source = init and ("dir:PATH" if init.startswith("dir:") else init)
+    command = f"triptych train words --data DIR --out DIR{f' --init {source}' if source else ''}"
+    title, licence = words_encoder.describe(init)
+    adapted = sum(tensor.numel() for tensor in words.tensors.values())
+    values = {"encoder": title, "licence": licence, "adapters": adapted, "rank": RANK}
+    return Card("words/adapters.md", command, parameters, device, values)
 
 
 def train(
