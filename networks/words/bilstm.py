@@ -108,7 +108,7 @@ class BilstmAttention(nn.Module):
 
 
 PYTORCH_GATES, ONNX_GATES = (0, 2, 3, 1), (0, 3, 1, 2)
-"""Where PyTorch's gates (input, forget, cell, output) are among ONNX's (input, output, forget, cell), and these there."""
+"""Where PyTorch's gates (input, forget, cell, output) are among ONNX's (input, output, forget, cell), and back."""
 
 
 @torch.library.custom_op("triptych::lstm", mutates_args=())
