@@ -13,7 +13,6 @@ from types import TracebackType
 import tritonclient.grpc as triton
 
 import triptych
-import triptych_client
 from triptych.errors import TriptychError
 from triptych.generations import link
 from triptych.paths import BACKENDS, BUILD, MODEL_REPOSITORY
@@ -27,6 +26,7 @@ from triptych.serving.host import (
     why_not_listen,
 )
 from triptych.serving.sources import copy_whole
+from triptych_client import contract
 
 # glibc gives the pages of a freed tensor back at once and takes them anew for the next: with these settings it keeps
 # them, which makes a step with tensors of 44 MB three to five times as fast.
@@ -67,8 +67,9 @@ def lay_out_packages(target: Path) -> Path:
     user, any numpy.py would do.
     """
     target.mkdir(parents=True, exist_ok=True)
-    for package in (triptych, triptych_client):
-        link(target / package.__name__, str(Path(package.__file__ or "").resolve().parent))
+    for module in (triptych, contract):
+        folder = Path(module.__file__ or "").resolve().parent
+        link(target / folder.name, str(folder))
     return target
 
 
