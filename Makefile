@@ -15,13 +15,15 @@ lint: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+	$(BIN)/triptych configs --check
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
 serve: .venv/demo
 	$(BIN)/triptych serve
 
-doctor: .venv/demo
-	$(BIN)/triptych doctor
+# Before any set-up, it runs on the bare Python that the set-up would take.
+doctor:
+	@if [ -x $(BIN)/triptych ]; then $(BIN)/triptych doctor; else $(PYTHON) -m triptych.commands.doctor; fi
 
 bench: .venv/dev
 	$(BIN)/python -m benchmarks.end_to_end

@@ -112,7 +112,7 @@ class Sequential:
         spoken = tensors([self._transcript(chunk, span) for chunk, span in zip(chunks, spans)])
         ids, mask = text.tokenize(self.tokenizer, text.texts(spoken["UTTERANCES"]))
         logits, _ = self.text_emotion(torch.from_numpy(ids), torch.from_numpy(mask))
-        return {**spoken, "CHUNK_SPANS": spans, "WORDS_LOGITS": logits.numpy()}
+        return {**spoken, "WORDS_LOGITS": logits.numpy()}
 
     def _transcript(self, chunk: np.ndarray, span: np.ndarray) -> WindowTranscript:
         """Transcribe with `transformers`; it gives no log-probabilities here, so every token counts as sure."""

@@ -7,8 +7,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from safetensors import SafetensorError
-
 from export.fetch import sha256
 from triptych.errors import TriptychError
 
@@ -73,6 +71,8 @@ def load(model_class: type[Model], folder: Path, **options: Any) -> Model:
     TriptychError when it is of another architecture, damaged, or lacks weights: a published backbone without the head
     for the emotions would be given a random one.
     """
+    from safetensors import SafetensorError
+
     try:
         kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
         wanted = model_class.config_class.model_type  # type: ignore[union-attr]

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from export import checkpoint, manifest
 from export.catalog import Entry, choose, fitting, load, slot_of, step_of
-from export.fetch import fetch
+from export.fetch import fetch, sha256
 from export.stamp import SOURCES, STAMP, Origin, Stamp, fingerprint
 from triptych.errors import TriptychError
 
@@ -26,6 +26,7 @@ class Plan:
     sources: dict[str, str]
 
 
+@manifest.one_at_a_time
 def export(
     repository: Path,
     cache: Path,
@@ -109,6 +110,8 @@ def _read_by(entry: Entry) -> list[Entry]:
 def _up_to_date(item: Plan, target: Path) -> bool:
     """Tell whether `target` is what the plan would make. A folder that is gone since is not missed."""
     stamp = Stamp.read(target)
+    if not stamp.files or not all((target / name).is_file() for name in stamp.files):
+        return False
     return stamp.fingerprint == fingerprint(_read_by(item.entry), item.sources) and not any(
         map(_changed, stamp.origins.values())
     )
@@ -134,7 +137,8 @@ def _build(item: Plan, target: Path, cache: Path, report: Report) -> None:
         name: Origin(source, checkpoint.digest(folders[name]), checkpoint.licence(folders[name]))
         for name, source in item.sources.items()
     }
-    Stamp(item.entry.name, fingerprint(_read_by(item.entry), item.sources), origins).write(target)
+    files = {path.relative_to(target).as_posix(): sha256(path) for path in target.rglob("*") if path.is_file()}
+    Stamp(item.entry.name, fingerprint(_read_by(item.entry), item.sources), origins, files).write(target)
 
 
 def _install(built: Path, target: Path) -> None:

@@ -31,11 +31,15 @@ class Origin:
 
 @dataclass(frozen=True)
 class Stamp:
-    """What is noted of an export beside it: the entry, what decided on it, and the checkpoints that were read."""
+    """What is noted of an export beside it: the entry, what decided on it, the checkpoints that were read, its files.
+
+    `files`: the sha256 of each by its name.
+    """
 
     entry: str = ""
     fingerprint: str = ""
     origins: dict[str, Origin] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, target: Path) -> Stamp:
@@ -43,7 +47,7 @@ class Stamp:
         try:
             stamp = json.loads((target / STAMP).read_text())
             origins = {name: Origin(**origin) for name, origin in stamp.get("origins", {}).items()}
-            return cls(stamp["entry"], stamp["fingerprint"], origins)
+            return cls(stamp["entry"], stamp["fingerprint"], origins, stamp.get("files", {}))
         except (OSError, ValueError, KeyError, TypeError):
             return cls()
 

@@ -20,6 +20,6 @@ class TritonPythonModel:
     def execute(self, requests):
         return adapter.each(requests, "video_decode", self.decode)
 
-    def decode(self, video, clip, planned_indices, planned_times):
+    def decode(self, video, planned_indices, planned_times):
         decoded = self.gpu.decode(video, planned_indices, planned_times) if self.gpu else decode(video, planned_times)
         return {"FRAMES": decoded.frames, "FRAME_TIMES": decoded.times, "VIDEO_STATUS": decoded.status.tensor()}

