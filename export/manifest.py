@@ -20,6 +20,7 @@ from export.catalog import Entry, load
 from export.fetch import sha256
 from export.stamp import SOURCES, STAMP, Origin, Stamp
 from triptych import generations
+from triptych.answer.manifest import LABELS_FILE, MODELS_FILE
 from triptych.answer.parameters import CALIBRATION_FILE, CALIBRATION_FOLDER, FUSION_FILE, Calibration
 from triptych.errors import TriptychError
 from triptych.paths import OWN_WEIGHTS
@@ -28,8 +29,6 @@ from triptych_client.contract import CHANNELS
 
 STEP = "fusion"
 """The step that reports the manifest, and whose version folder holds it: a step sees its own folder only."""
-LINES_FILE = "models.json"
-LABELS_FILE = "labels.txt"
 
 LOG = logging.getLogger(__name__)
 Arguments = ParamSpec("Arguments")
@@ -84,7 +83,7 @@ def write(repository: Path, entries: Sequence[Entry]) -> None:
     served = [_served(entry, repository / entry.step / "1") for entry in entries]
     lines = json.dumps([asdict(line) for line in served], indent=2, ensure_ascii=False) + "\n"
     labels = repository / "sound_tagger" / "1" / LABELS_FILE
-    files = {LINES_FILE: lines.encode(), LABELS_FILE: labels.read_bytes(), **numbers(served)}
+    files = {MODELS_FILE: lines.encode(), LABELS_FILE: labels.read_bytes(), **numbers(served)}
     generations.publish(repository / STEP / "1", files)
 
 
@@ -110,12 +109,12 @@ def faults(repository: Path) -> list[str]:
     Every exported file is read: 500 MB take about a second.
     """
     folder = repository / STEP / "1"
-    if not (generations.current(folder) / LINES_FILE).is_file():
+    if not (generations.current(folder) / MODELS_FILE).is_file():
         return ["no models are exported"]
     found = sources.faults(repository)
     if not generations.is_whole(folder):
         return [*found, f"the manifest in {STEP}/1 is damaged"]
-    lines = json.loads((generations.current(folder) / LINES_FILE).read_bytes())
+    lines = json.loads((generations.current(folder) / MODELS_FILE).read_bytes())
     needed = {entry.step for entry in load().values() if entry.default}
     found += [f"{step} has no model" for step in sorted(needed - {line["step"] for line in lines})]
     return found + [fault for line in lines for fault in _step_faults(repository, line)]

@@ -3,8 +3,8 @@
 Adapters, exports, the client and the tests take names, dtypes, shapes and units from here; `triptych configs` makes
 every config.pbtxt of it, and of `graph.py` beside it. Letters in the shapes: n frames, m faces, p sound patches,
 w voice windows, c speech chunks (at most 30 s each), s utterances of a chunk (padded), u utterances of the clip,
-t timeline windows, k audio tags, j people, d an embedding's width. Times are seconds from the start of the clip; boxes
-`x1, y1, x2, y2` in pixels.
+t timeline windows, k audio tags, j people, r parts of the rationale, d an embedding's width. Times are seconds from the
+start of the clip; boxes `x1, y1, x2, y2` in pixels.
 """
 
 from __future__ import annotations
@@ -26,6 +26,31 @@ CHANNELS = ("face", "sound", "voice", "words")
 STATES = ("ok", "absent", "failed")
 """What a channel can be: used, not there (with weight 0), or broken (with weight 0)."""
 
+STATUS_FIELDS = ("state", "reason", "value")
+"""Columns of the status tensors: one of STATES, the code of a reason ("" for none), and the reason's value as text."""
+
+REASONS = {
+    "uncalibrated": "",
+    "no_model": "",
+    "not_finite": "",
+    "no_video_track": "",
+    "unknown_video_format": "",
+    "undecodable_video": "codec",
+    "no_face": "frames",
+    "no_audio_track": "",
+    "unknown_audio_format": "",
+    "undecodable_audio": "codec",
+    "silent": "",
+    "no_sound": "",
+    "no_speech": "",
+    "unsupported_language": "languages",
+}
+"""Why a stream or a channel is as it is, and what the value of that reason tells ("": it has none).
+
+`uncalibrated` goes with a channel that is used: its model's logits were taken as they are. `not_finite`: its model gave
+no numbers; `frames`: how many were looked at; `languages`: ISO 639-1 codes. The client has the words, `Labels.reasons`.
+"""
+
 TASKS = ("transcribe", "translate")
 """What the speech recogniser may be asked for, as the request parameter `task`."""
 
@@ -43,6 +68,12 @@ CLIP_FIELDS = ("duration_s", "width_px", "height_px", "frame_rate_hz", "has_vide
 
 TRACK_REASONS = ("", "only", "speech", "size")
 """Why the answer is about that person: nobody is seen; nobody else is; seen during most of the speech; largest."""
+
+RATIONALE_KINDS = ("cause", "against")
+"""What a part of the rationale does: it is a main cause of the answer's emotion, or speaks most for another one."""
+
+RATIONALE_FIELDS = ("kind", "channel", "emotion", "what")
+"""Columns of RATIONALE_PARTS; `what` is the utterance or the audio tag that is meant, "" for none."""
 
 MODEL_FIELDS = ("role", "name", "sha256", "licence")
 """Columns of MODELS."""
@@ -83,8 +114,8 @@ FRAMES = Tensor("FRAMES", "UINT8", (-1, -1, -1, 3), "[n, H, W, 3] upright RGB fr
 FRAME_TIMES = Tensor(
     "FRAME_TIMES", "FP32", (-1,), "[n] time of each frame; NaN: a blank stand-in, no frame was decoded"
 )
-VIDEO_STATUS = Tensor("VIDEO_STATUS", "BYTES", (2,), "state and reason of the video stream")
-AUDIO_STATUS = Tensor("AUDIO_STATUS", "BYTES", (2,), "state and reason of the audio stream")
+VIDEO_STATUS = Tensor("VIDEO_STATUS", "BYTES", (len(STATUS_FIELDS),), "of the video stream, see STATUS_FIELDS")
+AUDIO_STATUS = Tensor("AUDIO_STATUS", "BYTES", (len(STATUS_FIELDS),), "of the audio stream, see STATUS_FIELDS")
 CHUNK_SPANS = Tensor("CHUNK_SPANS", "FP32", (-1, 2), "[c, 2] start and end of the sound in each chunk; equal: no sound")
 SOUND_SPANS = Tensor("SOUND_SPANS", "FP32", (-1, 2), "[p, 2] start and end of each sound window; equal: no sound")
 VOICE_SPANS = Tensor("VOICE_SPANS", "FP32", (-1, 2), "[w, 2] start and end of each voice window; equal: no sound")
@@ -340,10 +371,11 @@ STEPS = {
                 Tensor("CONTRIBUTIONS", "FP32", (4, 7), "what each channel adds to the logits; 0 where it is not ok"),
                 Tensor("CHANNEL_PROBABILITIES", "FP32", (4, 7), "the answer to each channel alone; NaN: it is not ok"),
                 Tensor("CHANNEL_WEIGHTS", "FP32", (4,), "share of each in what moves the logits; sums to 1, or all 0"),
-                Tensor("CHANNEL_STATUS", "BYTES", (4, 2), "state and reason of each channel"),
+                Tensor("CHANNEL_STATUS", "BYTES", (4, len(STATUS_FIELDS)), "of each channel, see STATUS_FIELDS"),
                 Tensor("ABSTAINED", "BOOL", (1,), "the evidence is too weak to name an emotion"),
                 Tensor("CONFLICT", "BOOL", (1,), "the channels disagree"),
-                Tensor("RATIONALE", "BYTES", (2,), "why, in English and in Russian"),
+                Tensor("RATIONALE_PARTS", "BYTES", (-1, len(RATIONALE_FIELDS)), "[r, 4] why, strongest first"),
+                Tensor("RATIONALE_SPANS", "FP32", (-1, 2), "[r, 2] start and end of what each part names"),
                 Tensor("TIMELINE_SPANS", "FP32", (-1, 2), "[t, 2] start and end of each window"),
                 Tensor("TIMELINE_PROBABILITIES", "FP32", (-1, 7), "[t, 7] NaN in a window without evidence"),
                 Tensor("TIMELINE_CHANNELS", "FP32", (-1, 4, 7), "[t, 4, 7] each channel alone; NaN without evidence"),

@@ -80,7 +80,8 @@ def calibrate_channel(
     banks = items.collect(data, out / EVIDENCE, models, voice_run)
     fit_rows, test_rows = pairs.split(banks)
     entries = {name: models.entry(name) for name in CHANNELS}
-    calibrations = {name: Calibration.read(installed / entries[name] / CALIBRATION_FILE) for name in CHANNELS}
+    files = {name: installed / entries[name] / CALIBRATION_FILE for name in CHANNELS}
+    calibrations = {name: Calibration.read(path) if path.is_file() else Calibration() for name, path in files.items()}
     calibrations[channel] = fusion_fit.calibrate(banks[channel], fit_rows[channel])
     command = _command(voice_run, f" --calibrate {channel}")
     _keep(out / WEIGHTS, models, channel, calibrations[channel], command)

@@ -26,7 +26,7 @@ from training.fusion.evidence import CONDITIONS, Bank, bank, cached
 from training.fusion.models import Models
 from training.voice import spectrogram_cnn
 from triptych.answer import evidence
-from triptych.answer.evidence import Channel, Evidence
+from triptych.answer.evidence import ChannelInput, Evidence, UtteranceRows
 from triptych.answer.status import OK
 from triptych.errors import TriptychError
 from triptych.media import audio
@@ -88,11 +88,11 @@ def faces(data: Path, models: Models) -> Bank:
     """Return FER2013's validation faces, each as a little clip."""
     stills = fer.load(data, 0.0)[1]
     rows: dict[str, list[Evidence]] = {name: [] for name in CONDITIONS}
-    frames = np.arange(VIEWS) / 2
+    face, frames = ChannelInput("face", OK), np.arange(VIEWS) / 2
     for image in track(stills.images.numpy(), "faces"):
         logits = models.faces(views(image), np.zeros(VIEWS), 1000 * frames)
         for name, seen in (("clean", VIEWS), ("noise", VIEWS // 2)):
-            rows[name].append(evidence.face(Channel("face", OK), frames, frames[:seen], np.ones(seen), logits[:seen]))
+            rows[name].append(evidence.face(face, frames, frames[:seen], np.ones(seen), logits[:seen]))
     return bank("face", rows, stills.labels.numpy(), np.arange(len(stills)))
 
 
@@ -113,7 +113,7 @@ def texts(data: Path, models: Models) -> Bank:
     for name, right in (("clean", 1.0), ("noise", 1 - WORD_ERRORS)):
         spans = np.array([[0.0, 1.0]])
         rows[name] = [
-            evidence.words(Channel("words", OK), spans, np.log([right]), ["en"], (), logits[None])
+            evidence.words(ChannelInput("words", OK), UtteranceRows(spans, np.log([right]), ["en"], logits[None]), ())
             for logits in models.words(said[name])
         ]
     return bank("words", rows, unseen.targets.argmax(1), np.arange(len(unseen)))
@@ -164,7 +164,7 @@ def events(data: Path, models: Models) -> Bank:
 
 
 def _sound(models: Models, pcm: Array) -> Evidence:
-    return evidence.sound(Channel("sound", OK), *models.sounds(pcm))
+    return evidence.sound(ChannelInput("sound", OK), *models.sounds(pcm))
 
 
 def _voice(models: Models, known: list[Recording], run: Path | None) -> Listen:
@@ -173,7 +173,7 @@ def _voice(models: Models, known: list[Recording], run: Path | None) -> Listen:
 
     def listen(number: int, pcm: Array) -> Evidence:
         spans, logits = predict(number, pcm)
-        return evidence.voice(Channel("voice", OK), spans, np.array([[0, len(pcm) / SAMPLE_RATE_HZ]]), logits)
+        return evidence.voice(ChannelInput("voice", OK), spans, np.array([[0, len(pcm) / SAMPLE_RATE_HZ]]), logits)
 
     return listen
 

@@ -16,7 +16,7 @@ from triptych.errors import TriptychError
 from triptych.paths import CACHE, MODEL_REPOSITORY
 from triptych.serving import sources as repository_sources
 from triptych.serving.embedded import EmbeddedServer
-from triptych_client.labels import LANGUAGES
+from triptych_client.languages import LANGUAGES
 
 console = Console(stderr=True)
 

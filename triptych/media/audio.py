@@ -71,23 +71,23 @@ def decode(data: Data, max_seconds: float) -> Audio:
     with open_clip(data) as container:
         stream = audio_stream(container)
         if stream is None:
-            return _without("absent", "the file has no audio track")
+            return _without("absent", "no_audio_track")
         if stream.codec_context is None:
-            return _without("failed", "the format of the audio track is not known")
+            return _without("failed", "unknown_audio_format")
         frames = _frames(container, stream, origin_s(container, data), max_seconds)
         try:
             pcm = _lay_out(_runs(frames), round(max_seconds * SAMPLE_RATE_HZ))
         except (*DECODE_ERRORS, ZeroDivisionError):  # a layout or rate that libswresample does not take
             pcm = _NOTHING
         if len(pcm) == 0:
-            return _without("failed", f"the {codec_name(stream)} audio could not be decoded")
+            return _without("failed", "undecodable_audio", codec_name(stream))
     if np.abs(pcm).max() < SILENCE_PEAK:
-        return _without("absent", "the audio track is silent")
+        return _without("absent", "silent")
     return Audio(pcm, OK)
 
 
-def _without(state: str, reason: str) -> Audio:
-    return Audio(_NOTHING, Status(state, reason))
+def _without(state: str, reason: str, value: str = "") -> Audio:
+    return Audio(_NOTHING, Status(state, reason, value))
 
 
 def _frames(

@@ -18,7 +18,7 @@ from export.catalog import Entry
 from export.fetch import sha256
 from export.stamp import STAMP
 from samples.fusion import trained
-from triptych.answer.answer import Manifest
+from triptych.answer.manifest import Manifest
 from triptych.answer.parameters import Calibration
 from triptych.errors import TriptychError
 from triptych.serving import sources

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from triptych.errors import ClipError
+from triptych.errors import RequestError
 from triptych.words.whisper.decoding import Decoding, Wish, decode
 from triptych.words.whisper.model import Device, Model
 from triptych.words.whisper.passes import in_passes
@@ -26,12 +26,12 @@ class Recogniser:
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
 
     def wish(self, parameters: Mapping[str, Any]) -> Wish:
-        """Read a request's parameters `task` and `language`; ClipError when Whisper does not know one of them."""
+        """Read a request's parameters `task` and `language`; RequestError when Whisper does not know one of them."""
         task, language = parameters.get("task", "transcribe"), parameters.get("language") or None
         if task not in self.rules.tasks:
-            raise ClipError(f"the parameter task is {task!r}; it can be {' or '.join(self.rules.tasks)}")
+            raise RequestError(f"the parameter task is {task!r}; it can be {' or '.join(self.rules.tasks)}")
         if language is not None and language not in self.rules.languages:
-            raise ClipError(
+            raise RequestError(
                 f"the parameter language is {language!r}; it can be one of {', '.join(self.rules.languages)}, "
                 "or left out to let Whisper tell it from the sound"
             )

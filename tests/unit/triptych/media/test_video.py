@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samples import clips
+from triptych.answer.status import Status
 from triptych.media import video
 from triptych.media.container import Orientation
 from triptych.media.limits import Limits
@@ -107,7 +108,7 @@ def test_without_video_there_is_a_blank_frame_and_a_reason():
     decoded = video.decode(clips.make(sound=clips.tone(1.0)), np.zeros(0, np.float32))
     assert decoded.frames.shape == (1, 64, 64, 3)
     assert np.isnan(decoded.times).all()
-    assert (decoded.status.state, decoded.status.reason) == ("absent", "the file has no video track")
+    assert (decoded.status.state, decoded.status.reason) == ("absent", "no_video_track")
 
 
 def test_an_undecodable_video_has_failed_and_says_so():
@@ -115,8 +116,7 @@ def test_an_undecodable_video_has_failed_and_says_so():
     data[600:] = bytes(b ^ 0x5A for b in data[600:])
     facts = probe(bytes(data), Limits())
     decoded = video.decode(bytes(data), facts.planned_times)
-    assert decoded.status.state == "failed"
-    assert decoded.status.reason == "no frame of the h264 video could be decoded"
+    assert decoded.status == Status("failed", "undecodable_video", "h264")
 
 
 def test_a_damaged_frame_is_replaced_by_the_next_whole_one():

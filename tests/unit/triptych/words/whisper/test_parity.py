@@ -15,7 +15,7 @@ from transformers.utils import logging
 
 from networks.whisper.published import load_model
 from samples.whisper_recordings import SPOKEN, cut_off, recordings
-from triptych.errors import ClipError
+from triptych.errors import RequestError
 from triptych.words.whisper.decoding import Wish
 from triptych.words.whisper.model import Device, Windows
 from triptych.words.whisper.passes import is_silent
@@ -193,5 +193,5 @@ def test_wishes_are_read_from_parameters(recogniser):
     [({"task": "sing"}, "transcribe or translate"), ({"language": "elvish"}, "en, zh, de"), ({"task": 5}, "is 5")],
 )
 def test_an_unknown_wish_is_refused(recogniser, parameters, message):
-    with pytest.raises(ClipError, match=message):
+    with pytest.raises(RequestError, match=message):
         recogniser.wish(parameters)
