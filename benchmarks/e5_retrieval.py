@@ -15,8 +15,7 @@ import numpy as np
 import onnxruntime
 
 from benchmarks.measure import publish, table
-from export import catalog, fetch
-from networks.words import comparison
+from export import catalog, fetch, onnx
 from networks.words.e5 import Embedder
 from triptych.paths import CACHE
 from triptych.words.text import tokenize
@@ -55,7 +54,7 @@ def main() -> None:
     """Embed both sides of the pairs with the graph of `e5-comparison` and with float32 PyTorch, and compare."""
     source = fetch.fetch(catalog.load()["multilingual-e5-small"], CACHE)
     with TemporaryDirectory() as folder:
-        comparison.export({"multilingual-e5-small": source}, Path(folder))
+        onnx.export(catalog.load()["e5-comparison"], [source], Path(folder))
         _compare(Embedder(source), Path(folder) / "model.onnx")
 
 

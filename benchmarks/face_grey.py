@@ -11,22 +11,34 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import torch
 import typer
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmarks.measure import Seconds, interleave, publish, table
 from benchmarks.served import session
-from export.quiet import quiet
-from export.trained_graph import OPSET
+from export.onnx import to_onnx
 from networks.images import GREY, grey
+from networks.served import Served
 from triptych_client.contract import FACE_PX
 
 COUNTS = (1, 16)
 
 
-class Product(nn.Module):
+class Grey(Served):
+    """Pictures u8 [m, h, w, 3] -> f32 [m, h, w]."""
+
+    inputs = ("x",)
+    outputs = ("y",)
+
+    def example(self) -> tuple[Tensor]:
+        """Two blank faces."""
+        return (torch.zeros(2, FACE_PX, FACE_PX, 3, dtype=torch.uint8),)
+
+
+class Product(Grey):
     """Pictures u8 [m, h, w, 3] times the three weights."""
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -34,7 +46,7 @@ class Product(nn.Module):
         return pictures.float() @ torch.tensor(GREY)
 
 
-class Planes(nn.Module):
+class Planes(Grey):
     """`networks.images.grey`, as the graphs have it."""
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -57,22 +69,11 @@ def main(repeats: Annotated[int, typer.Option(min=3)] = 100) -> None:
     publish("face_grey", "python -m benchmarks.face_grey", f"Least (median) of {repeats}.\n\n{table(header, rows)}")
 
 
-def load(module: nn.Module) -> ort.InferenceSession:
-    """Return the module's graph on one thread."""
-    example = torch.zeros(2, FACE_PX, FACE_PX, 3, dtype=torch.uint8)
-    with TemporaryDirectory() as folder, quiet():
+def load(network: Grey) -> ort.InferenceSession:
+    """Return the network's graph on one thread."""
+    with TemporaryDirectory() as folder:
         path = Path(folder) / "grey.onnx"
-        program = torch.onnx.export(
-            module.eval(),
-            (example,),
-            dynamo=True,
-            dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
-            opset_version=OPSET,
-            input_names=["x"],
-            verbose=False,
-        )
-        assert program is not None
-        program.save(path)
+        onnx.save(to_onnx(network), path)
         return session(path)
 
 

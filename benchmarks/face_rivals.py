@@ -5,14 +5,16 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+import onnx
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import Swinv2Config, ViTConfig, ViTForImageClassification
 
-from export.quiet import quiet
+from export.onnx import to_onnx
 from networks.face.swin import FaceSwin, swin_config
 from networks.face.teacher import STEM_CHANNELS, STEM_STRIDE
+from networks.served import Served
 from triptych_client.contract import EMOTIONS
 
 VIT_WIDTH, VIT_HEADS = 192, 3
@@ -83,18 +85,26 @@ def train_step(kind: str, side_px: int, faces: int) -> None:
     optimizer.step()
 
 
+class Rival(Served):
+    """FACES f32 [n, 1, side, side] -> LOGITS f32 [n, 7], by either network."""
+
+    inputs = ("FACES",)
+    outputs = ("LOGITS",)
+
+    def __init__(self, network: nn.Module, side_px: int) -> None:
+        super().__init__()
+        self.network = network
+        self.side_px = side_px
+
+    def example(self) -> tuple[Tensor]:
+        """Two blank faces."""
+        return (torch.zeros(2, 1, self.side_px, self.side_px),)
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Return the logits."""
+        return self.network(faces)
+
+
 def export(kind: str, side_px: int, path: Path) -> None:
-    """Write the network as an ONNX file: FACES f32 [n, 1, side, side] -> LOGITS f32 [n, 7]."""
-    with quiet():
-        program = torch.onnx.export(
-            build(kind, side_px).eval(),
-            (torch.zeros(2, 1, side_px, side_px),),
-            dynamo=True,
-            dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
-            opset_version=18,
-            input_names=["FACES"],
-            output_names=["LOGITS"],
-            verbose=False,
-        )
-    assert program is not None
-    program.save(path, external_data=False)
+    """Write the network as an ONNX file."""
+    onnx.save(to_onnx(Rival(build(kind, side_px), side_px)), path)

@@ -11,15 +11,15 @@ from tokenizers import Tokenizer
 from torch import nn
 from transformers import WhisperFeatureExtractor
 
-from export import catalog, fetch, trained_graph
+from export import catalog, fetch
 from networks.face import detector
 from networks.face.retinaface import RetinaFace
 from networks.face.swin import ServedFace
-from networks.sound import comparison
+from networks.sound import comparison, labels
 from networks.sound import yamnet as sound_tagger
 from networks.voice.spectrogram_cnn import ServedVoice
 from networks.whisper import published
-from networks.words import e5, trained
+from networks.words import adapters, e5, trained
 from triptych.answer import answer
 from triptych.face import crop
 from triptych.media import audio, probe, video
@@ -49,7 +49,7 @@ class Sequential:
         self.tagger = yamnet(sources["yamnet"])
         embedder = e5.Embedder(sources["multilingual-e5-small"])
         method = comparison.load_method(fetch.fetch(catalog.load()["tag-comparison"], CACHE))
-        matrix = comparison.tag_matrix(sound_tagger.labels(sources["yamnet"]), embedder, method)
+        matrix = comparison.tag_matrix(labels.of_yamnet(sources["yamnet"]), embedder, method)
         layer = comparison.build(matrix, method)
         self.tag_layer = {weight.name: numpy_helper.to_array(weight) for weight in layer.initializer}
         self.whisper = published.load_model(sources["whisper-base"])
@@ -57,7 +57,7 @@ class Sequential:
         self.rules = Rules(**published.generation_rules(sources["whisper-base"]))
         self.speech_tokens = Tokenizer.from_file(str(sources["whisper-base"] / "tokenizer.json"))
         self.tokenizer = e5.load_tokenizer(sources["multilingual-e5-small"])
-        self.text_emotion = trained.build(sources["multilingual-e5-small"], own("xlm-roberta"))
+        self.text_emotion = trained.build(sources["multilingual-e5-small"], own("xlm-roberta") / adapters.FILE)
         self.manifest = answer.Manifest.read(MODEL_REPOSITORY / "fusion" / "1")
 
     @torch.inference_mode()
@@ -129,8 +129,8 @@ class Sequential:
 
 
 def own(entry: str) -> Path:
-    """Return the file of this project's own weights of a catalogue entry."""
-    return fetch.fetch(catalog.load()[entry], CACHE) / trained_graph.WEIGHTS
+    """Return the folder of this project's own weights of a catalogue entry."""
+    return fetch.fetch(catalog.load()[entry], CACHE)
 
 
 def yamnet(source: Path) -> nn.Sequential:

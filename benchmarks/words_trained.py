@@ -21,8 +21,8 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from benchmarks.measure import publish, table
-from export import catalog, fetch, trained_graph
-from networks.words import comparison, e5
+from export import catalog, fetch
+from networks.words import adapters, comparison, e5
 from networks.words import trained as trained_words
 from training import metrics
 from training.data import text
@@ -40,7 +40,7 @@ def main(
     source, trained = (fetch.fetch(catalog.load()[name], CACHE) for name in (trained_words.ENCODER, "xlm-roberta"))
     models = {
         "comparison": comparison.build(source),
-        "trained": trained_words.build(source, trained / trained_graph.WEIGHTS),
+        "trained": trained_words.build(source, trained / adapters.FILE),
     }
     tokenizer, texts = e5.load_tokenizer(source), text.load(data)
     lines = [

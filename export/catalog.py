@@ -1,16 +1,18 @@
-"""The catalogue of models: `catalog.toml` as typed entries."""
+"""The catalogue of models: `catalog.toml`, and catalogues of one's own, as typed entries."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from triptych.errors import TriptychError
+from triptych_client.contract import STEPS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -19,16 +21,10 @@ else:
 
 
 CATALOG = Path(__file__).with_name("catalog.toml")
+OWN = "TRIPTYCH_CATALOG"
+"""Environment variable: catalogues of one's own, files in the form of ours, with `:` between."""
 SHORT = {"tags": "audio_tags", "asr": "speech_recognition", "faces": "face_detection"}
 """Short names of roles, for the command line."""
-
-
-class Exporter(Protocol):
-    """Writes a servable model. `sources`: entry name -> folder of its verified files; `target`: <step>/1."""
-
-    def __call__(self, sources: Mapping[str, Path], target: Path) -> None:
-        """Write every file of the model into `target`, which exists and is empty but for sources of ours."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,7 @@ class Wheel:
 
 @dataclass(frozen=True)
 class Weights:
-    """A file of this project's own trained weights, below `weights/`."""
+    """A file of trained weights, below this project's `weights/` or beside a catalogue of one's own."""
 
     file: str
     sha256: str
@@ -50,14 +46,17 @@ class Weights:
 
 @dataclass(frozen=True)
 class Entry:
-    """One model, or one file of media, of the catalogue; `catalog.toml` says what the fields mean."""
+    """One model, or one file of media, of the catalogue; `catalog.toml` says what the fields mean.
+
+    `catalog` is the file that has it.
+    """
 
     name: str
     title: str
     licence: str
     step: str = ""
     role: str = ""
-    exporter: str = ""
+    network: str = ""
     default: bool = False
     vacant: bool = False
     hub: str = ""
@@ -68,48 +67,82 @@ class Entry:
     wheel: tuple[Wheel, ...] = ()
     weights: Weights | None = None
     join: dict[str, list[str]] = field(default_factory=dict)
+    settings: dict[str, str | int] = field(default_factory=dict)
+    catalog: Path = CATALOG
 
-    def load_exporter(self) -> Exporter:
-        """Import and return the entry's exporter; TriptychError when a package that it needs is not installed."""
-        module, _, function = self.exporter.partition(":")
-        try:
-            return getattr(import_module(module), function)
-        except ModuleNotFoundError as error:
-            raise TriptychError(
-                f"to export {self.name}, {error.name} is missing: pip install -e '.[export]'"
-            ) from error
+    @property
+    def own(self) -> bool:
+        """Whether it is of a catalogue of the user's own; its modules and weights lie beside that file."""
+        return self.catalog != CATALOG
+
+    @property
+    def has_files(self) -> bool:
+        """Whether it has files of its own, beside those of the entries that it needs."""
+        return bool(self.wheel or self.weights or self.published)
 
 
 @cache
 def load() -> dict[str, Entry]:
-    """Return the catalogue by name."""
-    with CATALOG.open("rb") as file:
-        return {name: _entry(name, table) for name, table in tomllib.load(file).items()}
+    """Return the catalogue by name: ours, then those that TRIPTYCH_CATALOG names.
+
+    TriptychError when one cannot be read, has a name that another has, or an entry is not of the form.
+    """
+    paths = [CATALOG, *(Path(name).expanduser().resolve() for name in os.environ.get(OWN, "").split(":") if name)]
+    entries: dict[str, Entry] = {}
+    for path in paths:
+        for name, table in _tables(path).items():
+            if name in entries:
+                raise TriptychError(f"{path} and {entries[name].catalog} both have an entry {name}: rename one")
+            entries[name] = _entry(name, table, path)
+    for entry in entries.values():
+        missing = {*entry.needs, *entry.brings} - entries.keys()
+        if missing:
+            raise TriptychError(f"{entry.name} in {entry.catalog} names {', '.join(sorted(missing))}: no such entry")
+    return entries
+
+
+def resolve(reference: str, folder: Path | None = None) -> Any:
+    """Return the object that `module:NAME` stands for; modules below `folder` are found too.
+
+    ModuleNotFoundError when the module or one that it imports is missing; TriptychError when it has no such name.
+    """
+    if folder is not None and str(folder) not in sys.path:
+        sys.path.append(str(folder))
+    module_name, _, name = reference.partition(":")
+    module = import_module(module_name)
+    if not hasattr(module, name):
+        raise TriptychError(f"{module.__file__} has no {name}, which the catalogue calls {reference}")
+    return getattr(module, name)
 
 
 def choose(choices: Mapping[str, str], kept: Mapping[str, str] | None = None) -> dict[str, Entry]:
     """Return the entry for each step: the one named in `choices`, else in `kept`, else the default.
 
     `choices`: step or role -> entry name; `kept`: step -> entry name, as exported before. What an entry brings comes
-    and goes with it. TriptychError when a step or an entry does not exist, or they do not go together.
+    and goes with it: a step that another entry brings something for is not chosen by itself. TriptychError when a step
+    or an entry does not exist, or they do not go together.
     """
     asked = _asked(choices)
     chosen = {entry.step: entry for entry in load().values() if entry.default}
     chosen |= {step: load()[name] for step, name in (kept or {}).items() if name not in companions()}
     chosen |= asked
-    brought = _brought(chosen.values())
+    hosts: dict[str, Entry] = {}
+    for host in list(chosen.values()):
+        for companion in (load()[name] for name in host.brings):
+            other = hosts.setdefault(companion.step, host)
+            if other is not host:
+                raise TriptychError(f"{host.name} and {other.name} do not go together: both bring {companion.step}")
+            if asked.get(companion.step, companion) is not companion:
+                raise TriptychError(
+                    f"{asked[companion.step].name} does not go with {host.name} (step {host.step}), which brings "
+                    f"{companion.name}: leave step {companion.step} to it, or set {host.step} to another model too"
+                )
+            chosen[companion.step] = companion
     for step, entry in asked.items():
-        companion = brought.get(step)
-        if companion and companion is not entry:
-            host = _host(companion, chosen.values())
-            raise TriptychError(
-                f"{entry.name} does not go with {host.name} (step {host.step}), which brings {companion.name}: "
-                f"leave step {step} to it, or set {host.step} to another model too"
-            )
-        if not companion and entry.name in companions():
-            hosts = ", ".join(f"{host.step}={host.name}" for host in load().values() if entry.name in host.brings)
-            raise TriptychError(f"{entry.name} comes along with its model only: set {hosts}")
-    return chosen | brought
+        if entry.name in companions() and step not in hosts:
+            able = ", ".join(f"{host.step}={host.name}" for host in load().values() if entry.name in host.brings)
+            raise TriptychError(f"{entry.name} comes along with its model only: set {able}")
+    return chosen
 
 
 def step_of(slot: str) -> str:
@@ -143,36 +176,37 @@ def _asked(choices: Mapping[str, str]) -> dict[str, Entry]:
         step = step_of(slot)
         if step in asked:
             raise TriptychError(f"step {step} is set twice, to {asked[step].name} and to {name}")
-        if name not in {entry.name for entry in fitting(step)}:
-            raise TriptychError(f"cannot set {slot}={name}: {_instead(step, name)}")
-        asked[step] = load()[name]
+        entry = load().get(name)
+        if entry is None or not entry.step:
+            able = ", ".join(entry.name for entry in fitting(step))
+            raise TriptychError(f"cannot set {slot}={name}: step {step} can be one of {able}")
+        if entry.step != step:
+            right = slot_of(entry.step)
+            raise TriptychError(f"cannot set {slot}={name}: {name} is one of {right}: set {right}={name}")
+        asked[step] = entry
     return asked
 
 
-def _instead(step: str, name: str) -> str:
-    if name in load() and load()[name].step:
-        return f"{name} is one of {slot_of(load()[name].step)}: set {slot_of(load()[name].step)}={name}"
-    return f"step {step} can be one of {', '.join(entry.name for entry in fitting(step))}"
+def _tables(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise TriptychError(f"cannot read the catalogue {path}: {error}") from error
 
 
-def _brought(chosen: Iterable[Entry]) -> dict[str, Entry]:
-    brought: dict[str, Entry] = {}
-    for host in chosen:
-        for entry in (load()[name] for name in host.brings):
-            other = brought.setdefault(entry.step, entry)
-            if other is not entry:
-                raise TriptychError(
-                    f"{host.name} brings {entry.name}, but another model brings {other.name}: they do not go together"
-                )
-    return brought
-
-
-def _host(companion: Entry, chosen: Iterable[Entry]) -> Entry:
-    return next(entry for entry in chosen if companion.name in entry.brings)
-
-
-def _entry(name: str, table: dict[str, Any]) -> Entry:
-    wheels = tuple(Wheel(w["package"], w["sha256"], tuple(w["members"])) for w in table.pop("wheel", ()))
-    weights = Weights(**table.pop("weights")) if "weights" in table else None
-    lists = {key: tuple(table.pop(key, ())) for key in ("needs", "brings", "languages")}
-    return Entry(name=name, wheel=wheels, weights=weights, **lists, **table)
+def _entry(name: str, table: Mapping[str, Any], path: Path) -> Entry:
+    """Return an entry; TriptychError when it lacks a field or has an unknown one, or its step is none."""
+    fields = dict(table)
+    try:
+        wheels = tuple(Wheel(w["package"], w["sha256"], tuple(w["members"])) for w in fields.pop("wheel", ()))
+        weights = Weights(**fields.pop("weights")) if "weights" in fields else None
+        lists = {key: tuple(fields.pop(key, ())) for key in ("needs", "brings", "languages")}
+        entry = Entry(name=name, wheel=wheels, weights=weights, catalog=path, **lists, **fields)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise TriptychError(f"{name} in {path} is no entry of a catalogue: {error}") from error
+    if entry.step and entry.step not in STEPS:
+        raise TriptychError(f"{name} in {path} is for the step {entry.step}: there are {', '.join(STEPS)}")
+    if entry.step and [bool(entry.network), bool(entry.settings), entry.vacant].count(True) != 1:
+        raise TriptychError(f"{name} in {path} has to have one of network, settings and vacant")
+    return entry

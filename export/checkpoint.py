@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from export.fetch import sha256
 from triptych.errors import TriptychError
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
-Model = TypeVar("Model", bound="PreTrainedModel")
 
 PATTERNS = ("*.json", "*.txt", "*.model", "*.safetensors", "README.md")
 """The files of a checkpoint that are read; a hub's other formats of the same weights are left there."""
@@ -30,11 +23,11 @@ def normalise(source: str) -> str:
 
 
 def fetch(source: str) -> Path:
-    """Return the folder of a normalised source, downloading from the hub what is not in its cache yet.
+    """Return the folder of a source, downloading from the hub what is not in its cache yet.
 
-    TriptychError when the folder holds no checkpoint, or the hub does not answer or has no such model.
+    TriptychError when it is no source, the folder holds no checkpoint, or the hub does not answer or has no such model.
     """
-    kind, _, name = source.partition(":")
+    kind, _, name = normalise(source).partition(":")
     folder = Path(name) if kind == "dir" else _download(name)
     if not (folder / "config.json").is_file():
         raise TriptychError(f"there is no config.json in {folder}: dir: takes a folder as a model hub holds it")
@@ -63,32 +56,6 @@ def licence(folder: Path) -> str:
     except (OSError, ValueError, YAMLError):
         return unknown
     return str(data.get("license_name") or data.get("license") or unknown)
-
-
-def load(model_class: type[Model], folder: Path, **options: Any) -> Model:
-    """Return the checkpoint's model in evaluation mode, every weight of it from the file; `options` go to the model.
-
-    TriptychError when it is of another architecture, damaged, or lacks weights: a published backbone without the head
-    for the emotions would be given a random one.
-    """
-    from safetensors import SafetensorError
-
-    try:
-        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
-        wanted = model_class.config_class.model_type  # type: ignore[union-attr]
-        if kind != wanted:
-            raise TriptychError(f"the checkpoint in {folder} is a {kind}, not a {wanted}")
-        loaded: Any = model_class.from_pretrained(folder, local_files_only=True, output_loading_info=True, **options)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise TriptychError(f"cannot read a {model_class.__name__} from {folder}: {error}") from error
-    model, found = loaded
-    if found["missing_keys"]:
-        missing = ", ".join(sorted(found["missing_keys"])[:3])
-        raise TriptychError(
-            f"the checkpoint in {folder} lacks weights of {model_class.__name__} ({missing}): fine-tune it first by "
-            "`triptych train --init`, and export what that writes"
-        )
-    return model.eval()
 
 
 def _files(folder: Path) -> list[Path]:

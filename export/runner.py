@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from export import checkpoint, manifest
-from export.catalog import Entry, choose, fitting, load, slot_of, step_of
+from export.catalog import OWN, Entry, choose, fitting, load, slot_of, step_of
 from export.fetch import fetch, sha256
 from export.stamp import SOURCES, STAMP, Origin, Stamp, fingerprint
 from triptych.errors import TriptychError
@@ -64,7 +64,9 @@ def make(plans: Sequence[Plan], repository: Path, cache: Path, report: Report, f
 
 def plan(repository: Path, choices: Mapping[str, str], sources: Mapping[str, str]) -> list[Plan]:
     """Return what `export` makes of these choices; TriptychError when they do not fit the catalogue."""
-    chosen = choose(choices, exported(repository))
+    kept = exported(repository)
+    _check_none_is_lost(repository, {*kept, *map(step_of, choices)})
+    chosen = choose(choices, kept)
     named = {}
     for slot, source in sources.items():
         entry = chosen[step_of(slot)]
@@ -73,14 +75,24 @@ def plan(repository: Path, choices: Mapping[str, str], sources: Mapping[str, str
             what = f"it goes with {' or '.join(able)}" if able else f"no model of {slot} takes one"
             raise TriptychError(f"{entry.name} has its own weights and takes no --source {slot}={source}: {what}")
         named[entry.name] = checkpoint.normalise(source)
-    kept = {name: origin.source for stamp in _stamps(repository).values() for name, origin in stamp.origins.items()}
-    return [Plan(entry, _sources(entry, kept | named)) for entry in chosen.values()]
+    read = {name: origin.source for stamp in _stamps(repository).values() for name, origin in stamp.origins.items()}
+    return [Plan(entry, _sources(entry, read | named)) for entry in chosen.values()]
 
 
 def exported(repository: Path) -> dict[str, str]:
     """Return which entry each step of the repository holds, as far as the catalogue still has it for that step."""
     names = {step: stamp.entry for step, stamp in _stamps(repository).items()}
     return {step: name for step, name in names.items() if name in load() and load()[name].step == step}
+
+
+def _check_none_is_lost(repository: Path, settled: Collection[str]) -> None:
+    """TriptychError when a step holds a model of a catalogue that is not read now: ours would take its place."""
+    for step, stamp in _stamps(repository).items():
+        if stamp.catalog and step not in settled:
+            raise TriptychError(
+                f"step {step} holds {stamp.entry} of the catalogue {stamp.catalog}, which is not read: set "
+                f"{OWN}={stamp.catalog}, or choose another model by --set {slot_of(step)}=..."
+            )
 
 
 def _stamps(repository: Path) -> dict[str, Stamp]:
@@ -108,12 +120,12 @@ def _read_by(entry: Entry) -> list[Entry]:
 
 
 def _up_to_date(item: Plan, target: Path) -> bool:
-    """Tell whether `target` is what the plan would make. A folder that is gone since is not missed."""
+    """Tell whether `target` is what the plan would make. A checkpoint's folder that is gone since is not missed."""
     stamp = Stamp.read(target)
-    if not stamp.files or not all((target / name).is_file() for name in stamp.files):
-        return False
-    return stamp.fingerprint == fingerprint(_read_by(item.entry), item.sources) and not any(
-        map(_changed, stamp.origins.values())
+    return (
+        stamp.fingerprint == fingerprint(_read_by(item.entry), item.sources)
+        and not stamp.damaged(target)
+        and not any(map(_changed, stamp.origins.values()))
     )
 
 
@@ -132,13 +144,25 @@ def _build(item: Plan, target: Path, cache: Path, report: Report) -> None:
         for needed in _read_by(item.entry)
     }
     report(item.entry.name, "export")
-    item.entry.load_exporter()(folders, target)
+    read = [folders[needed.name] for needed in _read_by(item.entry) if needed is not item.entry or needed.has_files]
+    _exporter()(item.entry, read, target)
     origins = {
         name: Origin(source, checkpoint.digest(folders[name]), checkpoint.licence(folders[name]))
         for name, source in item.sources.items()
     }
-    files = {path.relative_to(target).as_posix(): sha256(path) for path in target.rglob("*") if path.is_file()}
-    Stamp(item.entry.name, fingerprint(_read_by(item.entry), item.sources), origins, files).write(target)
+    files = {path.name: sha256(path) for path in sorted(target.iterdir())}
+    made_of = fingerprint(_read_by(item.entry), item.sources)
+    catalog = str(item.entry.catalog) if item.entry.own else ""
+    Stamp(item.entry.name, made_of, origins, files, catalog).write(target)
+
+
+def _exporter() -> Callable[[Entry, Sequence[Path], Path], None]:
+    """Return what writes a model. It needs PyTorch, which a host that only looks at what is there does not have."""
+    try:
+        from export import onnx
+    except ModuleNotFoundError as error:
+        raise TriptychError(f"to export a model, {error.name} is missing: pip install 'triptych[export]'") from error
+    return onnx.export
 
 
 def _install(built: Path, target: Path) -> None:

@@ -1,23 +1,36 @@
-"""What is noted beside each export: which entry it is, what decided on it, which checkpoints were read."""
+"""What is noted beside each export: which entry it is, what decided on it, which checkpoints were read, its files.
+
+An export is stale when something that it was made from has changed: the sources of weights, the tensors of its step,
+the code of its network, or a constant of ours that this code takes. They are looked up without importing PyTorch, which
+a serving host does not have: the standard library follows the imports in the network's source.
+"""
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from modulefinder import ModuleFinder
 from pathlib import Path
+from typing import Any
 
-from export.catalog import Entry
+from export.catalog import Entry, resolve
+from export.fetch import sha256
+from triptych.errors import TriptychError
+from triptych.files import write_text
 from triptych.paths import ROOT
-from triptych_client.contract import STEPS
+from triptych_client.contract import STEPS, Tensor
 
 SOURCES = {"model.py", "dali.py", ".gitkeep"}
 """Files of a version folder that are ours and not exported."""
 STAMP = "export.json"
-OUR_CODE = {"export", "training"}
-"""Packages whose code decides on what is exported."""
+EXPORTER = 1
+"""Version of what stands between a network and its files, the code of this package: raise it when the same network
+gives other files than before."""
+NETWORKS = "networks"
+CORE = ("triptych", "triptych_client")
+"""Packages whose constants networks take. Their code is none of a network's."""
 
 
 @dataclass(frozen=True)
@@ -31,69 +44,128 @@ class Origin:
 
 @dataclass(frozen=True)
 class Stamp:
-    """What is noted of an export beside it: the entry, what decided on it, the checkpoints that were read, its files.
+    """What is noted of an export beside it.
 
-    `files`: the sha256 of each by its name.
+    `catalog`: the file that has the entry, when it is not ours; `files`: name -> sha256 of each file that was written.
     """
 
     entry: str = ""
     fingerprint: str = ""
     origins: dict[str, Origin] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    catalog: str = ""
 
     @classmethod
     def read(cls, target: Path) -> Stamp:
         """Read the stamp of a version folder; an empty one when nothing was exported, or not to the end."""
         try:
-            stamp = json.loads((target / STAMP).read_text())
-            origins = {name: Origin(**origin) for name, origin in stamp.get("origins", {}).items()}
-            return cls(stamp["entry"], stamp["fingerprint"], origins, stamp.get("files", {}))
-        except (OSError, ValueError, KeyError, TypeError):
+            stamp = json.loads((target / STAMP).read_text(encoding="utf-8"))
+            origins = {name: Origin(**origin) for name, origin in stamp.pop("origins", {}).items()}
+            return cls(origins=origins, **stamp)
+        except (OSError, ValueError, TypeError, AttributeError):
             return cls()
 
     def write(self, target: Path) -> None:
         """Write the stamp into a version folder."""
         write_json(target / STAMP, asdict(self))
 
+    def damaged(self, target: Path) -> list[str]:
+        """Return the files of the export that are gone from its version folder, or are not as they were written."""
+        return [name for name, digest in self.files.items() if not _is(target / name, digest)]
+
+
+@dataclass(frozen=True)
+class Code:
+    """What a network is written in: source files by module, and the constants of ours that they take, `module:NAME`."""
+
+    files: dict[str, Path] = field(default_factory=dict)
+    constants: set[str] = field(default_factory=set)
+
 
 def fingerprint(read: list[Entry], sources: Mapping[str, str]) -> str:
-    """Return a digest of all that decides on an export: sources, the code that reads them, its contract.
+    """Return a digest of all that decides on an export.
 
-    `read`: the entry, and those that it needs; `sources`: the checkpoint of each that takes one.
+    `read`: the entry, and those that it needs; `sources`: the checkpoint of each that takes one. What an entry says of
+    itself, its title and its terms, decides on nothing. TriptychError when a file of the network is missing.
     """
-    digest = hashlib.sha256(json.dumps([[asdict(entry) for entry in read], sources], sort_keys=True).encode())
-    digest.update(repr(STEPS[read[0].step]).encode())
-    for path in sorted(_code(read[0].exporter.partition(":")[0])):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    entry = read[0]
+    code = code_of(entry)
+    parts: dict[str, Any] = {
+        "exporter": EXPORTER,
+        "sources": [_source(item) for item in read],
+        "checkpoints": sources,
+        "step": [_tensors(STEPS[entry.step].inputs), _tensors(STEPS[entry.step].outputs)],
+        "network": entry.network,
+        "vacant": entry.vacant,
+        "settings": settings_of(entry),
+        "code": {name: sha256(path) for name, path in code.files.items()},
+        "constants": {name: repr(resolve(name)) for name in code.constants},
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def settings_of(entry: Entry) -> dict[str, str | int]:
+    """Return the entry's settings, constants of ours in place of their names."""
+    return {
+        key: resolve(value) if isinstance(value, str) and ":" in value else value
+        for key, value in entry.settings.items()
+    }
+
+
+def code_of(entry: Entry) -> Code:
+    """Return what the entry's network is written in: its module and those that it imports, as far as they are networks.
+
+    Modules beside a catalogue of one's own are networks too. TriptychError when the module is not there.
+    """
+    if not entry.network:
+        return Code()
+    module = entry.network.partition(":")[0]
+    finder = _Imports(entry.catalog.parent if entry.own else None)
+    try:
+        finder.import_hook(module)
+    except (ImportError, SyntaxError) as error:
+        raise TriptychError(f"{entry.name} in {entry.catalog}: cannot read its network {module}: {error}") from error
+    paths = {name: vars(found)["__file__"] for name, found in finder.modules.items()}
+    return Code({name: Path(path) for name, path in paths.items() if path}, finder.constants)
 
 
 def write_json(path: Path, value: object) -> None:
     """Write a value as indented JSON."""
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def _code(exporter: str) -> set[Path]:
-    """Return the files of the exporter's module and of the modules of ours that it imports, however deep.
+class _Imports(ModuleFinder):
+    """Follows imports from network to network, and notes the constants that come from the core."""
 
-    They are read, not imported: importing PyTorch to find that nothing is to be done would take seconds.
-    """
-    found: set[Path] = set()
-    waiting = [exporter]
-    while waiting:
-        path = ROOT.joinpath(*waiting.pop().split(".")).with_suffix(".py")
-        if path.is_file() and path not in found:
-            found.add(path)
-            waiting += _imports(ast.parse(path.read_text(encoding="utf-8")))
-    return found
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+        self.constants: set[str] = set()
+        super().__init__([str(ROOT), *([str(folder)] if folder else [])])
+
+    def import_hook(self, name: str, caller: Any = None, fromlist: Any = None, level: int = -1) -> Any:
+        """Look up one import, as the standard library's finder does; what is not a network is not followed."""
+        package = name.partition(".")[0]
+        if package in CORE and level <= 0:
+            self.constants |= {f"{name}:{item}" for item in fromlist or () if item.isupper()}
+        elif level > 0 or package == NETWORKS or self._is_own(package):
+            return super().import_hook(name, caller, fromlist, level)
+        return None
+
+    def _is_own(self, package: str) -> bool:
+        return self.folder is not None and (
+            (self.folder / package).is_dir() or (self.folder / f"{package}.py").is_file()
+        )
 
 
-def _imports(tree: ast.AST) -> list[str]:
-    """Return the names that a module imports from our packages; some may be functions."""
-    names: list[str] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return [name for name in names if name.partition(".")[0] in OUR_CODE]
+def _source(entry: Entry) -> list[Any]:
+    """Return what tells an entry's files from others."""
+    weights = entry.weights and [entry.weights.file, entry.weights.sha256]
+    return [entry.name, [asdict(wheel) for wheel in entry.wheel], entry.join, weights]
+
+
+def _tensors(tensors: Iterable[Tensor]) -> list[Any]:
+    return [[tensor.name, tensor.dtype, tensor.dims] for tensor in tensors]
+
+
+def _is(path: Path, digest: str) -> bool:
+    return path.is_file() and sha256(path) == digest

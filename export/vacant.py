@@ -5,17 +5,12 @@ The ensemble stays whole, and fusion, which reads in the manifest that the slot 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
 import numpy as np
-from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from tritonclient.utils import triton_to_np_dtype
 
-from export import onnx_graph
 from triptych.errors import TriptychError
 from triptych_client import contract
-
-NUMPY_TYPES = {"BOOL": np.bool_, "UINT8": np.uint8, "INT32": np.int32, "INT64": np.int64, "FP32": np.float32}
 
 
 def build(step: contract.Step) -> GraphProto:
@@ -30,18 +25,24 @@ def build(step: contract.Step) -> GraphProto:
     return helper.make_graph(
         [batch, *(node for tensor in step.outputs for node in _zeros(tensor))],
         f"vacant_{step.name}",
-        [onnx_graph.value(tensor) for tensor in step.inputs],
-        [onnx_graph.value(tensor, sizes[tensor.name]) for tensor in step.outputs],
+        [_value(tensor, _named(tensor)) for tensor in step.inputs],
+        [_value(tensor, sizes[tensor.name]) for tensor in step.outputs],
         [helper.make_tensor(f"{name}_dims", TensorProto.INT64, [len(dims)], dims) for name, dims in sizes.items()],
     )
 
 
-def export(sources: Mapping[str, Path], target: Path) -> None:
-    """Write model.onnx for the step whose version folder `target` is; there are no sources."""
-    onnx_graph.save(build(contract.STEPS[target.parent.name]), target / "model.onnx")
-
-
 def _zeros(tensor: contract.Tensor) -> list[NodeProto]:
     shape = helper.make_node("Concat", ["batch", f"{tensor.name}_dims"], [f"{tensor.name}_shape"], axis=0)
-    zero = numpy_helper.from_array(np.zeros(1, NUMPY_TYPES[tensor.dtype]))
+    zero = numpy_helper.from_array(np.zeros(1, triton_to_np_dtype(tensor.dtype)))
     return [shape, helper.make_node("ConstantOfShape", [f"{tensor.name}_shape"], [tensor.name], value=zero)]
+
+
+def _named(tensor: contract.Tensor) -> tuple[int | str, ...]:
+    """Return the tensor's axes, free ones named after it."""
+    return tuple(f"{tensor.name}_{axis}" if size < 0 else size for axis, size in enumerate(tensor.dims))
+
+
+def _value(tensor: contract.Tensor, dims: tuple[int | str, ...]) -> ValueInfoProto:
+    """Return a tensor of a batching step as a graph's input or output, with a batch axis `n` in front."""
+    element = helper.np_dtype_to_tensor_dtype(np.dtype(triton_to_np_dtype(tensor.dtype)))
+    return helper.make_tensor_value_info(tensor.name, element, ("n", *dims))

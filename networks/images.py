@@ -10,6 +10,13 @@ GREY = (0.299, 0.587, 0.114)
 """ITU-R BT.601 weights of red, green and blue: the grey of OpenCV, of Pillow, and of the pictures of FER2013."""
 
 
+def standardise(faces: Tensor) -> Tensor:
+    """Faces f32 [n, 1, h, w] -> zero mean and unit variance each: the light of a picture says nothing of its face."""
+    mean = faces.mean((1, 2, 3), keepdim=True)
+    spread = (faces - mean).square().mean((1, 2, 3), keepdim=True).sqrt()
+    return (faces - mean) / (spread + 8.0)  # + 8 grey levels: a blank crop stays near 0 instead of becoming noise
+
+
 def resizing(size: int, to: int) -> Tensor:
     """Return the matrix [to, size] that resizes a column of pixels bilinearly, without aliasing.
 

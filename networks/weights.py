@@ -8,8 +8,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from training.loop import write_atomically
 from triptych.errors import TriptychError
+from triptych.files import write_atomically
 from triptych_client.contract import EMOTIONS
 
 FILE = "model.safetensors"

@@ -36,7 +36,7 @@ class Training(TyperGroup):
         try:
             return super().invoke(ctx)
         except ModuleNotFoundError as error:
-            raise TriptychError(f"to train, {error.name} is missing: pip install -e '.[training]'") from error
+            raise TriptychError(f"to train, {error.name} is missing: pip install 'triptych[training]'") from error
 
 
 def _writable(out: Path) -> Path:

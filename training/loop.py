@@ -14,10 +14,9 @@ from __future__ import annotations
 import copy
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
@@ -31,6 +30,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from triptych.errors import TriptychError
+from triptych.files import write_atomically, write_text
 
 CHECKPOINT = "checkpoint.pt"
 BEST = "best.safetensors"
@@ -124,38 +124,6 @@ def use_bf16(precision: str) -> bool:
         return precision == "bf16"
     features = torch.cpu.get_capabilities()
     return bool(features.get("amx_bf16") or features.get("avx512_bf16"))
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, then move it there, so that `path` is always whole.
-
-    TriptychError, with the old file kept, when it cannot be written.
-    """
-    partial = path.with_name(path.name + ".part")
-    try:
-        with writing(path):
-            write(partial)
-            os.replace(partial, path)
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text as `write_atomically` writes."""
-    write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn what goes wrong while `path`, a file or a folder of them, is written into a TriptychError."""
-    try:
-        yield
-    except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have errors of their own
-        kept = f"; the last {path.name} is kept" if path.exists() else ""
-        raise TriptychError(
-            f"cannot write {path}: {error}{kept}. Free some space, then run the same command."
-        ) from error
 
 
 @contextmanager

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from networks import weights
-from networks.face.teacher import FaceCnn
-from networks.images import SmallGrey
-from training.data import fer
+from networks.face.teacher import SIDE_PX, FaceCnn
+from networks.images import SmallGrey, standardise
+from networks.served import Served
 from triptych_client.contract import FACE_PX
 
 WIDTH = 192
@@ -110,7 +110,7 @@ def _waves(away_s: Tensor) -> Tensor:
     return torch.cat([angles.cos(), angles.sin()], dim=2)
 
 
-class ServedCnnTime(nn.Module):
+class ServedCnnTime(Served):
     """The graph of the step `expression`: FACES, TRACK_POSITIONS -> LOGITS [m, 7], EMBEDDING [m, 192].
 
     Faces become as the model was trained: grey, shrunk, of zero mean and unit variance. The logits are divided by the
@@ -120,17 +120,21 @@ class ServedCnnTime(nn.Module):
     def __init__(self, model: CnnTime, temperature: float = 1.0) -> None:
         super().__init__()
         self.model = model
-        self.prepare = SmallGrey(FACE_PX, fer.FACE_PX)
+        self.prepare = SmallGrey(FACE_PX, SIDE_PX)
         self.temperature = temperature
 
     @classmethod
-    def load(cls, path: Path) -> ServedCnnTime:
-        """Read trained weights; TriptychError when they are not those of this model."""
+    def load(cls, folder: Path) -> ServedCnnTime:
+        """Read the folder's trained weights; TriptychError when they are not those of this model."""
         model = CnnTime()
-        temperature = weights.load(model, path)
+        temperature = weights.load(model, folder / weights.FILE)
         return cls(model.eval(), temperature)
+
+    def example(self) -> tuple[Tensor, Tensor]:
+        """Two faces of one person, half a second apart, and one of another."""
+        return torch.zeros(3, FACE_PX, FACE_PX, 3, dtype=torch.uint8), torch.tensor([[0, 0], [0, 500], [1, 0]])
 
     def forward(self, faces: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Faces u8 [m, 112, 112, 3] RGB, positions i64 [m, 2] -> logits f32 [m, 7], embedding f32 [m, 192]."""
-        logits, embedding = self.model.classify(fer.standardise(self.prepare(faces)), positions)
+        logits, embedding = self.model.classify(standardise(self.prepare(faces)), positions)
         return logits / self.temperature, embedding

@@ -1,8 +1,7 @@
-"""Export of `face_detector`: RetinaFace with its preprocessing, decoding and non-maximum suppression in one graph."""
+"""The step `face_detector`: RetinaFace with its preprocessing, decoding and non-maximum suppression in one graph."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from onnxscript import opset18
 from torch import Tensor, nn
 from torch.export import Dim
 
-from export.quiet import quiet
 from networks.face.retinaface import MEAN_BGR, RetinaFace, decode_boxes, decode_landmarks
+from networks.served import GRAPH, Derived, Parts, Served
 from triptych_client.contract import MAX_FACES_PER_FRAME
 
 op: Any = opset18
@@ -32,8 +31,11 @@ IOU_THRESHOLD = 0.4
 """Candidates that overlap a better one by more are the same face (the reference implementation's value)."""
 
 
-class FaceDetector(nn.Module):
-    """FRAMES -> the best faces of each frame, best first, zeros after the last."""
+class FaceDetector(Served):
+    """The graph of the step `face_detector`: FRAMES u8 [n, H, W, 3] RGB -> BOXES, SCORES, LANDMARKS.
+
+    They are those of the best faces of each frame, best first, zeros after the last.
+    """
 
     mean: Tensor
 
@@ -41,6 +43,17 @@ class FaceDetector(nn.Module):
         super().__init__()
         self.network = taking_rgb(network)
         self.register_buffer("mean", torch.tensor(MEAN_BGR[::-1]).reshape(3, 1, 1))
+
+    def example(self) -> tuple[Tensor]:
+        """Two blank frames."""
+        return (torch.zeros(2, 96, 128, 3, dtype=torch.uint8),)
+
+    def free_axes(self) -> Any:
+        """Frames of any number and size.
+
+        PyTorch's proof needs maps of more than one place; the graph itself works from 1 px on, as the tests show.
+        """
+        return ({0: Dim.DYNAMIC, 1: Dim.DYNAMIC(min=33), 2: Dim.DYNAMIC(min=33)},)
 
     def forward(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """UINT8 [n, H, W, 3] RGB -> boxes [n, 32, 4] and landmarks [n, 32, 5, 2] in pixels, scores [n, 32]."""
@@ -143,29 +156,10 @@ def frame_by_frame(model: onnx.ModelProto) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
 
 
-def export(sources: Mapping[str, Path], target: Path) -> None:
-    """Write model.onnx, which takes frames one by one, and batched.onnx, from which a TensorRT plan is made."""
-    (folder,) = sources.values()
-    batched = to_onnx(FaceDetector(RetinaFace.load(folder / WEIGHTS)))
-    onnx.save(batched, target / "batched.onnx")
-    onnx.save(frame_by_frame(batched), target / "model.onnx")
+FaceDetector.translations = {torch.ops.triptych.keep_best.default: keep_best_onnx}
 
 
-def to_onnx(model: FaceDetector) -> onnx.ModelProto:
-    """Return the detector as one graph over a free number of frames of any size."""
-    # PyTorch's proof needs maps of more than one place; the graph itself works from 1 px on, as the tests show.
-    axes = (Dim("n"), Dim("height", min=33), Dim("width", min=33), Dim.STATIC)
-    with quiet(), torch.no_grad():
-        program = torch.onnx.export(
-            model.eval(),
-            (torch.zeros(2, 96, 128, 3, dtype=torch.uint8),),
-            dynamo=True,
-            opset_version=18,
-            input_names=["FRAMES"],
-            output_names=["BOXES", "SCORES", "LANDMARKS"],
-            dynamic_shapes=(axes,),
-            custom_translation_table={torch.ops.triptych.keep_best.default: keep_best_onnx},
-            verbose=False,
-        )
-    assert program is not None
-    return program.model_proto
+def load(folder: Path) -> Parts:
+    """Return model.onnx, which takes frames one by one, and batched.onnx, from which a TensorRT plan is made."""
+    detector = FaceDetector(RetinaFace.load(folder / WEIGHTS))
+    return {"batched.onnx": detector, GRAPH: Derived("batched.onnx", frame_by_frame)}

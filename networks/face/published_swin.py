@@ -1,4 +1,4 @@
-"""Export of `expression` from a Swin Transformer V2 checkpoint of transformers (Liu et al. 2022, arXiv:2111.09883).
+"""The step `expression` from a Swin Transformer V2 checkpoint of transformers (Liu et al. 2022, arXiv:2111.09883).
 
 For any `Swinv2ForImageClassification` saved with `save_pretrained` whose labels name the seven emotions, grey or RGB.
 The resolution of the checkpoint is fixed in the graph: its position biases and window masks depend on it.
@@ -10,20 +10,19 @@ the softmax in fp32. Its epsilon of 1e-12 is 0 in fp16, and a blank window then 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import Swinv2ForImageClassification
 
-from export import checkpoint, trained_graph
-from export.quiet import quiet
+from networks import pretrained
 from networks.class_order import label_order
 from networks.images import grey, resizing
+from networks.served import Served
 from triptych.errors import TriptychError
-from triptych_client.contract import FACE_PX, STEPS
+from triptych_client.contract import FACE_PX
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,11 @@ class Preprocessing:
             raise TriptychError(f"{path} does not say how pictures are normalised: {error!r}") from error
 
 
-class SwinExpression(nn.Module):
-    """Aligned faces -> logits over EMOTIONS, with the checkpoint's own preprocessing."""
+class SwinExpression(Served):
+    """The graph of the step `expression`: FACES u8 [m, 112, 112, 3] RGB -> LOGITS [m, 7], EMBEDDING [m, d].
+
+    The preprocessing is the checkpoint's own.
+    """
 
     resize: Tensor
     mean: Tensor
@@ -66,32 +68,21 @@ class SwinExpression(nn.Module):
         self.register_buffer("mean", torch.tensor(preprocessing.mean).reshape(-1, 1, 1))
         self.register_buffer("std", torch.tensor(preprocessing.std).reshape(-1, 1, 1))
 
+    @classmethod
+    def load(cls, folder: Path) -> SwinExpression:
+        """Read a folder with config.json, model.safetensors and preprocessor_config.json."""
+        return cls(pretrained.load(Swinv2ForImageClassification, folder), Preprocessing.read(folder))
+
+    def example(self) -> tuple[Tensor]:
+        """Two blank faces."""
+        return (torch.zeros(2, FACE_PX, FACE_PX, 3, dtype=torch.uint8),)
+
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
         """UINT8 [m, 112, 112, 3] RGB -> LOGITS [m, 7], EMBEDDING [m, d]."""
         channels = grey(faces)[:, None] if self.channels == 1 else faces.float().permute(0, 3, 1, 2)
         resized = self.resize @ channels @ self.resize.T
         pooled = self.backbone((resized * self.factor - self.mean) / self.std).pooler_output
         return self.classifier(pooled)[:, self.order], pooled
-
-
-def wrap(model: Swinv2ForImageClassification, preprocessing: Preprocessing) -> SwinExpression:
-    """Return the model behind the contract of `expression`, ready for export."""
-    return SwinExpression(model.eval(), preprocessing).eval()
-
-
-def export(sources: Mapping[str, Path], target: Path) -> None:
-    """Write model.onnx from a folder with config.json, model.safetensors and preprocessor_config.json."""
-    (folder,) = sources.values()
-    model = checkpoint.load(Swinv2ForImageClassification, folder)
-    example = torch.zeros(2, FACE_PX, FACE_PX, 3, dtype=torch.uint8)
-    with quiet():
-        trained_graph.save(
-            wrap(model, Preprocessing.read(folder)),
-            example,
-            STEPS["expression"],
-            target / "model.onnx",
-            ["LOGITS", "EMBEDDING"],
-        )
 
 
 def _side(image_size: int | list[int] | tuple[int, int]) -> int:

@@ -9,16 +9,16 @@ from torch import Tensor, nn
 from transformers import Swinv2Config, Swinv2ForImageClassification
 
 from networks import weights
-from networks.face.teacher import STEM_CHANNELS, STEM_STRIDE, FaceCnn, ResidualBlock, make_stem
-from networks.images import SmallGrey
-from training.data import fer
+from networks.face.teacher import SIDE_PX, STEM_CHANNELS, STEM_STRIDE, FaceCnn, ResidualBlock, make_stem
+from networks.images import SmallGrey, standardise
+from networks.served import Served
 from triptych_client.contract import EMOTIONS, FACE_PX
 
 
 def swin_config(depths: tuple[int, ...] = (2, 2, 1)) -> Swinv2Config:
     """Return the architecture: 12 x 12 tokens of the stem in (shifted) windows of 6, then 6 x 6, then 3 x 3 in one."""
     return Swinv2Config(
-        image_size=fer.FACE_PX // STEM_STRIDE,
+        image_size=SIDE_PX // STEM_STRIDE,
         patch_size=1,
         num_channels=STEM_CHANNELS,
         embed_dim=STEM_CHANNELS,
@@ -64,7 +64,7 @@ class FaceSwin(nn.Module):
                 nn.init.constant_(parameter, 0.1)
 
 
-class ServedFace(nn.Module):
+class ServedFace(Served):
     """The graph of the step `expression`: FACES u8 [m, 112, 112, 3] RGB -> LOGITS [m, 7], EMBEDDING [m, 384].
 
     The logits are divided by the temperature (Guo et al. 2017).
@@ -74,14 +74,18 @@ class ServedFace(nn.Module):
         super().__init__()
         self.model = model
         self.temperature = temperature
-        self.shrink = SmallGrey(FACE_PX, fer.FACE_PX)
+        self.shrink = SmallGrey(FACE_PX, SIDE_PX)
 
     @classmethod
-    def load(cls, path: Path) -> ServedFace:
-        """Read trained weights; TriptychError when they are not those of this model."""
+    def load(cls, folder: Path) -> ServedFace:
+        """Read the folder's trained weights; TriptychError when they are not those of this model."""
         model = FaceSwin()
-        temperature = weights.load(model, path)
+        temperature = weights.load(model, folder / weights.FILE)
         return cls(model.eval(), temperature)
+
+    def example(self) -> tuple[Tensor]:
+        """Two blank faces."""
+        return (torch.zeros(2, FACE_PX, FACE_PX, 3, dtype=torch.uint8),)
 
     def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
         """Faces u8 [m, 112, 112, 3] -> logits f32 [m, 7], embedding f32 [m, 384]."""
@@ -93,4 +97,4 @@ class ServedFace(nn.Module):
 
         Alignment (`triptych.face.crop.TEMPLATE`) frames a face as FER2013 does.
         """
-        return fer.standardise(self.shrink(faces))
+        return standardise(self.shrink(faces))

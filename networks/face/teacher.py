@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from triptych_client.contract import EMOTIONS
 
+SIDE_PX = 48
+"""Side of the grey faces that this project's own networks were made for: that of FER2013's."""
 STEM_CHANNELS = 96
 """Channels of the stem's output, and the embedding width of the Swin-V2 that starts from it."""
 STEM_STRIDE = 4

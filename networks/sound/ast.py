@@ -1,4 +1,4 @@
-"""Export of `sound_tagger` from an Audio Spectrogram Transformer of transformers (Gong et al. 2021, arXiv:2104.01778).
+"""The step `sound_tagger` from an Audio Spectrogram Transformer of transformers (Gong et al. 2021, arXiv:2104.01778).
 
 For any `ASTForAudioClassification` that hears 10.24 s in 128 bands and names AudioSet classes, such as
 MIT/ast-finetuned-audioset-10-10-0.4593. The step before it makes Kaldi's filter banks; their padding and normalisation
@@ -12,19 +12,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import pad
 from transformers import ASTForAudioClassification
 
-from export import checkpoint, trained_graph
+from networks import pretrained
+from networks.served import GRAPH, Parts, Served
+from networks.sound import labels
 from triptych.errors import TriptychError
 from triptych.sound.mel import FBANK_FLOOR, FBANK_FRAMES, FBANK_MELS, FBANK_SAMPLES, HOP_SAMPLES
-from triptych_client.contract import SAMPLE_RATE_HZ, STEPS
+from triptych_client.contract import SAMPLE_RATE_HZ
 
 FRAMES = FBANK_SAMPLES // HOP_SAMPLES
 """1024: the frames that a checkpoint has to take."""
@@ -58,8 +59,8 @@ class Preprocessing:
         return preprocessing
 
 
-class AstTagger(nn.Module):
-    """The graph of the step `sound_tagger`: Kaldi's filter banks -> the probability of each class."""
+class AstTagger(Served):
+    """The graph of the step `sound_tagger`: FEATURES f32 [p, 1022, 128], Kaldi's filter banks -> TAGS [p, classes]."""
 
     position: Tensor
 
@@ -68,6 +69,10 @@ class AstTagger(nn.Module):
         self.model = model
         self.preprocessing = preprocessing
         self.register_buffer("position", torch.arange(FBANK_FRAMES))
+
+    def example(self) -> tuple[Tensor]:
+        """Two windows whose bands all have the power 1."""
+        return (torch.zeros(2, FBANK_FRAMES, FBANK_MELS),)
 
     def forward(self, features: Tensor) -> Tensor:
         """FEATURES f32 [p, 1022, 128] -> TAGS f32 [p, classes], independent probabilities."""
@@ -86,29 +91,8 @@ class AstTagger(nn.Module):
         return (padded - self.preprocessing.mean) / (2 * self.preprocessing.std)
 
 
-def labels(folder: Path) -> list[str]:
-    """Return the names of a checkpoint's classes, in the order of its outputs; TriptychError when it has none."""
-    path = folder / "config.json"
-    try:
-        names: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))["id2label"]
-        ordered = [names[str(index)] for index in range(len(names))]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise TriptychError(f"{path} does not name the classes of the checkpoint (id2label): {error!r}") from error
-    if any(name.startswith("LABEL_") for name in ordered):
-        raise TriptychError(f"{path} does not name the classes of the checkpoint: its id2label has only LABEL_0 ...")
-    return ordered
-
-
-def export(sources: Mapping[str, Path], target: Path) -> None:
-    """Write model.onnx and labels.txt from a folder with config.json, model.safetensors, preprocessor_config.json."""
-    (folder,) = sources.values()
-    names = labels(folder)
-    model = checkpoint.load(ASTForAudioClassification, folder)
-    save(AstTagger(model, Preprocessing.read(folder)), target / "model.onnx")
-    (target / "labels.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-
-
-def save(model: AstTagger, path: Path) -> None:
-    """Write the graph."""
-    example = torch.zeros(2, FBANK_FRAMES, FBANK_MELS)
-    trained_graph.save(model, example, STEPS["sound_tagger"], path, ["TAGS"])
+def load(folder: Path) -> Parts:
+    """Return model.onnx and labels.txt of a folder with config.json, model.safetensors, preprocessor_config.json."""
+    names = labels.of_checkpoint(folder)
+    model = pretrained.load(ASTForAudioClassification, folder)
+    return {GRAPH: AstTagger(model, Preprocessing.read(folder)), labels.LABELS: labels.as_lines(names)}

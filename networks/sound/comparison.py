@@ -6,19 +6,19 @@ How its constants were chosen is in weights/tag-comparison/README.md, which `tri
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from onnx import GraphProto, helper, numpy_helper
+from onnx import GraphProto, TensorProto, helper, numpy_helper
 
-from export import onnx_graph
-from networks.sound import yamnet
+from networks.served import GRAPH, Parts
+from networks.sound import labels
 from networks.sound.descriptions import SOUNDS
 from networks.words.e5 import Embedder
 from triptych.errors import TriptychError
-from triptych_client.contract import EMOTIONS, STEPS
+from triptych_client.contract import EMOTIONS
 
 NEUTRAL = EMOTIONS.index("neutral")
 METHOD_FILE = "method.json"
@@ -112,7 +112,6 @@ def build(matrix: np.ndarray, method: Method) -> GraphProto:
 
     A tag is heard in proportion to its probability, and in full from `method.heard` on.
     """
-    step = STEPS["sound_emotion"]
     bias = np.zeros(len(EMOTIONS), np.float32)
     bias[NEUTRAL] = method.neutral
     constants = {"matrix": matrix, "bias": bias, "heard": method.heard, "none": 0, "full": 1}
@@ -123,22 +122,25 @@ def build(matrix: np.ndarray, method: Method) -> GraphProto:
             helper.make_node("Gemm", ["strength", "matrix", "bias"], ["LOGITS"]),
         ],
         "sound_emotion",
-        [onnx_graph.value(step.tensor("TAGS"), (len(matrix),))],
-        [onnx_graph.value(step.tensor("LOGITS"))],
+        [helper.make_tensor_value_info("TAGS", TensorProto.FLOAT, ["n", len(matrix)])],
+        [helper.make_tensor_value_info("LOGITS", TensorProto.FLOAT, ["n", len(EMOTIONS)])],
         [numpy_helper.from_array(np.asarray(value, np.float32), name) for name, value in constants.items()],
     )
 
 
-def write(names: Sequence[str], sources: Mapping[str, Path], target: Path) -> None:
-    """Write model.onnx for a tagger with these classes; `sources` holds multilingual-e5-small and tag-comparison."""
-    method = load_method(sources["tag-comparison"])
-    matrix = tag_matrix(names, Embedder(sources["multilingual-e5-small"]), method)
-    onnx_graph.save(build(matrix, method), target / "model.onnx")
+def of_yamnet(method: Path, tagger: Path, encoder: Path) -> Parts:
+    """Return model.onnx for YAMNet's classes, from the folders of the method, of YAMNet and multilingual-e5-small."""
+    return _parts(labels.of_yamnet(tagger), method, encoder)
 
 
-def export(sources: Mapping[str, Path], target: Path) -> None:
-    """Write model.onnx for YAMNet's classes."""
-    write(yamnet.labels(sources["yamnet"]), sources, target)
+def of_ast(method: Path, tagger: Path, encoder: Path) -> Parts:
+    """Return model.onnx for the classes of an Audio Spectrogram Transformer's checkpoint, by the same method."""
+    return _parts(labels.of_checkpoint(tagger), method, encoder)
+
+
+def _parts(names: Sequence[str], method_folder: Path, encoder: Path) -> Parts:
+    method = load_method(method_folder)
+    return {GRAPH: build(tag_matrix(names, Embedder(encoder), method), method)}
 
 
 def _without(vectors: np.ndarray, directions: np.ndarray) -> np.ndarray:

@@ -6,7 +6,6 @@ them the same operators compute in float32, as the original network did.
 
 from __future__ import annotations
 
-import csv
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,19 +14,12 @@ from tempfile import TemporaryDirectory
 import onnx
 from onnx import GraphProto, NodeProto, TensorProto, helper
 
-from export import onnx_graph
+from networks.served import GRAPH, Parts
+from networks.sound import labels
 from triptych.sound.mel import SOUND_FRAMES, SOUND_MELS
-from triptych_client.contract import STEPS
 
 ARCHIVE = "YamNet_w8a8.onnx.zip"
-CLASS_MAP = "yamnet_class_map.csv"
 SIMULATED = {"QuantizeLinear", "DequantizeLinear"}
-
-
-def labels(source: Path) -> list[str]:
-    """Return the English display names of the 521 AudioSet classes, in the order of the outputs."""
-    with (source / CLASS_MAP).open(newline="", encoding="utf-8") as file:
-        return [row["display_name"] for row in csv.DictReader(file)]
 
 
 def load_quantised(source: Path) -> GraphProto:
@@ -54,7 +46,6 @@ def float_nodes(graph: GraphProto) -> list[NodeProto]:
 def build(quantised: GraphProto, classes: int) -> GraphProto:
     """Return the served graph: FEATURES float32 [n, 96, 64] -> TAGS float32 [n, classes], independent probabilities."""
     body = [_for_any_batch(node) for node in float_nodes(quantised)]
-    step = STEPS["sound_tagger"]
     nodes = [
         helper.make_node("Unsqueeze", ["FEATURES", "channel_axis"], [quantised.input[0].name]),
         *body,
@@ -65,17 +56,16 @@ def build(quantised: GraphProto, classes: int) -> GraphProto:
     return helper.make_graph(
         nodes,
         "yamnet",
-        [onnx_graph.value(step.tensor("FEATURES"), (SOUND_FRAMES, SOUND_MELS))],
-        [onnx_graph.value(step.tensor("TAGS"), (classes,))],
+        [helper.make_tensor_value_info("FEATURES", TensorProto.FLOAT, ["n", SOUND_FRAMES, SOUND_MELS])],
+        [helper.make_tensor_value_info("TAGS", TensorProto.FLOAT, ["n", classes])],
         [*weights, helper.make_tensor("channel_axis", TensorProto.INT64, [1], [1])],
     )
 
 
-def export(sources: Mapping[str, Path], target: Path) -> None:
-    """Write model.onnx, and labels.txt with one class name a line."""
-    names = labels(sources["yamnet"])
-    onnx_graph.save(build(load_quantised(sources["yamnet"]), len(names)), target / "model.onnx")
-    (target / "labels.txt").write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+def load(folder: Path) -> Parts:
+    """Return model.onnx, and labels.txt with one class name a line."""
+    names = labels.of_yamnet(folder)
+    return {GRAPH: build(load_quantised(folder), len(names)), labels.LABELS: labels.as_lines(names)}
 
 
 def _origin(name: str, origins: Mapping[str, str]) -> str:

@@ -10,6 +10,7 @@ from torch.nn.functional import pad
 
 from networks import weights
 from networks.face.teacher import ResidualBlock
+from networks.served import Served
 from triptych.sound.mel import VOICE_FRAMES, VOICE_MELS
 from triptych_client.contract import EMOTIONS
 
@@ -71,7 +72,7 @@ class VoiceCnn(nn.Module):
         return pad(scaled, (0, -VOICE_FRAMES % (FRAMES << HALVINGS)), value=-1.0)
 
 
-class ServedVoice(nn.Module):
+class ServedVoice(Served):
     """The graph of the step `voice_emotion`: FEATURES f32 [w, 64, 300] -> LOGITS [w, 7], calibrated."""
 
     def __init__(self, model: VoiceCnn, temperature: float) -> None:
@@ -80,11 +81,15 @@ class ServedVoice(nn.Module):
         self.temperature = temperature
 
     @classmethod
-    def load(cls, path: Path) -> ServedVoice:
-        """Read trained weights; TriptychError when they are not those of this model."""
+    def load(cls, folder: Path) -> ServedVoice:
+        """Read the folder's trained weights; TriptychError when they are not those of this model."""
         model = VoiceCnn()
-        temperature = weights.load(model, path)
+        temperature = weights.load(model, folder / weights.FILE)
         return cls(model.eval(), temperature)
+
+    def example(self) -> tuple[Tensor]:
+        """Two windows of the loudest sound there is."""
+        return (torch.zeros(2, VOICE_MELS, VOICE_FRAMES),)
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """LOG_MEL f32 [w, 64, 300] -> logits f32 [w, 7]."""

@@ -1,4 +1,4 @@
-"""Export of `voice_emotion` from a wav2vec 2.0 checkpoint of transformers (Baevski et al. 2020, arXiv:2006.11477).
+"""The step `voice_emotion` from a wav2vec 2.0 checkpoint of transformers (Baevski et al. 2020, arXiv:2006.11477).
 
 For any `Wav2Vec2ForSequenceClassification` saved with `save_pretrained` whose labels name the seven emotions, such as
 `triptych train voice --init` makes. It hears the waveform: the step before it passes the sound on as it is.
@@ -7,23 +7,23 @@ For any `Wav2Vec2ForSequenceClassification` saved with `save_pretrained` whose l
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils import parametrize
 from transformers import Wav2Vec2ForSequenceClassification
 
-from export import checkpoint, trained_graph
+from networks import pretrained
 from networks.class_order import label_order
+from networks.served import Served
 from networks.voice.waveforms import TEMPERATURE, normalise
 from triptych.errors import TriptychError
-from triptych_client.contract import SAMPLE_RATE_HZ, STEPS, VOICE_SAMPLES
+from triptych_client.contract import SAMPLE_RATE_HZ, VOICE_SAMPLES
 
 
-class WaveformEmotion(nn.Module):
-    """The graph of the step `voice_emotion`: a window of sound -> logits over EMOTIONS, calibrated."""
+class WaveformEmotion(Served):
+    """The graph of the step `voice_emotion`: FEATURES f32 [w, 1, 48000], the waveform -> LOGITS [w, 7], calibrated."""
 
     def __init__(self, model: Wav2Vec2ForSequenceClassification, normalised: bool = True) -> None:
         super().__init__()
@@ -32,27 +32,27 @@ class WaveformEmotion(nn.Module):
         self.order = label_order({int(index): name for index, name in (model.config.id2label or {}).items()})
         self.temperature = float(getattr(model.config, TEMPERATURE, 1.0))
 
+    @classmethod
+    def load(cls, folder: Path) -> WaveformEmotion:
+        """Read a folder with config.json, model.safetensors and preprocessor_config.json.
+
+        The weight-normalised convolution becomes a plain one.
+        """
+        model = pretrained.load(Wav2Vec2ForSequenceClassification, folder)
+        convolution = model.wav2vec2.encoder.pos_conv_embed.conv
+        if parametrize.is_parametrized(convolution):
+            parametrize.remove_parametrizations(convolution, "weight")
+        return cls(model, _normalised(folder))
+
+    def example(self) -> tuple[Tensor]:
+        """Two silent windows."""
+        return (torch.zeros(2, 1, VOICE_SAMPLES),)
+
     def forward(self, features: Tensor) -> Tensor:
         """FEATURES f32 [w, 1, 48000], the waveform in [-1, 1] -> LOGITS f32 [w, 7]."""
         sound = features[:, 0]
         logits = self.model(normalise(sound) if self.normalised else sound).logits
         return logits[:, self.order] / self.temperature
-
-
-def export(sources: Mapping[str, Path], target: Path) -> None:
-    """Write model.onnx from a folder with config.json, model.safetensors and preprocessor_config.json."""
-    (folder,) = sources.values()
-    model = checkpoint.load(Wav2Vec2ForSequenceClassification, folder)
-    save(WaveformEmotion(model, _normalised(folder)), target / "model.onnx")
-
-
-def save(model: WaveformEmotion, path: Path) -> None:
-    """Write the graph; the weight-normalised convolution becomes a plain one."""
-    convolution = model.model.wav2vec2.encoder.pos_conv_embed.conv
-    if parametrize.is_parametrized(convolution):
-        parametrize.remove_parametrizations(convolution, "weight")
-    example = torch.zeros(2, 1, VOICE_SAMPLES)
-    trained_graph.save(model, example, STEPS["voice_emotion"], path, ["LOGITS"])
 
 
 def _normalised(folder: Path) -> bool:

@@ -9,32 +9,41 @@ p: tokens before them.
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOperatorIssue=false
 from __future__ import annotations
 
-import logging
 import math
-import warnings
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
+from torch.export import Dim
 from torch.nn import functional
 from transformers import WhisperForConditionalGeneration
+
+from networks.served import Served
 
 OPSET = 20
 """The first with Gelu as one operator."""
 
 
-class Encoder(nn.Module):
-    """The encoder, and what every decoder layer takes from it."""
+class Encoder(Served):
+    """The encoder, and what every decoder layer takes from it: `log_mel` -> `cross_key_0`, `cross_value_0`, .."""
+
+    opset = OPSET
+    inputs = ("log_mel",)
 
     def __init__(self, model: WhisperForConditionalGeneration) -> None:
         super().__init__()
+        self.log_mel_shape = (model.config.num_mel_bins, 2 * model.config.max_source_positions)
+        self.outputs = _names(model, "cross")
         encoder = model.model.encoder
         self.conv1, self.conv2 = encoder.conv1, encoder.conv2
         self.positions = encoder.embed_positions.weight
         self.layers = nn.ModuleList(_EncoderLayer(layer) for layer in encoder.layers)
         self.norm = encoder.layer_norm
         self.crosses = nn.ModuleList(layer.encoder_attn for layer in model.model.decoder.layers)
+
+    def example(self) -> tuple[torch.Tensor]:
+        """Two windows."""
+        return (torch.zeros(2, *self.log_mel_shape),)
 
     def forward(self, log_mel: torch.Tensor) -> list[torch.Tensor]:
         """Take log_mel [b, 80, 2 s]; return cross_key [b, h, d, s], cross_value [b, h, s, d] of each decoder layer."""
@@ -50,11 +59,18 @@ class Encoder(nn.Module):
         return outputs
 
 
-class Decoder(nn.Module):
-    """The decoder, with its keys and values as inputs and outputs."""
+class Decoder(Served):
+    """The decoder: `ids`, `past_key_0`, .., `cross_key_0`, .. -> `logits`, `present_key_0`, .."""
+
+    opset = OPSET
 
     def __init__(self, model: WhisperForConditionalGeneration) -> None:
         super().__init__()
+        config = model.config
+        self.heads, self.frames = config.decoder_attention_heads, config.max_source_positions
+        self.width = config.d_model // self.heads
+        self.inputs = ("ids", *_names(model, "past"), *_names(model, "cross"))
+        self.outputs = ("logits", *_names(model, "present"))
         decoder = model.model.decoder
         self.layers = nn.ModuleList(_DecoderLayer(layer) for layer in decoder.layers)
         self.norm = decoder.layer_norm
@@ -63,6 +79,26 @@ class Decoder(nn.Module):
         # in, so exactly, and once more as the float matrix that the projection multiplies with.
         self.register_buffer("embedding", decoder.embed_tokens.weight.detach().half())
         self.register_buffer("projection", decoder.embed_tokens.weight.detach().T.contiguous())
+
+    def example(self) -> tuple[Any, ...]:
+        """Two windows, two new tokens after three.
+
+        Each input is a tensor of its own: the exporter would take one for all.
+        """
+        ids = torch.zeros(2, 2, dtype=torch.int64)
+        past = [torch.zeros(2, self.heads, 3, self.width) for _ in range(2 * len(self.layers))]
+        cross = [
+            torch.zeros(2, self.heads, *size)
+            for _ in self.layers
+            for size in ((self.width, self.frames), (self.frames, self.width))
+        ]
+        return ids, past, cross
+
+    def free_axes(self) -> Any:
+        """Any number of windows, of new tokens, and of tokens before them."""
+        tensors = 2 * len(self.layers)
+        past, cross = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC}, {0: Dim.DYNAMIC}
+        return {0: Dim.DYNAMIC, 1: Dim.DYNAMIC}, [past] * tensors, [cross] * tensors
 
     def forward(self, ids: torch.Tensor, past: list[torch.Tensor], cross: list[torch.Tensor]) -> list[torch.Tensor]:
         """Take ids [b, t], past and cross keys and values; return logits [b, vocabulary] after the last id, and more.
@@ -145,62 +181,9 @@ class _FeedForward(nn.Module):
         return hidden + self.fc2(functional.gelu(self.fc1(self.norm(hidden))))
 
 
-def export_encoder(model: WhisperForConditionalGeneration, path: Path) -> None:
-    """Write the encoder as ONNX: `log_mel` -> `cross_key_0`, `cross_value_0`, .."""
-    log_mel = torch.zeros(2, model.config.num_mel_bins, 2 * model.config.max_source_positions)
-    shapes = {"log_mel": {0: torch.export.Dim("windows")}}
-    _export(Encoder(model), (log_mel,), shapes, ["log_mel"], _names(model, "cross"), path)
-
-
-def export_decoder(model: WhisperForConditionalGeneration, path: Path) -> None:
-    """Write the decoder as ONNX: `ids`, `past_key_0`, .., `cross_key_0`, .. -> `logits`, `present_key_0`, .."""
-    config = model.config
-    heads, frames = config.decoder_attention_heads, config.max_source_positions
-    width = config.d_model // heads
-    windows, new, before = (torch.export.Dim(name) for name in ("windows", "new", "before"))
-    ids = torch.zeros(2, 2, dtype=torch.int64)
-    past = [torch.zeros(2, heads, 3, width) for _ in _names(model, "past")]
-    cross = [
-        torch.zeros(2, heads, *size)  # a tensor of its own for each input: the exporter would take one for all
-        for _ in range(config.decoder_layers)
-        for size in ((width, frames), (frames, width))
-    ]
-    shapes = {
-        "ids": {0: windows, 1: new},
-        "past": [{0: windows, 2: before}] * len(past),
-        "cross": [{0: windows}] * len(cross),
-    }
-    inputs = ["ids", *_names(model, "past"), *_names(model, "cross")]
-    _export(Decoder(model), (ids, past, cross), shapes, inputs, ["logits", *_names(model, "present")], path)
-
-
-def _export(
-    module: nn.Module,
-    example: tuple[Any, ...],
-    shapes: dict[str, Any],
-    inputs: list[str],
-    outputs: list[str],
-    path: Path,
-) -> None:
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            module.eval(),
-            example,
-            dynamo=True,
-            dynamic_shapes=shapes,
-            opset_version=OPSET,
-            input_names=inputs,
-            output_names=outputs,
-            verbose=False,
-        )
-        assert program is not None
-        program.save(path, external_data=False)
-
-
-def _names(model: WhisperForConditionalGeneration, prefix: str) -> list[str]:
-    return [f"{prefix}_{what}_{layer}" for layer in range(model.config.decoder_layers) for what in ("key", "value")]
+def _names(model: WhisperForConditionalGeneration, prefix: str) -> tuple[str, ...]:
+    layers = range(model.config.decoder_layers)
+    return tuple(f"{prefix}_{what}_{layer}" for layer in layers for what in ("key", "value"))
 
 
 def _heads(hidden: torch.Tensor, heads: int) -> torch.Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ from tokenizers import Tokenizer
 from transformers import GenerationConfig, WhisperConfig, WhisperForConditionalGeneration
 
 from networks.formats import ctranslate2
-from networks.whisper.graphs import export_decoder, export_encoder
+from networks.served import Parts
+from networks.whisper.graphs import Decoder, Encoder
 from triptych.errors import TriptychError
 from triptych_client.contract import TASKS
 
@@ -28,14 +28,15 @@ Variables = Mapping[str, np.ndarray]
 State = Iterator[tuple[str, np.ndarray]]
 
 
-def export(sources: Mapping[str, Path], target: Path) -> None:
-    """Write encoder.onnx, decoder.onnx, tokenizer.json and generation.json into `target`."""
-    (source,) = sources.values()
+def load(source: Path) -> Parts:
+    """Return both graphs, the tokenizer and the rules of decoding, of a folder as `load_model` takes it."""
     model = load_model(source)
-    export_encoder(model, target / "encoder.onnx")
-    export_decoder(model, target / "decoder.onnx")
-    shutil.copyfile(source / "tokenizer.json", target / "tokenizer.json")
-    (target / "generation.json").write_text(json.dumps(generation_rules(source), indent=1) + "\n")
+    return {
+        "encoder.onnx": Encoder(model),
+        "decoder.onnx": Decoder(model),
+        "tokenizer.json": (source / "tokenizer.json").read_text(encoding="utf-8"),
+        "generation.json": json.dumps(generation_rules(source), indent=1) + "\n",
+    }
 
 
 def load_model(source: Path) -> WhisperForConditionalGeneration:
@@ -59,7 +60,7 @@ def generation_rules(source: Path) -> dict[str, Any]:
     """Return what decoding must know: the fields of `triptych.words.whisper.rules.Rules`, for generation.json."""
     vocabulary = Tokenizer.from_file(str(source / "tokenizer.json")).get_vocab()
     names = {token: name for name, token in vocabulary.items()}
-    config = json.loads((source / "config.json").read_text())
+    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
     no_timestamps = vocabulary["<|notimestamps|>"]
     return {
         "start_of_transcript": vocabulary["<|startoftranscript|>"],

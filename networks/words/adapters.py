@@ -15,8 +15,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from training.loop import write_atomically
 from triptych.errors import TriptychError
+from triptych.files import write_atomically
 from triptych_client.contract import EMOTIONS
 
 FILE = "model.safetensors"

@@ -16,13 +16,38 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import BertConfig, BertModel, XLMRobertaModel
 
-from networks.words import e5
+from networks.served import Parts
+from networks.words import adapters, e5, tokens
 from networks.words.adapters import Words
+from networks.words.comparison import PackedEmbedding
+from networks.words.trained import TrainedWords
 from triptych.errors import TriptychError
 
 LAYERS = 6
 PIECES = "pieces"
 """Name, among the trained tensors, of the ids int32 [n] of multilingual-e5-small's pieces that are kept."""
+
+
+def load(trained: Path, encoder: Path) -> TrainedWords:
+    """Read the folder of what was trained and multilingual-e5-small's; the vocabulary stays in 4 bits."""
+    words = adapters.load(trained / adapters.FILE)
+    model = build(encoder, words)
+    vocabulary = e5.load_packed_vocabulary(encoder).rows(pieces_of(words).numpy())
+    model.encoder.set_input_embeddings(PackedEmbedding(vocabulary))
+    return model
+
+
+def load_tokens(trained: Path, encoder: Path) -> Parts:
+    """Return the tokenizer over the model's pieces, from the same folders."""
+    words = adapters.load(trained / adapters.FILE)
+    return {tokens.FILE: e5.load_tokenizer(encoder, pieces_of(words).tolist()).to_str()}
+
+
+def build(source: Path, words: Words) -> TrainedWords:
+    """Return the float32 model with plain token embeddings, of multilingual-e5-small's folder and what was trained."""
+    encoder = load_encoder(source, pieces_of(words))
+    words.merge(encoder)
+    return TrainedWords(encoder, words.head()).eval()
 
 
 def english_pieces(tokenizer: Tokenizer, texts: Iterable[str]) -> Tensor:

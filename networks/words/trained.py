@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor, nn
 from transformers import BertModel, RobertaModel, XLMRobertaModel
 
-from export import checkpoint, trained_graph
-from networks.words import adapters, comparison, e5
+from networks import pretrained
+from networks.words import adapters, e5
+from networks.words.comparison import PackedEmbedding
+from networks.words.graph import TextGraph
 from triptych.errors import TriptychError
 
 Encoder = XLMRobertaModel | RobertaModel | BertModel
@@ -22,7 +23,7 @@ HEAD = "words.safetensors"
 """Beside a checkpoint that `triptych train words --init` made: head, thresholds and calibration."""
 
 
-class TrainedWords(nn.Module):
+class TrainedWords(TextGraph):
     """The served graph: INPUT_IDS, ATTENTION_MASK int64 [n, length] -> LOGITS [n, 7], EMBEDDING [n, d].
 
     The embedding is the mean of the tokens' last states, of length 1; the head is linear in that mean.
@@ -33,6 +34,16 @@ class TrainedWords(nn.Module):
         self.encoder = encoder
         self.head = head
 
+    @classmethod
+    def load(cls, trained: Path, encoder: Path) -> TrainedWords:
+        """Read the folder of what was trained and multilingual-e5-small's; the vocabulary stays in 4 bits.
+
+        No adapter touches it.
+        """
+        model = build(encoder, trained / adapters.FILE)
+        model.encoder.set_input_embeddings(PackedEmbedding(e5.load_packed_vocabulary(encoder)))
+        return model
+
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits and unit embeddings."""
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
@@ -40,19 +51,19 @@ class TrainedWords(nn.Module):
         return self.head(mean), nn.functional.normalize(mean, dim=-1)
 
 
-def build(source: Path, weights: Path) -> TrainedWords:
+def build(source: Path, trained: Path) -> TrainedWords:
     """Return the float32 model with plain token embeddings, of the encoder's folder and the trained file."""
-    words = adapters.load(weights)
+    words = adapters.load(trained)
     encoder = e5.load_encoder(source)
     words.merge(encoder)
     return TrainedWords(encoder, words.head()).eval()
 
 
-def build_checkpoint(folder: Path) -> TrainedWords:
+def load_checkpoint(folder: Path) -> TrainedWords:
     """Return the model of a folder that `triptych train words --init` made; TriptychError when it is another's."""
     if not (folder / HEAD).is_file():
         raise TriptychError(f"there is no {HEAD} in {folder}: fine-tune the encoder by `triptych train words --init`")
-    encoder = checkpoint.load(encoder_class(folder), folder, add_pooling_layer=False)
+    encoder = pretrained.load(encoder_class(folder), folder, add_pooling_layer=False)
     return TrainedWords(encoder, adapters.load(folder / HEAD).head()).eval()
 
 
@@ -65,15 +76,3 @@ def encoder_class(folder: Path) -> type[Encoder]:
     if kind not in KINDS:
         raise TriptychError(f"the checkpoint in {folder} is a {kind}: words take one of {', '.join(KINDS)}")
     return KINDS[kind]
-
-
-def export(sources: Mapping[str, Path], target: Path) -> None:
-    """Write model.onnx; the vocabulary stays in 4 bits, and no adapter touches it."""
-    model = build(sources[ENCODER], sources["xlm-roberta"] / trained_graph.WEIGHTS)
-    model.encoder.set_input_embeddings(comparison.PackedEmbedding(e5.load_packed_vocabulary(sources[ENCODER])))
-    comparison.save_graph(model, target / "model.onnx")
-
-
-def export_checkpoint(sources: Mapping[str, Path], target: Path) -> None:
-    """Write model.onnx of a fine-tuned published encoder."""
-    comparison.save_graph(build_checkpoint(sources["xlm-roberta-checkpoint"]), target / "model.onnx")

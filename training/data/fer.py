@@ -14,12 +14,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, interpolate
 
+from networks.face.teacher import SIDE_PX
+from networks.images import standardise
 from triptych.errors import TriptychError
 from triptych_client.contract import EMOTIONS
 
 FILE = "fer2013_train_val.npz"
 SPLITS = {"training": 0, "validation": 1}
-FACE_PX = 48
+FACE_PX = SIDE_PX
 """Side of a FER2013 face."""
 NAMES = dict(zip(EMOTIONS, ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"), strict=True))
 """FER2013's names of our emotions; FER+ calls them as we do."""
@@ -57,13 +59,6 @@ def load(folder: Path, vote_share: float) -> tuple[Faces, Faces]:
     targets = _targets(labels, votes, vote_share)
     train = np.flatnonzero((split == 0) & ~np.isin(_digests(images), _digests(images[split == 1])))
     return _select(images, labels, targets, train), _select(images, labels, targets, np.flatnonzero(split == 1))
-
-
-def standardise(faces: Tensor) -> Tensor:
-    """Faces f32 [n, 1, h, w] -> zero mean and unit variance each: the light of a picture says nothing of its face."""
-    mean = faces.mean((1, 2, 3), keepdim=True)
-    spread = (faces - mean).square().mean((1, 2, 3), keepdim=True).sqrt()
-    return (faces - mean) / (spread + 8.0)  # + 8 grey levels: a blank crop stays near 0 instead of becoming noise
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,13 @@ import torch
 from torch import Tensor, nn
 from transformers import Swinv2ForImageClassification
 
+from export import checkpoint
+from networks import pretrained
 from training.data import fer
 from training.data.fer import View
 from training.face.teacher import LABELS, evaluate, soft_cross_entropy
-from training.init import published
-from training.loop import Settings, Task, fit, write_text, writing
+from training.loop import Settings, Task, fit
+from triptych.files import write_text, writing
 from triptych_client.contract import EMOTIONS
 
 SETTINGS = Settings(epochs=10, learning_rate=1e-4, weight_decay=0.05, ema_decay=0.998, patience=3)
@@ -41,8 +43,11 @@ def fine_tune(data: Path, out: Path, init: str, settings: Settings = SETTINGS, b
     """
     train, validation = fer.load(data, LABELS)
     labels = dict(enumerate(EMOTIONS))
-    swin = published(
-        Swinv2ForImageClassification, init, id2label=labels, label2id={name: i for i, name in labels.items()}
+    swin = pretrained.start(
+        Swinv2ForImageClassification,
+        checkpoint.fetch(init),
+        id2label=labels,
+        label2id={name: i for i, name in labels.items()},
     )
     view = View(cast(int, swin.config.image_size), imagenet)
     task = Task(

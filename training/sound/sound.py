@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import typer
-from onnx import helper
 from scipy.special import softmax
 from scipy.stats import binned_statistic
 
-from export import catalog, onnx_graph
+from export import catalog, onnx
 from export.fetch import fetch
+from networks.sound import labels
 from networks.sound import yamnet as sound_tagger
 from networks.sound.comparison import METHOD_FILE
 from networks.words.e5 import Embedder
@@ -102,7 +102,7 @@ class Result:
 def train_sound(data: Path, out: Path) -> None:
     """Choose the constants on the sounds in `data`; method.json and the card go to `out`."""
     yamnet, e5 = (fetch(catalog.load()[name], CACHE) for name in ("yamnet", "multilingual-e5-small"))
-    classes = sound_tagger.labels(yamnet)
+    classes = labels.of_yamnet(yamnet)
     sounds = [*data_sounds.recorded(data, tagger(yamnet)), *data_sounds.named(classes)]
     trials = list(tried(sounds, classes, Embedder(e5)))
     chosen, left_out = choose(trials, sounds)
@@ -120,10 +120,8 @@ def write(texts: Mapping[str, str], folder: Path) -> None:
 
 def tagger(source: Path) -> onnxruntime.InferenceSession:
     """Return YAMNet as it is exported."""
-    graph = sound_tagger.build(sound_tagger.load_quantised(source), len(sound_tagger.labels(source)))
-    opset = helper.make_opsetid("", onnx_graph.OPSET)
-    model = helper.make_model(graph, opset_imports=[opset], ir_version=onnx_graph.IR_VERSION)
-    return onnxruntime.InferenceSession(model.SerializeToString())
+    graph = sound_tagger.build(sound_tagger.load_quantised(source), len(labels.of_yamnet(source)))
+    return onnxruntime.InferenceSession(onnx.checked(graph).SerializeToString())
 
 
 def card(sounds: Sequence[Sound], trials: Sequence[Trial], chosen: Trial, left_out: Array) -> str:

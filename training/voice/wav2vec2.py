@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification
 
+from export import checkpoint
+from networks import pretrained
 from networks.voice import waveforms
 from training.card import write_card
 from training.data import speech as data_speech
 from training.data.speech import Speech
-from training.init import published
 from training.loop import Settings, Task, fit
 from training.metrics import fit_temperature, score
 from training.voice.card import CARD, results_by_group
@@ -77,9 +78,9 @@ def load(init: str, seed: int) -> Wav2Vec2ForSequenceClassification:
     """Return the published model with a new classifier over EMOTIONS, its convolutions frozen (Baevski et al. 2020)."""
     torch.manual_seed(seed)
     labels = dict(enumerate(EMOTIONS))
-    model = published(
+    model = pretrained.start(
         Wav2Vec2ForSequenceClassification,
-        init,
+        checkpoint.fetch(init),
         num_labels=len(EMOTIONS),
         id2label=labels,
         label2id={name: index for index, name in labels.items()},

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from export import catalog, checkpoint, fetch, text_tokens
-from networks.words import adapters, e5, trained
+from export import catalog, checkpoint, fetch
+from networks import pretrained
+from networks.words import adapters, e5, tokens, trained
 from networks.words.adapters import Words
 from networks.words.trained import Encoder
-from training.init import published
-from training.loop import write_atomically, writing
+from triptych.files import write_atomically, writing
 from triptych.paths import CACHE
 
 
@@ -23,9 +23,9 @@ def start(init: str | None) -> tuple[Encoder, Tokenizer]:
     if init is None:
         source = fetch.fetch(catalog.load()[trained.ENCODER], CACHE)
         return e5.load_encoder(source), e5.load_tokenizer(source)
-    folder = checkpoint.fetch(checkpoint.normalise(init))
-    encoder = published(trained.encoder_class(folder), f"dir:{folder}", add_pooling_layer=False)
-    return encoder.eval(), text_tokens.load_published(folder)
+    folder = checkpoint.fetch(init)
+    encoder = pretrained.start(trained.encoder_class(folder), folder, add_pooling_layer=False)
+    return encoder.eval(), tokens.load_published(folder)
 
 
 def describe(init: str | None) -> tuple[str, str]:
@@ -35,12 +35,12 @@ def describe(init: str | None) -> tuple[str, str]:
         return entry.title, entry.licence
     kind, _, name = init.partition(":")
     title = name if kind == "hub" else Path(name).name
-    return title, checkpoint.licence(checkpoint.fetch(checkpoint.normalise(init)))
+    return title, checkpoint.licence(checkpoint.fetch(init))
 
 
 def keep(encoder: Encoder, tokenizer: Tokenizer, words: Words, folder: Path) -> None:
     """Write a merged encoder, its tokenizer and the head as a checkpoint, for `triptych export --source`."""
     with writing(folder):
         encoder.save_pretrained(folder)
-    write_atomically(folder / text_tokens.FILE, lambda path: tokenizer.save(str(path)))
+    write_atomically(folder / tokens.FILE, lambda path: tokenizer.save(str(path)))
     adapters.save(words.without_adapters(), folder / trained.HEAD)

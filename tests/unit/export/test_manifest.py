@@ -116,6 +116,16 @@ def test_a_calibration_of_other_weights_is_left_out_with_a_warning(
     assert "light/calibration.json is of other weights: run `triptych train fusion --calibrate face`" in caplog.text
 
 
+@pytest.mark.usefixtures("weights")
+def test_the_calibration_of_a_model_of_one_s_own_lies_beside_its_catalogue(tmp_path: Path):
+    mine = Entry("mine", "a face model", "MIT", step="expression", role="face", catalog=tmp_path / "mine" / "my.toml")
+    assert not calibrated(written(tmp_path, mine))["mine"]
+    calibration(4).write(tmp_path / "mine" / "mine" / "calibration.json", "mine", "", {})
+    folder = written(tmp_path, mine)
+    assert calibrated(folder)["mine"]
+    assert Manifest.read(folder).calibrations["face"].scale[0] == 4
+
+
 def test_without_the_regression_nothing_is_written(tmp_path: Path, weights: Path):
     (weights / "fusion" / "fusion.json").unlink()
     with pytest.raises(TriptychError, match=r"fusion\.json is missing.*git checkout"):

@@ -73,7 +73,7 @@ def test_a_missing_package_is_named_with_the_remedy(tmp_path: Path, monkeypatch,
     monkeypatch.setitem(sys.modules, "training.face.swin", None)
     code, said = run(monkeypatch, capsys, "train", "face", "--data", tmp_path, "--out", tmp_path)
     assert code == 1
-    assert "training.face.swin is missing: pip install -e '.[training]'" in said
+    assert "training.face.swin is missing: pip install 'triptych[training]'" in said
 
 
 FER = fer.fer_arrays()

@@ -14,6 +14,7 @@ from networks.face import mini_xception
 from networks.formats import keras
 from networks.images import resizing
 from samples.expression_inputs import inputs_of
+from samples.graphs import session_of
 from triptych.face import crop
 from triptych.media.probe import Limits, probe
 from triptych.media.video import decode
@@ -26,11 +27,9 @@ def network(weights: Callable[[str], Path]) -> mini_xception.MiniXception:
 
 
 @pytest.fixture(scope="module")
-def graph(weights: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> ort.InferenceSession:
+def graph(weights: Callable[[str], Path]) -> ort.InferenceSession:
     """The exported CNN, whichever model is in the slot of the repository."""
-    target = tmp_path_factory.mktemp("expression")
-    mini_xception.export_fer_cnn({"fer-cnn": weights("fer-cnn")}, target)
-    return ort.InferenceSession(target / "model.onnx")
+    return session_of(mini_xception.FaceExpression.load(weights("fer-cnn")), "expression")
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])

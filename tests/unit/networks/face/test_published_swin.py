@@ -6,14 +6,15 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 import torch
 from torch.nn.functional import interpolate
 from transformers import Swinv2Config, Swinv2ForImageClassification
 
+from networks.class_order import label_order
 from networks.face import published_swin
 from samples.expression_inputs import inputs_of
+from samples.graphs import session_of
 from triptych.errors import TriptychError
 from triptych_client.contract import EMOTIONS, FACE_PX
 
@@ -58,10 +59,9 @@ def reference(model: Swinv2ForImageClassification, faces: np.ndarray) -> tuple[n
 
 @pytest.fixture(scope="module", params=[(1, 64), (3, 128)], ids=["grey, smaller", "RGB, larger"])
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
-    source, target = tmp_path_factory.mktemp("checkpoint"), tmp_path_factory.mktemp("expression")
+    source = tmp_path_factory.mktemp("checkpoint")
     model = save_checkpoint(source, *request.param)
-    published_swin.export({"some-swin": source}, target)
-    return model, ort.InferenceSession(target / "model.onnx")
+    return model, session_of(published_swin.SwinExpression.load(source), "expression")
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -84,13 +84,13 @@ def test_a_row_does_not_depend_on_its_batch(exported):
 
 
 def test_labels_are_put_into_the_contract_s_order():
-    assert published_swin.label_order(dict(enumerate(LABELS))) == ORDER
-    assert published_swin.label_order({**dict(enumerate(LABELS)), 7: "Contempt"}) == ORDER
+    assert label_order(dict(enumerate(LABELS))) == ORDER
+    assert label_order({**dict(enumerate(LABELS)), 7: "Contempt"}) == ORDER
 
 
 def test_a_checkpoint_without_emotions_is_refused():
     with pytest.raises(TriptychError, match="no class for anger"):
-        published_swin.label_order({0: "LABEL_0", 1: "LABEL_1"})
+        label_order({0: "LABEL_0", 1: "LABEL_1"})
 
 
 def test_a_checkpoint_without_preprocessing_is_refused(tmp_path: Path):

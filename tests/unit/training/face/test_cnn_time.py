@@ -1,22 +1,17 @@
-"""The CNN with time: what its answers may depend on, its synthetic sequences, its training and its export."""
+"""The CNN with time: what its answers may depend on, its synthetic sequences and its training."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import onnx
-import onnxruntime
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from export import trained_cnn_time
 from networks import weights
 from networks.face.cnn_time import REACH_S, CnnTime, ServedCnnTime
-from samples.expression_inputs import inputs_of
 from samples.fer import ONE_EPOCH, write
 from training.data import fer
 from training.face import cnn_time, motion
@@ -24,7 +19,6 @@ from training.face import tracks as face_tracks
 from training.face.cnn_time import Schedule
 from training.face.motion import FRAMES, NEUTRAL, compose
 from triptych.errors import TriptychError
-from triptych_client.contract import EMOTIONS
 
 SMALL = Schedule(ONE_EPOCH, ONE_EPOCH, ONE_EPOCH, sequences=42)
 
@@ -146,7 +140,7 @@ def test_trains_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     made = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir() if path.is_file()}
     assert {"README.md", "losses.png", "confusion.png", weights.FILE} <= set(made)
     assert "| disturbed | " in made["README.md"].decode()
-    ServedCnnTime.load(tmp_path / "out" / weights.FILE)
+    ServedCnnTime.load(tmp_path / "out")
 
 
 def test_an_interrupted_run_looks_at_its_sequences_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -162,42 +156,4 @@ def test_an_interrupted_run_looks_at_its_sequences_once(tmp_path: Path, monkeypa
 def test_weights_of_another_model_are_refused(tmp_path: Path):
     weights.save(nn.Linear(2, 2), 1.0, tmp_path / weights.FILE)
     with pytest.raises(TriptychError, match="not weights of CnnTime"):
-        ServedCnnTime.load(tmp_path / weights.FILE)
-
-
-@pytest.fixture(scope="module")
-def graph(tmp_path_factory: pytest.TempPathFactory) -> tuple[onnxruntime.InferenceSession, ServedCnnTime]:
-    """The export of random weights, and the model itself."""
-    folder = tmp_path_factory.mktemp("cnn-time")
-    weights.save(untrained(), 1.7, folder / weights.FILE)
-    trained_cnn_time.export({"cnn-time": folder}, folder)
-    return onnxruntime.InferenceSession(folder / "model.onnx"), ServedCnnTime.load(folder / weights.FILE)
-
-
-@pytest.mark.parametrize("count", [1, 2, 7])
-def test_exported_graph_equals_the_model(graph: tuple[onnxruntime.InferenceSession, ServedCnnTime], count: int):
-    session, model = graph
-    inputs = inputs_of(np.random.default_rng(count).integers(0, 256, (count, 112, 112, 3), dtype=np.uint8))
-    answers = session.run(["LOGITS", "EMBEDDING"], inputs)
-    with torch.inference_mode():
-        expected = model(*map(torch.from_numpy, inputs.values()))
-    assert answers[0].shape == (count, len(EMOTIONS))
-    for given_, wanted in zip(answers, expected, strict=True):
-        np.testing.assert_allclose(given_, wanted.numpy(), atol=1e-4)
-
-
-def test_the_graph_resizes_by_a_matrix(tmp_path: Path):
-    weights.save(untrained(), 1.0, tmp_path / weights.FILE)
-    trained_cnn_time.export({"cnn-time": tmp_path}, tmp_path)
-    nodes = onnx.load(tmp_path / "model.onnx").graph.node
-    assert "Resize" not in {node.op_type for node in nodes}, "TensorRT has no antialiased one"
-
-
-def test_in_the_graph_too_no_clip_sees_another(graph: tuple[onnxruntime.InferenceSession, ServedCnnTime]):
-    session, _ = graph
-    faces = np.random.default_rng(0).integers(0, 256, (6, 112, 112, 3), dtype=np.uint8)
-    one, other = inputs_of(faces[:3]), inputs_of(faces[3:])
-    mixed = {name: np.stack([one[name], other[name]], axis=1).reshape(-1, *one[name].shape[1:]) for name in one}
-    together = session.run(["LOGITS"], mixed)[0]
-    np.testing.assert_allclose(together[0::2], session.run(["LOGITS"], one)[0], atol=1e-4)
-    np.testing.assert_allclose(together[1::2], session.run(["LOGITS"], other)[0], atol=1e-4)
+        ServedCnnTime.load(tmp_path)

@@ -1,11 +1,10 @@
-"""The face channel's training: data, augmentation, the warm start, both ways of training, and the export."""
+"""The face channel's training: data, augmentation, the warm start, and both ways of training."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,12 +13,10 @@ from torch import nn
 from torch.nn.functional import interpolate
 from transformers import Swinv2Config, Swinv2ForImageClassification, Swinv2Model
 
-from export import trained_face
 from networks import weights
 from networks.face.cnn_time import CnnTime
 from networks.face.swin import FaceSwin, ServedFace
 from networks.face.teacher import STEM_STRIDE, FaceCnn
-from samples.expression_inputs import inputs_of
 from samples.fer import COLUMNS, ONE_EPOCH, fer_arrays, write
 from training.data import fer
 from training.data.fer import View
@@ -126,7 +123,7 @@ def test_trains_teacher_and_student(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     card = (tmp_path / "out" / "README.md").read_text()
     assert "| accuracy |" in card
     assert {"losses.png", "confusion.png", weights.FILE} < {path.name for path in (tmp_path / "out").iterdir()}
-    ServedFace.load(tmp_path / "out" / weights.FILE)
+    ServedFace.load(tmp_path / "out")
 
 
 def test_goes_on_from_known_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,9 +163,9 @@ def test_fine_tunes_a_published_backbone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("init", "message"),
     [
-        ("microsoft/swinv2", "takes hub:NAME or dir:PATH"),
+        ("microsoft/swinv2", "by hub:NAME or dir:PATH"),
         ("dir:/nowhere", "no config.json"),
-        ("dir:", "takes hub:NAME"),
+        ("dir:", "by hub:NAME"),
     ],
 )
 def test_refuses_an_unclear_init(tmp_path: Path, init: str, message: str) -> None:
@@ -179,7 +176,7 @@ def test_refuses_an_unclear_init(tmp_path: Path, init: str, message: str) -> Non
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     weights.save(nn.Linear(2, 2), 1.0, tmp_path / weights.FILE)
     with pytest.raises(TriptychError, match="not weights of FaceSwin"):
-        ServedFace.load(tmp_path / weights.FILE)
+        ServedFace.load(tmp_path)
     with pytest.raises(TriptychError, match="no trained weights"):
         ServedFace.load(tmp_path / "nothing")
 
@@ -200,25 +197,3 @@ def test_the_light_does_not_matter() -> None:
     brighter = PREPARE((faces / 2 + 60).byte())
     assert torch.cosine_similarity(PREPARE(faces).flatten(), brighter.flatten(), dim=0) > 0.99
     assert PREPARE(torch.full((1, 112, 112, 3), 90, dtype=torch.uint8)).abs().max() < 1e-3
-
-
-@pytest.mark.parametrize("count", [1, 5])
-def test_exported_graph_equals_the_model(graph: tuple[onnxruntime.InferenceSession, ServedFace], count: int) -> None:
-    session, model = graph
-    faces = np.random.default_rng(0).integers(0, 256, (count, 112, 112, 3), dtype=np.uint8)
-    answers = session.run(["LOGITS", "EMBEDDING"], inputs_of(faces))
-    with torch.inference_mode():
-        expected = model(torch.from_numpy(faces))
-    assert answers[0].shape == (count, 7)
-    for answer, tensor in zip(answers, expected, strict=True):
-        np.testing.assert_allclose(answer, tensor.numpy(), atol=1e-4)
-
-
-@pytest.fixture(scope="module")
-def graph(tmp_path_factory: pytest.TempPathFactory) -> tuple[onnxruntime.InferenceSession, ServedFace]:
-    """The export of random weights, and the model itself."""
-    folder = tmp_path_factory.mktemp("face")
-    torch.manual_seed(0)
-    weights.save(FaceSwin(), 1.7, folder / weights.FILE)
-    trained_face.export({"swinv2": folder}, folder)
-    return onnxruntime.InferenceSession(folder / "model.onnx"), ServedFace.load(folder / weights.FILE)

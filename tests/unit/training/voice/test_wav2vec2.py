@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification, Wav2Vec2Model
 
 from networks.voice import wav2vec2, waveforms
+from samples.graphs import session_of
 from samples.speech_corpora import write_corpus
 from samples.tiny_audio import wav2vec2_config
 from training.loop import Settings
@@ -63,10 +63,10 @@ def test_the_checkpoint_says_all_that_serving_needs(tuned: Path) -> None:
     assert str(tuned.parent) not in card
 
 
-def test_it_is_exported_as_it_was_trained(tuned: Path, tmp_path: Path) -> None:
-    wav2vec2.export({"wav2vec2": tuned}, tmp_path)
+def test_it_is_exported_as_it_was_trained(tuned: Path) -> None:
+    session = session_of(wav2vec2.WaveformEmotion.load(tuned), "voice_emotion")
     sound = np.random.default_rng(0).normal(0, 0.1, (2, VOICE_SAMPLES)).astype(np.float32)
-    (logits,) = ort.InferenceSession(tmp_path / "model.onnx").run(["LOGITS"], {"FEATURES": sound[:, None]})
+    (logits,) = session.run(["LOGITS"], {"FEATURES": sound[:, None]})
     model = Wav2Vec2ForSequenceClassification.from_pretrained(tuned, local_files_only=True).eval()
     with torch.inference_mode():
         trained = voice_wav2vec2.Logits(model)(torch.from_numpy(sound)).numpy()

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
@@ -15,11 +14,11 @@ from scipy.special import expit, softmax
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaModel
 
-from export import text_tokens
 from networks.words import adapters as words_weights
-from networks.words import trained
+from networks.words import tokens, trained
 from networks.words.adapters import Words
 from samples import text_corpora
+from samples.graphs import session_of
 from training import metrics
 from training.calibration import fit_vector_scaling
 from training.data.text import Texts
@@ -221,13 +220,10 @@ def wiring(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_wiring_of_a_published_encoder(wiring: Path, tmp_path: Path) -> None:
-    sources = {"xlm-roberta-checkpoint": wiring / "out" / "model"}
-    trained.export_checkpoint(sources, tmp_path)
-    text_tokens.export_checkpoint(sources, tmp_path)
-    tokenizer = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
-    model = trained.build_checkpoint(wiring / "out" / "model")
+def test_wiring_of_a_published_encoder(wiring: Path) -> None:
+    tokenizer = Tokenizer.from_str(str(tokens.of_checkpoint(wiring / "out" / "model")[tokens.FILE]))
+    model = trained.load_checkpoint(wiring / "out" / "model")
+    session = session_of(model, "text_emotion")
     for sentences in (["joy dev"], ["anger", "fear train 3 " * 9, "ru"]):
         ids, mask = text.tokenize(tokenizer, sentences)
         with torch.inference_mode():
@@ -250,7 +246,7 @@ def test_wiring_writes_a_card_with_every_table(wiring: Path) -> None:
 
 def test_an_encoder_without_our_head_is_refused(wiring: Path) -> None:
     with pytest.raises(TriptychError, match=r"no words\.safetensors .*triptych train words --init"):
-        trained.build_checkpoint(wiring / "bert")
+        trained.load_checkpoint(wiring / "bert")
 
 
 @pytest.mark.parametrize(
@@ -266,4 +262,4 @@ def test_another_kind_of_checkpoint_is_refused(tmp_path: Path, config: str, mess
 
 def test_a_checkpoint_without_tokenizer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TriptychError, match=r"no tokenizer\.json in"):
-        text_tokens.load_published(tmp_path)
+        tokens.load_published(tmp_path)

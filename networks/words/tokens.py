@@ -1,12 +1,12 @@
-"""The words channel's tokenizer, as one file."""
+"""The words channel's tokenizers, each as one file for the step `text_tokens`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from networks.served import Parts
 from networks.words import e5
 from triptych.errors import TriptychError
 from triptych.words.text import LENGTH_STEP, MAX_TOKENS
@@ -14,14 +14,14 @@ from triptych.words.text import LENGTH_STEP, MAX_TOKENS
 FILE = "tokenizer.json"
 
 
-def export(sources: Mapping[str, Path], target: Path) -> None:
-    """Write tokenizer.json of multilingual-e5-small."""
-    e5.load_tokenizer(sources["multilingual-e5-small"]).save(str(target / FILE), pretty=False)
+def of_e5(encoder: Path) -> Parts:
+    """Return the tokenizer of multilingual-e5-small."""
+    return {FILE: e5.load_tokenizer(encoder).to_str()}
 
 
-def export_checkpoint(sources: Mapping[str, Path], target: Path) -> None:
-    """Write tokenizer.json of a published words model."""
-    load_published(sources["xlm-roberta-checkpoint"]).save(str(target / FILE), pretty=False)
+def of_checkpoint(folder: Path) -> Parts:
+    """Return the tokenizer of a published words model."""
+    return {FILE: load_published(folder).to_str()}
 
 
 def load_published(folder: Path) -> Tokenizer:
