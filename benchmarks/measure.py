@@ -5,11 +5,13 @@ from __future__ import annotations
 import platform
 import statistics
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import pynvml
 import tritonclient.grpc as triton
 
 RESULTS = Path(__file__).parent / "results"
@@ -104,7 +106,21 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def machine() -> str:
     """Return what the figures were measured on."""
-    return f"{psutil.cpu_count()} cores {platform.machine()}, Python {platform.python_version()}, no GPU"
+    return f"{psutil.cpu_count()} cores {platform.machine()}, Python {platform.python_version()}, {gpus()}"
+
+
+def gpus() -> str:
+    """Return the GPUs that NVIDIA's driver knows, whether or not a library here can use them."""
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:  # no driver
+        return "no GPU"
+    try:
+        handles = map(pynvml.nvmlDeviceGetHandleByIndex, range(pynvml.nvmlDeviceGetCount()))
+        counts = Counter(map(pynvml.nvmlDeviceGetName, handles))
+    finally:
+        pynvml.nvmlShutdown()
+    return ", ".join(f"{count} x {name}" if count > 1 else name for name, count in counts.items()) or "no GPU"
 
 
 def publish(name: str, command: str, text: str) -> None:

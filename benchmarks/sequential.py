@@ -30,7 +30,7 @@ from triptych.words import text
 from triptych.words.whisper.decoding import Decoding
 from triptych.words.whisper.passes import Pass
 from triptych.words.whisper.rules import Rules
-from triptych.words.whisper.transcripts import Transcript, tensors, transcript
+from triptych.words.whisper.transcripts import WindowTranscript, tensors, transcript
 from triptych_client.contract import SAMPLE_RATE_HZ
 
 FRAMES_AT_ONCE = 16
@@ -114,7 +114,7 @@ class Sequential:
         logits, _ = self.text_emotion(torch.from_numpy(ids), torch.from_numpy(mask))
         return {**spoken, "WORDS_LOGITS": logits.numpy()}
 
-    def _transcript(self, chunk: np.ndarray, span: np.ndarray) -> Transcript:
+    def _transcript(self, chunk: np.ndarray, span: np.ndarray) -> WindowTranscript:
         """Transcribe with `transformers`; it gives no log-probabilities here, so every token counts as sure."""
         features = self.whisper_features(chunk, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt").input_features
         language = int(self.whisper.detect_language(features))

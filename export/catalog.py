@@ -102,14 +102,18 @@ def load() -> dict[str, Entry]:
 
 
 def resolve(reference: str, folder: Path | None = None) -> Any:
-    """Return the object that `module:NAME` stands for; modules below `folder` are found too.
+    """Return the object that `module:NAME` stands for; modules in `folder` are found too.
 
-    ModuleNotFoundError when the module or one that it imports is missing; TriptychError when it has no such name.
+    ModuleNotFoundError when the module or one that it imports is missing; TriptychError when it has no such name, or
+    another module of its name stands before the one in the folder.
     """
     if folder is not None and str(folder) not in sys.path:
         sys.path.append(str(folder))
     module_name, _, name = reference.partition(":")
     module = import_module(module_name)
+    beside = folder / f"{module_name.replace('.', '/')}.py" if folder is not None else None
+    if beside and beside.is_file() and beside != Path(module.__file__ or ""):
+        raise TriptychError(f"{module.__file__} is imported in place of {beside}: give that another name")
     if not hasattr(module, name):
         raise TriptychError(f"{module.__file__} has no {name}, which the catalogue calls {reference}")
     return getattr(module, name)
@@ -197,13 +201,13 @@ def _tables(path: Path) -> dict[str, dict[str, Any]]:
 
 def _entry(name: str, table: Mapping[str, Any], path: Path) -> Entry:
     """Return an entry; TriptychError when it lacks a field or has an unknown one, or its step is none."""
-    fields = dict(table)
     try:
+        fields = dict(table)
         wheels = tuple(Wheel(w["package"], w["sha256"], tuple(w["members"])) for w in fields.pop("wheel", ()))
         weights = Weights(**fields.pop("weights")) if "weights" in fields else None
         lists = {key: tuple(fields.pop(key, ())) for key in ("needs", "brings", "languages")}
         entry = Entry(name=name, wheel=wheels, weights=weights, catalog=path, **lists, **fields)
-    except (TypeError, KeyError, AttributeError) as error:
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise TriptychError(f"{name} in {path} is no entry of a catalogue: {error}") from error
     if entry.step and entry.step not in STEPS:
         raise TriptychError(f"{name} in {path} is for the step {entry.step}: there are {', '.join(STEPS)}")

@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -17,6 +16,7 @@ import torch
 from onnx import GraphProto, ModelProto, helper
 from onnxscript import ir
 from torch.utils import _pytree as pytree
+from torch.utils._sympy.value_ranges import ValueRanges
 from tritonclient.utils import triton_to_np_dtype
 
 from export import vacant
@@ -85,14 +85,13 @@ def to_onnx(network: Served, step: Step | None = None) -> ModelProto:
     count = len(pytree.tree_leaves(example))
     inputs = network.inputs or tuple(tensor.name for tensor in step.inputs[:count]) if step else network.inputs
     outputs = network.outputs or tuple(tensor.name for tensor in step.outputs) if step else network.outputs
-    free = network.free_axes()
     try:
         with torch.no_grad(), quiet():
             program = torch.onnx.export(
                 network,
                 example,
                 dynamo=True,
-                dynamic_shapes=free,
+                dynamic_shapes=network.free_axes(),
                 opset_version=network.opset,
                 input_names=inputs,
                 output_names=outputs,
@@ -102,7 +101,8 @@ def to_onnx(network: Served, step: Step | None = None) -> ModelProto:
     except torch.onnx.errors.OnnxExporterError as error:
         raise TriptychError(f"cannot export {type(network).__name__}: {_reason(error)}") from error
     assert program is not None
-    _check_free(type(network).__name__, program.model.graph, free)
+    assert program.exported_program is not None
+    _check_free(network, program.exported_program, inputs)
     if step and not network.inputs:
         batch = program.model.graph.inputs[0].shape[0]  # type: ignore[index]
         program.model.graph.inputs.extend(_declared(tensor, batch) for tensor in step.inputs[count:])
@@ -148,17 +148,25 @@ def _reason(error: BaseException) -> str:
     return str(error).strip()
 
 
-def _check_free(network: str, graph: ir.Graph, free: Any) -> None:
-    """TriptychError when an axis that was declared free has a fixed length in the graph."""
-    declared = pytree.tree_leaves(free, is_leaf=lambda axes: isinstance(axes, dict))
-    for value, axes in zip(graph.inputs, declared, strict=True):
-        assert value.shape is not None
-        fixed = [axis for axis in axes if isinstance(value.shape[axis], int)]
-        if fixed:
-            raise TriptychError(
-                f"{network} fixes axis {fixed[0]} of {value.name} to the example's {value.shape[fixed[0]]}, "
-                "but declares it free"
-            )
+def _check_free(network: Served, program: torch.export.ExportedProgram, names: Sequence[str]) -> None:
+    """TriptychError when tracing left an axis that the network declares free one length only, the example's."""
+    declared = pytree.tree_leaves(network.free_axes(), is_leaf=lambda axes: isinstance(axes, dict))
+    values = {node.name: node.meta["val"] for node in program.graph.nodes if node.op == "placeholder"}
+    for traced, name, axes in zip(program.graph_signature.user_inputs, names, declared, strict=True):
+        for axis in axes:
+            lengths = _lengths(values[traced].shape[axis], program)
+            if lengths.is_singleton():
+                raise TriptychError(
+                    f"{type(network).__name__} declares axis {axis} of {name} free, and fixes it to the "
+                    f"example's {lengths.lower}"
+                )
+
+
+def _lengths(size: int | torch.SymInt, program: torch.export.ExportedProgram) -> ValueRanges:
+    """Return the lengths that an axis may have."""
+    if isinstance(size, int):
+        return ValueRanges(size, size)
+    return program.range_constraints.get(size.node.expr, ValueRanges.unknown_int())
 
 
 def _declared(tensor: Tensor, batch: ir.SymbolicDim | int) -> ir.Value:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from modulefinder import ModuleFinder
@@ -115,12 +116,12 @@ def settings_of(entry: Entry) -> dict[str, str | int]:
 def code_of(entry: Entry) -> Code:
     """Return what the entry's network is written in: its module and those that it imports, as far as they are networks.
 
-    Modules beside a catalogue of one's own are networks too. TriptychError when the module is not there.
+    Modules beside a catalogue of one's own are networks too. TriptychError when the network's is not there.
     """
     if not entry.network:
         return Code()
     module = entry.network.partition(":")[0]
-    finder = _Imports(entry.catalog.parent if entry.own else None)
+    finder = _Imports(entry)
     try:
         finder.import_hook(module)
     except (ImportError, SyntaxError) as error:
@@ -137,24 +138,22 @@ def write_json(path: Path, value: object) -> None:
 class _Imports(ModuleFinder):
     """Follows imports from network to network, and notes the constants that come from the core."""
 
-    def __init__(self, folder: Path | None) -> None:
-        self.folder = folder
+    def __init__(self, entry: Entry) -> None:
+        folder = entry.catalog.parent
+        super().__init__([str(ROOT), *([str(folder)] if entry.own else []), *sys.path])
         self.constants: set[str] = set()
-        super().__init__([str(ROOT), *([str(folder)] if folder else [])])
+        self.followed = {NETWORKS, entry.network.partition(":")[0].partition(".")[0]}
+        if entry.own:
+            self.followed |= {path.stem for path in folder.iterdir() if path.is_dir() or path.suffix == ".py"}
 
     def import_hook(self, name: str, caller: Any = None, fromlist: Any = None, level: int = -1) -> Any:
         """Look up one import, as the standard library's finder does; what is not a network is not followed."""
         package = name.partition(".")[0]
         if package in CORE and level <= 0:
             self.constants |= {f"{name}:{item}" for item in fromlist or () if item.isupper()}
-        elif level > 0 or package == NETWORKS or self._is_own(package):
+        elif level > 0 or package in self.followed:
             return super().import_hook(name, caller, fromlist, level)
         return None
-
-    def _is_own(self, package: str) -> bool:
-        return self.folder is not None and (
-            (self.folder / package).is_dir() or (self.folder / f"{package}.py").is_file()
-        )
 
 
 def _source(entry: Entry) -> list[Any]:

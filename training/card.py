@@ -1,15 +1,23 @@
-"""Model cards: what a trained model is, what it was trained on, how good it is, and what made it."""
+"""Model cards: what a trained model is, what it was trained on, how good it is, and what made it.
+
+A card's words are a Markdown template beside its recipe, which Jinja fills with the numbers of a run; most of them
+extend `training/card.md`.
+"""
 
 from __future__ import annotations
 
+import re
 import subprocess
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from training import device as devices
 from training import plots
-from training.loop import write_atomically, write_text
-from training.metrics import Interval, Scores
+from training.metrics import Scores
+from triptych.files import write_atomically, write_text
 
 CARD = "README.md"
 LOSSES = "losses.png"
@@ -18,31 +26,52 @@ CONFUSION = "confusion.png"
 
 @dataclass(frozen=True)
 class Card:
-    """The words of a model card; the numbers come from `Scores` and the logs."""
+    """What fills a template that extends `training/card.md`, besides the scores and the logs.
 
-    title: str
-    summary: str
-    data: str
-    terms: str
-    splits: str
-    limits: str
+    `template` is a file below `training/`, `device` where the model was trained (a name of `training.device`), and
+    `values` what the template itself asks for.
+    """
+
+    template: str
     command: str
     parameters: int
-    temperature: float
-    note: str = ""
-    """Stands below the results."""
-    calibration: str = ""
-    """How the logits were calibrated, and on what; empty: by the temperature, on the data of the results."""
+    device: str
+    values: Mapping[str, object] = field(default_factory=dict)
 
 
 def write_card(
     folder: Path, card: Card, scores: Scores, uncalibrated: Scores, runs: Mapping[str, Sequence[Mapping[str, float]]]
 ) -> None:
-    """Write the card and its two pictures into `folder`; `uncalibrated` are the scores at temperature 1."""
+    """Write the card and its two pictures into `folder`; `uncalibrated` are the scores without calibration."""
     write_atomically(folder / LOSSES, lambda path: plots.plot_losses(runs, path))
     write_atomically(folder / CONFUSION, lambda path: plots.plot_confusion(scores.confusion, path))
-    text = "\n\n".join(_sections(card, scores, uncalibrated, runs)) + "\n"
-    write_text(folder / CARD, text)
+    page = render(
+        card.template,
+        command=card.command,
+        parameters=card.parameters,
+        hardware=devices.describe(devices.resolve(card.device)),
+        times=[_time(name, history) for name, history in runs.items()],
+        scores=scores,
+        uncalibrated=uncalibrated,
+        losses_picture=LOSSES,
+        confusion_picture=CONFUSION,
+        **card.values,
+    )
+    write_text(folder / CARD, page)
+
+
+def render(template: str, **values: object) -> str:
+    """Return a page from a template below `training/`; jinja2.UndefinedError when it asks for what is not given.
+
+    Blank lines around a part that is left out are one.
+    """
+    return re.sub(r"\n{3,}", "\n\n", TEMPLATES.get_template(template).render(commit=commit(), **values))
+
+
+def table(rows: Iterable[Iterable[object]], *header: str) -> str:
+    """Return a Markdown table."""
+    lines = (f"| {' | '.join(map(str, row))} |" for row in rows)
+    return "\n".join((f"| {' | '.join(header)} |", "|" + "---|" * len(header), *lines))
 
 
 def commit() -> str:
@@ -52,48 +81,16 @@ def commit() -> str:
     return done.stdout.strip() if done.returncode == 0 else "unknown"
 
 
-def _sections(
-    card: Card, scores: Scores, uncalibrated: Scores, runs: Mapping[str, Sequence[Mapping[str, float]]]
-) -> list[str]:
-    minutes = {name: sum(row["seconds"] for row in history) / 60 for name, history in runs.items()}
-    times = "; ".join(f"{name}: {len(runs[name])} epochs, {spent:.0f} min" for name, spent in minutes.items())
-    return [
-        f"# {card.title}",
-        card.summary,
-        f"{card.parameters / 1e6:.2f} M parameters. Training time on two CPU cores: {times}.",
-        f"## Data and terms\n\n{card.data}\n\n{card.terms}",
-        f"## Splits\n\n{card.splits}",
-        f"## Results\n\n{_results(scores)}\n\n{_classes(scores)}",
-        *([card.note] if card.note else []),
-        _calibration(card, scores, uncalibrated),
-        f"![Confusion matrix]({CONFUSION})\n\n![Loss against epoch]({LOSSES})",
-        f"## Limits\n\n{card.limits}",
-        f"## Made by\n\n`{card.command}` at commit `{commit()}`.",
-    ]
+def _time(name: str, history: Sequence[Mapping[str, float]]) -> str:
+    minutes = sum(row["seconds"] for row in history) / 60
+    return f"{name}: {len(history)} epochs, {minutes:.0f} min"
 
 
-def _calibration(card: Card, scores: Scores, uncalibrated: Scores) -> str:
-    how = card.calibration or f"temperature {card.temperature:.3f}, fitted on the same data"
-    return f"Calibration: {how}; expected calibration error {uncalibrated.ece:.3f} before, {scores.ece:.3f} after."
-
-
-def _results(scores: Scores) -> str:
-    rows = {
-        "accuracy": scores.accuracy,
-        "unweighted average recall": scores.balanced_accuracy,
-        "macro-F1": scores.macro_f1,
-    }
-    lines = [f"| {name} | {_interval(interval)} |" for name, interval in rows.items()]
-    head = f"| {scores.samples} samples | value (95 % bootstrap interval) |\n|---|---|\n"
-    return head + "\n".join(lines)
-
-
-def _interval(interval: Interval) -> str:
-    return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
-
-
-def _classes(scores: Scores) -> str:
-    head = "| emotion | precision | recall | F1 | samples |\n|---|---|---|---|---|\n"
-    return head + "\n".join(
-        f"| {c.emotion} | {c.precision:.3f} | {c.recall:.3f} | {c.f1:.3f} | {c.support} |" for c in scores.classes
-    )
+TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+TEMPLATES.filters["table"] = table

@@ -36,7 +36,8 @@ class Training(TyperGroup):
         try:
             return super().invoke(ctx)
         except ModuleNotFoundError as error:
-            raise TriptychError(f"to train, {error.name} is missing: pip install 'triptych[training]'") from error
+            name = error.name or getattr(error.__cause__, "name", None) or error  # transformers wraps what it misses
+            raise TriptychError(f"to train, {name} is missing: pip install 'triptych[training]'") from error
 
 
 def _writable(out: Path) -> Path:
@@ -58,9 +59,23 @@ def _init_brings_the_model(init: str | None, model: Enum, default: Enum) -> None
         raise TriptychError(f"--init brings a model of its own: leave out --model {model.value}, or --init")
 
 
+def _available(device: str) -> str:
+    """Pass a device through, before the data is read; TriptychError when it is not there."""
+    from training.device import resolve
+
+    resolve(device)
+    return device
+
+
 Data = Annotated[Path, typer.Option("--data", help="Folder with the training data.", exists=True, file_okay=False)]
 Out = Annotated[Path, typer.Option("--out", help="Folder for checkpoints, weights and model card.", callback=_writable)]
 Init = Annotated[str | None, typer.Option("--init", help="Published weights to start from: hub:NAME or dir:PATH.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device", metavar="auto|cpu|cuda", help="Where to train; auto: on a GPU if there is one.", callback=_available
+    ),
+]
 
 app = typer.Typer(
     cls=Training,
@@ -85,6 +100,7 @@ def face(
     student: Annotated[
         Path | None, typer.Option(help="Weights of Swin-V2 to go on from: only its second phase.", dir_okay=False)
     ] = None,
+    device: Device = "auto",
 ) -> None:
     """Face on FER2013 (fer2013_train_val.npz): Swin-V2, or a CNN with time; both after a CNN teacher."""
     _init_brings_the_model(init, model, FaceModel.SWINV2)
@@ -92,27 +108,31 @@ def face(
         raise TriptychError(
             "--teacher and --student are for Swin-V2 that our CNN teaches: leave --init and --model out"
         )
-    if model is FaceModel.CNN_TIME:
-        from training.face.cnn_time import train_cnn_time
+    if init:
+        from training.face import published
 
-        train_cnn_time(data, out)
+        published.fine_tune(data, out, init, published.SETTINGS.on(device))
+    elif model is FaceModel.CNN_TIME:
+        from training.face import cnn_time
+
+        cnn_time.train_cnn_time(data, out, cnn_time.SCHEDULE.on(device))
     else:
-        from training.face.swin import Known, train_face
+        from training.face import swin
 
-        train_face(data, out, init, Known(teacher, student))
+        swin.train_face(data, out, swin.Pretrained(teacher, student), swin.SCHEDULE.on(device))
 
 
 @app.command()
-def voice(data: Data, out: Out, init: Init = None) -> None:
+def voice(data: Data, out: Out, init: Init = None, device: Device = "auto") -> None:
     """Voice: spectrogram and CNN, or a published wav2vec 2.0, on RAVDESS and EMO-DB (speech/), speakers apart."""
     if init:
-        from training.voice.wav2vec2 import fine_tune
+        from training.voice import wav2vec2
 
-        fine_tune(data, out, init)
+        wav2vec2.fine_tune(data, out, init, wav2vec2.SETTINGS.on(device))
     else:
-        from training.voice.spectrogram_cnn import train_voice
+        from training.voice import spectrogram_cnn
 
-        train_voice(data, out)
+        spectrogram_cnn.train_voice(data, out, spectrogram_cnn.SETTINGS.on(device))
 
 
 @app.command()
@@ -131,21 +151,22 @@ def words(
     model: Annotated[
         WordsModel, typer.Option(help="xlm-roberta: English and Russian; bert: English; bilstm: both, light.")
     ] = WordsModel.XLM_ROBERTA,
+    device: Device = "auto",
 ) -> None:
     """Words on GoEmotions, CEDR and Russian GoEmotions (text/): adapters in an encoder and a head, or a BiLSTM."""
     _init_brings_the_model(init, model, WordsModel.XLM_ROBERTA)
     if model is WordsModel.BERT:
-        from training.words.bert import train_words_bert
+        from training.words import bert
 
-        train_words_bert(data, out)
+        bert.train_words_bert(data, out, bert.SETTINGS.on(device))
     elif model is WordsModel.BILSTM:
-        from training.words.bilstm import train_words_bilstm
+        from training.words import bilstm
 
-        train_words_bilstm(data, out)
+        bilstm.train_words_bilstm(data, out, bilstm.SETTINGS.on(device))
     else:
-        from training.words.adapters import train_words
+        from training.words import adapters
 
-        train_words(data, out, init)
+        adapters.train_words(data, out, init, adapters.SETTINGS.on(device))
 
 
 @app.command()

@@ -29,6 +29,10 @@ class Interval:
     low: float
     high: float
 
+    def __str__(self) -> str:
+        """Return it as cards and tables show it."""
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
 
 @dataclass(frozen=True)
 class ClassScore:

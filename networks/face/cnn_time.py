@@ -106,7 +106,8 @@ def _waves(away_s: Tensor) -> Tensor:
 
     Its period is twice the kernel's length, so that both ends of the kernel are free.
     """
-    angles = away_s[:, :, None] * (torch.arange(1, WAVES + 1) * (math.pi / (2 * REACH_S)))
+    numbers = torch.arange(1, WAVES + 1, device=away_s.device)
+    angles = away_s[:, :, None] * (numbers * (math.pi / (2 * REACH_S)))
     return torch.cat([angles.cos(), angles.sin()], dim=2)
 
 

@@ -77,7 +77,7 @@ class BilstmAttention(nn.Module):
         rows = self.rows(input_ids.flatten()).view_as(input_ids)
         embedded = nn.functional.embedding(rows, self.embedding.weight).float()
         if self.training:
-            kept = torch.rand(rows.shape) >= WORD_DROPOUT
+            kept = torch.rand(rows.shape, device=rows.device) >= WORD_DROPOUT
             embedded = embedded * kept.unsqueeze(-1)
         return self.dropout(embedded)
 
@@ -99,7 +99,7 @@ class BilstmAttention(nn.Module):
 
     def attend(self, states: Tensor, attention_mask: Tensor) -> Tensor:
         """Return the share f32 [u, length] of each state f32 [u, length, 2 * HIDDEN]; the prefix has none."""
-        positions = torch.arange(attention_mask.shape[1])
+        positions = torch.arange(attention_mask.shape[1], device=attention_mask.device)
         token = attention_mask > 0
         spoken = token & (positions >= PREFIX_TOKENS)
         attended = spoken | token & ~spoken.any(dim=1, keepdim=True)
@@ -198,7 +198,7 @@ def as_bytes(numbers: Tensor) -> Tensor:
 
 def _turned_round(attention_mask: Tensor) -> Tensor:
     """Return positions int64 [u, length, 1] that put the tokens of a row in reverse and leave its padding."""
-    positions = torch.arange(attention_mask.shape[1]).unsqueeze(0)
+    positions = torch.arange(attention_mask.shape[1], device=attention_mask.device).unsqueeze(0)
     lengths = attention_mask.sum(dim=1, keepdim=True)
     return torch.where(positions < lengths, lengths - 1 - positions, positions).unsqueeze(-1)
 

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from training.loop import Settings, Task
 
-SETTINGS = Settings(epochs=4, learning_rate=0.05, warmup_epochs=1, ema_decay=0.9, precision="fp32")
+SETTINGS = Settings(epochs=4, learning_rate=0.05, warmup_epochs=1, ema_decay=0.9, precision="fp32", device="cpu")
 
 
 def toy_model() -> nn.Module:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -39,6 +39,11 @@ class Schedule:
     layers: Settings = LAYERS
     sequences: int = SEQUENCES
 
+    def on(self, device: str) -> Schedule:
+        """Return the same for another device."""
+        phases = {name: getattr(self, name).on(device) for name in ("votes", "labels", "layers")}
+        return replace(self, **phases)
+
 
 SCHEDULE = Schedule()
 
@@ -54,8 +59,8 @@ def train_cnn_time(data: Path, out: Path, schedule: Schedule = SCHEDULE) -> None
     model = CnnTime(teacher).eval()
     logs["temporal layers"] = train_layers(model, train, validation, out / "layers", schedule)
     weights.round_to_fp16(model)
-    card, scores, uncalibrated = cnn_time_card.measure(model.eval(), validation)
-    weights.save(model, card.temperature, out / weights.FILE)
+    card, scores, uncalibrated = cnn_time_card.measure(model.eval(), validation, schedule.layers.device)
+    weights.save(model, cast(float, card.values["temperature"]), out / weights.FILE)
     write_card(out, card, scores, uncalibrated, logs)
 
 

@@ -1,4 +1,4 @@
-"""Trains the face channel: Swin-V2 from its CNN teacher (or a published Swin-V2, see `face_published`)."""
+"""Trains the face channel: Swin-V2 from its CNN teacher. For a published Swin-V2 see `training.face.published`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from networks import weights
 from networks.face.cnn_time import CnnTime
 from networks.face.swin import FaceSwin
 from networks.face.teacher import FaceCnn
+from training import device
 from training.card import LOSSES, Card, write_card
 from training.data import fer
 from training.data.fer import View
-from training.face.published import fine_tune
 from training.face.teacher import BATCH_SIZE, LABELS, LABELS_PHASE, VOTES_PHASE, evaluate, predict, train_teacher
-from training.loop import Settings, Task, fit, write_atomically
-from training.metrics import Scores, fit_temperature, score
+from training.loop import Settings, Task, fit
+from training.metrics import fit_temperature, score
+from triptych.files import write_atomically
 
 STUDENT = Settings(epochs=7, learning_rate=1e-3, weight_decay=0.05, warmup_epochs=0.5, ema_decay=0.998, patience=7)
 FINISH = Settings(epochs=14, learning_rate=8e-4, weight_decay=0.05, warmup_epochs=1.0, ema_decay=0.998, patience=14)
@@ -39,9 +40,13 @@ class Schedule:
     student: Settings = STUDENT
     finish: Settings = FINISH
 
+    def on(self, device: str) -> Schedule:
+        """Return the same for another device."""
+        return replace(self, **{name: phase.on(device) for name, phase in vars(self).items()})
+
 
 @dataclass(frozen=True)
-class Known:
+class Pretrained:
     """Files of weights that spare a phase: a CNN with time, whose CNN is the teacher, and a Swin-V2 to go on from."""
 
     teacher: Path | None = None
@@ -50,94 +55,53 @@ class Known:
 
 LOSSES_BEFORE = "losses-before.png"
 SCHEDULE = Schedule()
-NOTHING = Known()
-CARD = Card(
-    title="Face: Swin-V2 on the stem of its CNN teacher",
-    summary=(
-        "The expression of one face, over anger, disgust, fear, happiness, sadness, surprise and neutral. The "
-        "`Swinv2ForImageClassification` of transformers (3 stages, shifted windows of 6 on 12 x 12 tokens) on seven "
-        "early convolutions. A residual CNN was trained first; its convolutions became the stem, its softened logits a "
-        "second target, teacher and student seeing the same augmented picture, in two phases of a warm-up and a cosine "
-        "each. All weights were trained.\n\n"
-        "As served the graph takes aligned faces u8 [m, 112, 112, 3] RGB. The alignment frames a face as FER2013 "
-        "does; the graph converts to grey (BT.601), shrinks to 48 x 48 with antialiasing, and brings each picture to "
-        "zero mean and unit variance."
-    ),
-    data=(
-        "FER2013 faces, 48 x 48 grey, with FER+ votes (single votes dropped). A target is the label for 60 % and the "
-        "votes for 40 % in the teacher's first phase, 90 % and 10 % in its second and for Swin-V2."
-    ),
-    terms=(
-        "Terms: FER2013 is the data of a challenge, its pictures gathered from the web, terms unknown: **these weights "
-        "are for research only**. FER+ votes: MIT."
-    ),
-    splits=(
-        "Training: the challenge's training split without pictures that are pixel-identical to one of the validation "
-        "split (28,218 pictures). Validation: its public test split (3,579), which also chose the best epoch and the "
-        "temperature. Results below are on validation, against FER2013's own labels, each picture being looked at "
-        "once, as when served."
-    ),
-    limits=(
-        "People agree with FER2013's labels in about 65 % of the pictures: what is learnt is the expression that "
-        "others would name, not what someone feels. Posed and exaggerated web pictures in grey, mostly frontal; ages "
-        "and ethnicities are not balanced and were not measured. Disgust has 413 training pictures. Not for emotion "
-        "inference at work or in education."
-    ),
-    command="",
-    parameters=0,
-    temperature=1.0,
-)
+NOTHING = Pretrained()
 
 
-def train_face(
-    data: Path, out: Path, init: str | None = None, known: Known = NOTHING, schedule: Schedule = SCHEDULE
-) -> None:
+def train_face(data: Path, out: Path, pretrained: Pretrained = NOTHING, schedule: Schedule = SCHEDULE) -> None:
     """Train the face channel on FER2013 in `data`; weights, card and pictures go to `out`.
 
-    Without `init`: the CNN teacher, then Swin-V2 from it in two phases, those left out whose weights are `known`;
-    `out` gets `model.safetensors` in fp16. With `init` ("hub:NAME" or "dir:PATH"): that published Swin-V2,
-    fine-tuned; `out` gets a transformers checkpoint. An interrupted run goes on when called again.
+    The CNN teacher, then Swin-V2 from it in two phases; those are left out whose weights are `pretrained`. An
+    interrupted run goes on when called again.
     """
-    if init:
-        fine_tune(data, out, init)
-        return
-    teacher, logs = _teacher(data, out / "teacher", known.teacher, schedule)
+    teacher, logs = _teacher(data, out / "teacher", pretrained.teacher, schedule)
     torch.manual_seed(schedule.student.seed)
     model = FaceSwin()
-    if known.student:
-        weights.load(model, known.student)
+    if pretrained.student:
+        weights.load(model, pretrained.student)
     else:
         model.warm_start(teacher)
         logs["Swin-V2"] = train_student(model, data, out / "student", teacher, schedule.student)
     logs["Swin-V2, second phase"] = train_student(model, data, out / "finish", teacher, schedule.finish)
-    finish(data, out, model, logs, _command(known), _before(known.student, out))
+    parameters, device = sum(p.numel() for p in model.parameters()), schedule.finish.device
+    card = Card("face/swin.md", _command(pretrained), parameters, device, _origin(pretrained.student, out))
+    finish(data, out, model, card, logs)
 
 
-def _before(student: Path | None, out: Path) -> str:
-    """Return what the card says of the run that made the known weights, its losses' picture copied into `out`."""
+def _origin(student: Path | None, out: Path) -> dict[str, str]:
+    """Return what the card says of the run that made the student, its losses' picture copied into `out`."""
     if not student:
-        return ""
-    text = f"This run went on from a Swin-V2 of sha256 {hashlib.sha256(student.read_bytes()).hexdigest()[:16]}"
+        return {"student_sha256": "", "losses_before": ""}
     picture = student.with_name(LOSSES)
-    if not picture.is_file():
-        return f"{text}."
-    write_atomically(out / LOSSES_BEFORE, lambda path: path.write_bytes(picture.read_bytes()))
-    return f"{text}; the losses of the run that made it, the teacher's among them: ![Loss before]({LOSSES_BEFORE})"
+    if picture.is_file():
+        write_atomically(out / LOSSES_BEFORE, lambda path: path.write_bytes(picture.read_bytes()))
+    digest = hashlib.sha256(student.read_bytes()).hexdigest()
+    return {"student_sha256": digest, "losses_before": LOSSES_BEFORE if picture.is_file() else ""}
 
 
 def _teacher(
-    data: Path, out: Path, known: Path | None, schedule: Schedule
+    data: Path, out: Path, pretrained: Path | None, schedule: Schedule
 ) -> tuple[FaceCnn, dict[str, list[dict[str, float]]]]:
-    """Return the teacher, read from the CNN with time at `known` or trained, and its logs."""
-    if not known:
+    """Return the teacher, read from the CNN with time at `pretrained` or trained, and its logs."""
+    if not pretrained:
         return train_teacher(data, out, schedule.votes, schedule.labels)
     model = CnnTime()
-    weights.load(model, known)
+    weights.load(model, pretrained)
     return model.cnn, {}
 
 
-def _command(known: Known) -> str:
-    options = "".join(f" --{name} FILE" for name in ("teacher", "student") if getattr(known, name))
+def _command(pretrained: Pretrained) -> str:
+    options = "".join(f" --{name} FILE" for name in ("teacher", "student") if getattr(pretrained, name))
     return f"triptych train face{options} --data DIR --out DIR"
 
 
@@ -150,7 +114,7 @@ def train_student(
     task = Task(
         batches_per_epoch=len(train) // BATCH_SIZE,
         batches=lambda epoch, generator: fer.batches(train, BATCH_SIZE, View(), generator),
-        loss=distillation(teacher),
+        loss=distillation(teacher.to(device.resolve(settings.device))),
         evaluate=lambda average: evaluate(average, validation),
     )
     return fit(model, task, settings, out)
@@ -171,9 +135,7 @@ def distillation(teacher: nn.Module) -> Callable[[nn.Module, tuple[Tensor, Tenso
     return loss
 
 
-def finish(
-    data: Path, out: Path, model: FaceSwin, runs: dict[str, list[dict[str, float]]], command: str, before: str = ""
-) -> None:
+def finish(data: Path, out: Path, model: FaceSwin, card: Card, runs: dict[str, list[dict[str, float]]]) -> None:
     """Round the weights to fp16, measure them as they are served, and write weights, card and pictures into `out`."""
     weights.round_to_fp16(model)
     validation = fer.load(data, LABELS)[1]
@@ -182,12 +144,6 @@ def finish(
     labels = validation.labels.numpy()
     temperature = fit_temperature(labels, logits)
     weights.save(model, temperature, out / weights.FILE)
-    parameters = sum(p.numel() for p in model.parameters())
-    note = f"With the mean of each picture's and its mirror image's logits: {_brief(score(labels, logits + mirrored))}."
-    note = "\n\n".join(filter(None, (note, before)))
-    card = replace(CARD, command=command, parameters=parameters, temperature=temperature, note=note)
+    values = {"temperature": temperature, "mirrored": score(labels, logits + mirrored), **card.values}
+    card = replace(card, values=values)
     write_card(out, card, score(labels, logits / temperature), score(labels, logits), runs)
-
-
-def _brief(scores: Scores) -> str:
-    return f"accuracy {scores.accuracy.value:.3f}, macro-F1 {scores.macro_f1.value:.3f}"

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from networks.face.teacher import FaceCnn
+from training import device
 from training.data import fer
 from training.data.fer import Faces, View
 from training.loop import Settings, Task, fit
@@ -72,9 +73,10 @@ def soft_cross_entropy(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor
 
 
 def predict(model: nn.Module, images: Tensor, view: View = FULL, mirror: bool = False, batch_size: int = 256) -> Tensor:
-    """Faces u8 [n, 48, 48], as they are or mirrored -> logits f32 [n, 7]."""
+    """Faces u8 [n, 48, 48], as they are or mirrored -> logits f32 [n, 7]; on the CPU, wherever the model is."""
     faces = images.flip(2) if mirror else images
-    return torch.cat([model(fer.see(chunk, view)).float() for chunk in faces.split(batch_size)])
+    chunks = faces.split(batch_size)
+    return torch.cat([device.predict(model, fer.see(chunk, view)).float().cpu() for chunk in chunks])
 
 
 def evaluate(model: nn.Module, validation: Faces, view: View = FULL) -> Mapping[str, float]:

@@ -14,12 +14,13 @@ from torch.nn.functional import cross_entropy
 
 from networks.face.cnn_time import CnnTime
 from networks.face.teacher import FaceCnn
+from training import device
 from training.data import fer
 from training.data.fer import Faces, View
 from training.face import motion
 from training.face.motion import FRAMES
-from training.loop import write_atomically
 from triptych.errors import TriptychError
+from triptych.files import write_atomically
 
 BATCH_SIZE = 32
 MOST_DROPPED = 0.8
@@ -84,11 +85,11 @@ def batches(tracks: Tracks, generator: torch.Generator) -> Iterator[tuple[Tensor
 
 
 def answer(model: CnnTime, tracks: Tracks) -> Tensor:
-    """Return logits f32 [n, FRAMES, 7] of every frame, seen in its track."""
-    logits = []
+    """Return logits f32 [n, FRAMES, 7] of every frame, seen in its track; on the CPU, wherever the model is."""
+    logits, where = [], next(model.parameters()).device
     for rows in torch.arange(len(tracks)).split(BATCH_SIZE):
-        features, positions, _ = tracks.batch(rows, torch.ones(len(rows), FRAMES, dtype=torch.bool))
-        logits.append(model.cnn.head(model.relate(features, positions)).unflatten(0, (-1, FRAMES)))
+        features, positions, _ = device.move(tracks.batch(rows, torch.ones(len(rows), FRAMES, dtype=torch.bool)), where)
+        logits.append(model.cnn.head(model.relate(features, positions)).unflatten(0, (-1, FRAMES)).cpu())
     return torch.cat(logits)
 
 

@@ -16,10 +16,9 @@ from scipy.special import softmax
 from training.fusion import clips as fusion_clips
 from training.fusion import fit as fusion_fit
 from training.fusion import items, pairs, report
-from training.fusion.card import ON_CLIPS, PAIRED, SUMMARY
 from training.fusion.evidence import CONDITIONS, Bank
 from training.fusion.models import Models
-from training.fusion.report import Facts
+from training.fusion.report import ChannelCalibration
 from training.metrics import expected_calibration_error
 from triptych.answer.parameters import CALIBRATION_FILE, FUSION_FILE, Calibration, Parameters
 from triptych.errors import TriptychError
@@ -99,9 +98,9 @@ def train_on_clips(folder: Path, out: Path, repository: Path = MODEL_REPOSITORY)
     parameters = fusion_fit.fit(fit)
     command = "triptych train fusion --clips DIR --out DIR"
     parameters.write(_made(out / WEIGHTS / FOLDER) / FUSION_FILE, {"command": command})
-    sources = ON_CLIPS.format(fit=len(fit.labels), test=len(test.labels))
-    facts = Facts(_summary(parameters), sources, command)
-    report.write(out / WEIGHTS / FOLDER, facts, parameters, test, report.measure(parameters, test), [])
+    counts = {"fit_clips": len(fit.labels), "test_clips": len(test.labels)}
+    rows = report.measure(parameters, test)
+    report.write(out / WEIGHTS / FOLDER, "fusion/on_clips.md", parameters, test, rows, command=command, **counts)
 
 
 def _keep(weights: Path, models: Models, channel: str, calibration: Calibration, command: str) -> None:
@@ -121,10 +120,14 @@ def _measure(
 ) -> None:
     """Write the card of these numbers, measured on test clips."""
     test = pairs.draw(banks, rows, calibrations, TEST_CLIPS, seed=2)
-    lines = [_calibration_line(banks[c], rows[c], calibrations[c], models.entry(c)) for c in CHANNELS]
-    facts = Facts(_summary(parameters), PAIRED, command, lines, items.NOISE)
     clean, noisy = (report.measure(parameters, test, condition) for condition in CONDITIONS)
-    report.write(_made(weights / FOLDER), facts, parameters, test, clean, noisy)
+    values = {
+        "command": command,
+        "noise": items.NOISE.values(),
+        "noisy_subsets": [row.cells() for row in noisy],
+        "calibrations": [_calibration(banks[c], rows[c], calibrations[c], models.entry(c)) for c in CHANNELS],
+    }
+    report.write(_made(weights / FOLDER), "fusion/by_label.md", parameters, test, clean, **values)
 
 
 def _made(folder: Path) -> Path:
@@ -132,19 +135,14 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _calibration_line(bank: Bank, rows: Array, calibration: Calibration, entry: str) -> str:
-    """Return a line on a channel's calibration, measured on its test items with each emotion weighing the same."""
+def _calibration(bank: Bank, rows: Array, calibration: Calibration, entry: str) -> ChannelCalibration:
+    """Return what calibration does to a channel, measured on its test items with each emotion weighing the same."""
     labels = np.repeat(np.arange(len(EMOTIONS)), fusion_fit.PER_EMOTION)
     logits = bank.logits()[pairs.items(bank, rows, labels, np.random.default_rng(0))]
     before, after = (
         expected_calibration_error(labels, softmax(z, axis=1)) for z in (logits, calibration.apply(logits))
     )
-    return f"- {bank.channel}, `{entry}`: expected calibration error {before:.3f} before, {after:.3f} after."
-
-
-def _summary(parameters: Parameters) -> str:
-    shifts = ", ".join(f"{value:+.2f} {emotion}" for value, emotion in zip(parameters.bias, EMOTIONS))
-    return SUMMARY.format(bias=shifts)
+    return ChannelCalibration(bank.channel, entry, before, after)
 
 
 def _command(voice_run: Path | None, extra: str = "") -> str:

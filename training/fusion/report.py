@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +11,15 @@ from matplotlib.figure import Figure
 from scipy.special import softmax
 from sklearn.metrics import log_loss
 
-from training.card import commit
+from training.card import CARD, render
 from training.fusion.fit import SUBSETS, answers, named
 from training.fusion.pairs import Clips
-from training.loop import write_text
-from training.metrics import Interval, Scores, macro_f1, score
+from training.metrics import Scores, macro_f1, score
 from triptych.answer.parameters import Parameters
+from triptych.files import write_text
 from triptych_client.contract import CHANNELS, EMOTIONS
 
 Array = np.ndarray
-CARD = "README.md"
 PICTURE = "risk_coverage.png"
 CORE = (0, 2, 3)
 """Face, voice and words: what every pair of is held to beat its best."""
@@ -40,16 +39,21 @@ class Row:
     best_alone: float
     pool: float
 
+    def cells(self) -> tuple[str, ...]:
+        """Return the row of the card's table."""
+        numbers = (self.log_loss, self.scores.ece, self.best_alone, self.pool)
+        scores = (str(self.scores.accuracy), str(self.scores.macro_f1))
+        return named(self.subset), *scores, *(f"{number:.3f}" for number in numbers)
+
 
 @dataclass(frozen=True)
-class Facts:
-    """What the card says besides the results."""
+class ChannelCalibration:
+    """A channel's model, and the expected calibration error of its logits as they are and as calibrated."""
 
-    summary: str
-    sources: str
-    command: str
-    calibrations: Sequence[str] = ()
-    noise: Mapping[str, str] = field(default_factory=dict)
+    channel: str
+    entry: str
+    ece_before: float
+    ece_after: float
 
 
 def measure(parameters: Parameters, clips: Clips, condition: str = "clean") -> list[Row]:
@@ -74,12 +78,21 @@ def _row(parameters: Parameters, clips: Clips, condition: str, subset: tuple[int
 
 
 def write(
-    folder: Path, facts: Facts, parameters: Parameters, clips: Clips, rows: Sequence[Row], noisy: Sequence[Row]
+    folder: Path, template: str, parameters: Parameters, clips: Clips, rows: Sequence[Row], **values: object
 ) -> None:
-    """Write the card and its picture into `folder`."""
+    """Write the card and its picture into `folder`; `values`: what else the template asks for."""
     plot_risk(parameters, clips, folder / PICTURE)
-    text = "\n\n".join(_sections(facts, parameters, rows, noisy)) + "\n"
-    write_text(folder / CARD, text)
+    page = render(
+        template,
+        bias=[f"{value:+.2f} {emotion}" for value, emotion in zip(parameters.bias, EMOTIONS)],
+        subsets=[row.cells() for row in rows],
+        bars=bars(rows),
+        picture=PICTURE,
+        abstain_below=parameters.abstain_below,
+        conflict_above=parameters.conflict_above,
+        **values,
+    )
+    write_text(folder / CARD, page)
 
 
 def plot_risk(parameters: Parameters, clips: Clips, path: Path) -> None:
@@ -161,36 +174,3 @@ def _cost(f1: Mapping[tuple[int, ...], float]) -> list[Bar]:
     where = max(costs, key=lambda key: costs[key])
     words = f"most that adding a channel costs: {100 * costs[where]:.1f} points ({where}), at most {100 * MAX_COST}"
     return [Bar(words, costs[where] <= MAX_COST)]
-
-
-def _sections(facts: Facts, parameters: Parameters, rows: Sequence[Row], noisy: Sequence[Row]) -> list[str]:
-    reached = "\n".join(f"- {'reached' if bar.reached else '**missed**'}: {bar.words}" for bar in bars(rows))
-    noise = "; ".join(facts.noise.values())
-    return [
-        "# Fusion: multinomial regression over face, sound, voice and words",
-        facts.summary,
-        f"## Sources\n\n{facts.sources}",
-        f"## Every subset of channels\n\n{_table(rows)}\n\nIntervals are of a bootstrap over what clips share (a "
-        "speaker where a voice is heard, else a text or a face). Best alone: macro-F1 of the best calibrated channel "
-        "of the subset. Pool: macro-F1 of the untrained mean of the calibrated logits.",
-        f"## Bars\n\n{reached}",
-        *([f"## In noise\n\n{noise}, all at once.\n\n{_table(noisy)}"] if noisy else []),
-        f"## Confidence\n\n![Risk against coverage]({PICTURE})\n\nAn answer whose best probability is below "
-        f"{parameters.abstain_below:.3f}, twice chance, abstains; channels whose favourites differ are in conflict "
-        f"when their Jensen-Shannon divergence is above {parameters.conflict_above} nats. Both were chosen.",
-        *(["## Calibration\n\n" + "\n".join(facts.calibrations)] if facts.calibrations else []),
-        f"## Made by\n\n`{facts.command}` at commit `{commit()}`.",
-    ]
-
-
-def _table(rows: Sequence[Row]) -> str:
-    head = "| channels | accuracy | macro-F1 | log-loss | ECE | best alone | pool |\n|---|---|---|---|---|---|---|\n"
-    return head + "\n".join(
-        f"| {named(row.subset)} | {_interval(row.scores.accuracy)} | {_interval(row.scores.macro_f1)} | "
-        f"{row.log_loss:.3f} | {row.scores.ece:.3f} | {row.best_alone:.3f} | {row.pool:.3f} |"
-        for row in rows
-    )
-
-
-def _interval(interval: Interval) -> str:
-    return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +14,13 @@ from torch.nn.functional import cross_entropy
 
 from networks import weights
 from networks.voice.spectrogram_cnn import VoiceCnn
-from training.card import write_card
+from training import device
+from training.card import Card, write_card
 from training.data import speech as data_speech
 from training.data.speech import Speech
 from training.loop import BEST, Settings, Task, fit
 from training.metrics import balanced_accuracy, fit_temperature, score
-from training.voice.card import CARD, results_by_group
+from training.voice.card import results_by_group
 from triptych.errors import TriptychError
 from triptych_client.contract import EMOTIONS
 
@@ -42,13 +42,12 @@ def train_voice(data: Path, out: Path, settings: Settings = SETTINGS) -> None:
     few = speech.choose(np.arange(0, len(speech.labels), WATCHED_FINALLY))
     model = train(speech, few, settings, out / "final")[0]
     weights.save(model, temperature, out / weights.FILE)
-    card = replace(
-        CARD,
+    card = Card(
+        template="voice/spectrogram_cnn.md",
         command="triptych train voice --data DIR --out DIR",
         parameters=sum(p.numel() for p in model.parameters()),
-        temperature=temperature,
-        calibration=f"temperature {temperature:.3f}; each fold is measured at the temperature that suits the others",
-        note=results_by_group(speech, logits),
+        device=settings.device,
+        values={"temperature": temperature, **results_by_group(speech, logits)},
     )
     calibrated = calibrate(speech, logits, settings.seed)
     scores, uncalibrated = (score(speech.labels, x, speech.speakers) for x in (calibrated, logits))
@@ -125,7 +124,8 @@ def train(speech: Speech, held_out: Speech, settings: Settings, out: Path) -> tu
 
 def predict(model: nn.Module, speech: Speech, batch_size: int = EVALUATED_AT_ONCE) -> np.ndarray:
     """Return logits f32 [clips, 7], the mean over the windows of each clip."""
-    windows = torch.cat([model(chunk.float()) for chunk in speech.windows.split(batch_size)]).numpy()
+    chunks = speech.windows.split(batch_size)
+    windows = torch.cat([device.predict(model, chunk.float()).cpu() for chunk in chunks]).numpy()
     sums = np.zeros((len(speech.labels), len(EMOTIONS)), np.float32)
     np.add.at(sums, speech.clip_of_window, windows)
     return sums / np.bincount(speech.clip_of_window)[:, None]

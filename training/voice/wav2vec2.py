@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +13,12 @@ from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassifica
 from export import checkpoint
 from networks import pretrained
 from networks.voice import waveforms
-from training.card import write_card
+from training.card import Card, write_card
 from training.data import speech as data_speech
 from training.data.speech import Speech
 from training.loop import Settings, Task, fit
 from training.metrics import fit_temperature, score
-from training.voice.card import CARD, results_by_group
+from training.voice.card import results_by_group
 from training.voice.spectrogram_cnn import evaluate, folds, loss, predict
 from triptych.errors import TriptychError
 from triptych_client.contract import EMOTIONS, SAMPLE_RATE_HZ
@@ -28,19 +27,6 @@ SETTINGS = Settings(epochs=10, learning_rate=5e-5, weight_decay=0.01, warmup_epo
 BATCH_SIZE = 16
 EVALUATED_AT_ONCE = 8
 """A window of 3 s takes 50 MB in the first layers of the base model."""
-
-SUMMARY = (
-    "The emotion that a voice expresses by its intonation, over anger, disgust, fear, happiness, sadness, surprise and "
-    "neutral, in windows of 3 s of 16 kHz sound, each brought to zero mean and unit variance. A published wav2vec 2.0 "
-    "(Baevski et al. 2020, `Wav2Vec2ForSequenceClassification` of transformers), {init}: its convolutions stayed as "
-    "they were, the transformer, the projection and the classifier were trained. Training windows are mixed with noise "
-    "at 5 to 30 dB, white to brown, and masked in time as the checkpoint's configuration says."
-)
-SPLITS = (
-    "One fifth of the speakers is held out, the first fold of the spectrogram CNN's cross-validation: nobody's voice "
-    "is in training and held out at once. The model is that of the last epoch, chosen by nothing. A clip's logits are "
-    "the mean of those of its windows; intervals resample speakers. The temperature is fitted on the held-out logits."
-)
 
 
 class Logits(nn.Module):
@@ -70,7 +56,10 @@ def fine_tune(data: Path, out: Path, init: str, settings: Settings = SETTINGS, b
         logits = predict(Logits(model).eval(), held_out, EVALUATED_AT_ONCE)
     temperature = fit_temperature(held_out.labels, logits)
     save(model, temperature, out / "model")
-    _write_card(out / "model", init, model, temperature, held_out, logits, log)
+    results = {"temperature": temperature, **results_by_group(held_out, logits)}
+    card = _card(init, model.num_parameters(), settings.device, results)
+    scores, uncalibrated = (score(held_out.labels, x, held_out.speakers) for x in (logits / temperature, logits))
+    write_card(out / "model", card, scores, uncalibrated, {"wav2vec 2.0": log})
     return out / "model"
 
 
@@ -118,26 +107,7 @@ def _task(kept: Speech, held_out: Speech, batch_size: int) -> Task:
     )
 
 
-def _write_card(
-    folder: Path,
-    init: str,
-    model: nn.Module,
-    temperature: float,
-    held_out: Speech,
-    logits: np.ndarray,
-    log: list[dict[str, float]],
-) -> None:
+def _card(init: str, parameters: int, device: str, results: Mapping[str, object]) -> Card:
     source = init if init.startswith("hub:") else "dir:PATH"
-    card = replace(
-        CARD,
-        title="Voice: wav2vec 2.0, fine-tuned",
-        summary=SUMMARY.format(init=f"`{source}`"),
-        splits=SPLITS,
-        command=f"triptych train voice --data DIR --out DIR --init {source}",
-        parameters=sum(p.numel() for p in model.parameters()),
-        temperature=temperature,
-        calibration="",
-        note=results_by_group(held_out, logits),
-    )
-    scores, uncalibrated = (score(held_out.labels, x, held_out.speakers) for x in (logits / temperature, logits))
-    write_card(folder, card, scores, uncalibrated, {"wav2vec 2.0": log})
+    command = f"triptych train voice --data DIR --out DIR --init {source}"
+    return Card("voice/wav2vec2.md", command, parameters, device, {"source": source, **results})

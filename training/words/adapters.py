@@ -15,7 +15,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from networks.words import adapters
 from networks.words.adapters import Words
 from networks.words.trained import Encoder, TrainedWords
+from training import device
 from training.calibration import fit_vector_scaling
+from training.card import Card
 from training.data import text
 from training.data.text import DEV, TRAIN, VALIDATION, Texts
 from training.loop import Settings, Task, fit
@@ -23,8 +25,7 @@ from training.words import batches as words_batches
 from training.words import encoder as words_encoder
 from training.words import multilabel, report
 from training.words.batches import Batch, States
-from training.words.model import Lower, Upper, learnt
-from training.words.report import Origin
+from training.words.model import RANK, Lower, Upper, learnt
 from triptych.words.text import MAX_TOKENS
 from triptych_client.contract import EMOTIONS
 
@@ -63,12 +64,18 @@ def train_words(data: Path, out: Path, init: str | None = None, settings: Settin
     adapters.save(words, out / adapters.FILE)
     if init:
         words_encoder.keep(merged, tokenizer, words, out / "model")
-    command = "triptych train words --data DIR --out DIR"
-    if init:
-        command += " --init dir:PATH" if init.startswith("dir:") else f" --init {init}"
-    origin = Origin(*words_encoder.describe(init), merged.num_parameters())
-    report.write(out, words, origin, unseen, logits, log, command)
+    card = _card(init, words, merged.num_parameters(), settings.device)
+    report.publish(out, words, card, unseen, logits, {"adapters and head": log})
     words_batches.discard_states(out)
+
+
+def _card(init: str | None, words: Words, parameters: int, device: str) -> Card:
+    source = init and ("dir:PATH" if init.startswith("dir:") else init)
+    command = f"triptych train words --data DIR --out DIR{f' --init {source}' if source else ''}"
+    title, licence = words_encoder.describe(init)
+    adapted = sum(tensor.numel() for tensor in words.tensors.values())
+    values = {"encoder": title, "licence": licence, "adapters": adapted, "rank": RANK}
+    return Card("words/adapters.md", command, parameters, device, values)
 
 
 def train(
@@ -77,7 +84,9 @@ def train(
     """Train adapters and head; return them as of the best epoch, and the log."""
     torch.manual_seed(settings.seed)
     lower = Lower(encoder).eval()
+    lower.to(device.resolve(settings.device))
     learnt_from, validation = (_part(lower, tokenizer, texts.of([split]), out) for split in (TRAIN, VALIDATION))
+    lower.to("cpu")
     upper = Upper(encoder)
     chance = words_batches.chances(learnt_from.texts)
     task = Task(
@@ -95,7 +104,7 @@ def evaluate(model: nn.Module, part: Part) -> Mapping[str, float]:
     """Return `measure` of the texts that the epoch is chosen by."""
     logits = np.zeros(part.texts.targets.shape, np.float32)
     for rows in words_batches.by_length(part.lengths, BATCH_SIZE):
-        logits[rows] = model(*part.states.batch(rows)).numpy()
+        logits[rows] = device.predict(model, *part.states.batch(rows)).cpu().numpy()
     return measure(part.texts, logits)
 
 
@@ -117,7 +126,7 @@ def classify(model: nn.Module, tokenizer: Tokenizer, texts: tuple[str, ...]) -> 
     pad_id = words_batches.padding(tokenizer)
     logits = np.zeros((len(texts), len(EMOTIONS)), np.float32)
     for rows in words_batches.by_length(np.array([len(row) for row in ids]), BATCH_SIZE):
-        logits[rows] = model(*words_batches.pad([ids[row] for row in rows], pad_id))[0].numpy()
+        logits[rows] = device.predict(model, *words_batches.pad([ids[row] for row in rows], pad_id))[0].cpu().numpy()
     return logits
 
 

@@ -12,9 +12,10 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from training import device
 from training.data.text import Texts
-from training.loop import write_atomically
 from training.words.model import Lower
+from triptych.files import write_atomically
 from triptych.words.text import PREFIX
 
 MAX_TOKENS = 48
@@ -61,7 +62,7 @@ class States:
         self.ends = np.cumsum([len(row) for row in ids])
         self.starts = np.concatenate([[0], self.ends[:-1]])
         digest = hashlib.sha256(torch.cat(list(ids)).numpy().tobytes())
-        digest.update(next(lower.embeddings.parameters())[:1000].detach().numpy().tobytes())
+        digest.update(next(lower.embeddings.parameters())[:1000].detach().cpu().numpy().tobytes())
         path = folder / STATES.format(digest.hexdigest()[:12])
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
@@ -122,7 +123,7 @@ def _compute(lower: Lower, ids: Sequence[Tensor], pad_id: int) -> np.ndarray:
     states: dict[int, np.ndarray] = {}
     for rows in by_length(np.array([len(row) for row in ids]), BATCH_SIZE):
         padded, mask = pad([ids[row] for row in rows], pad_id)
-        computed = lower(padded, mask).half().numpy()
+        computed = device.predict(lower, padded, mask).half().cpu().numpy()
         states |= {int(row): one[: len(ids[row])] for row, one in zip(rows, computed)}
     return np.concatenate([states[row] for row in range(len(ids))])
 

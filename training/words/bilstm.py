@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +17,15 @@ from networks.words import adapters, bilstm_vocabulary, e5, trained
 from networks.words.adapters import Words
 from networks.words.bilstm import PIECES, ROWS, WIDTH, BilstmAttention
 from networks.words.bilstm_vocabulary import Vocabulary
+from training import device
 from training.card import Card
 from training.data import text
 from training.data.text import DEV, TRAIN, VALIDATION, Texts
-from training.loop import Settings, Task, fit, write_atomically
+from training.loop import Settings, Task, fit
 from training.words import report
 from training.words.adapters import calibrate, measure
 from training.words.batches import by_length, pad, token_ids
+from triptych.files import write_atomically
 from triptych.paths import CACHE
 from triptych.words.text import MAX_TOKENS
 
@@ -33,31 +34,6 @@ SORTED_BATCHES = 32
 """Batches are cut from so many batches' worth of utterances sorted by length: little padding, still mixed."""
 SETTINGS = Settings(epochs=6, learning_rate=3e-3, weight_decay=0.02, warmup_epochs=0.5, ema_decay=0.995, patience=3)
 VOCABULARY = "vocabulary.safetensors"
-
-CARD = Card(
-    title="Words: BiLSTM with attention",
-    summary=(
-        "The emotion that words express, over anger, disgust, fear, happiness, sadness, surprise and neutral: the "
-        "light alternative. Embeddings of 16,000 rows, one LSTM in each direction, additive attention over the tokens "
-        "and one linear layer. It reads the token ids of XLM-RoBERTa as they are: the 16,000 pieces most frequent in "
-        "training have a row each, and each of the other 234,000 is read by the row of the piece that "
-        "multilingual-e5-small embeds nearest, so that unseen words are read as near ones. The rows start from e5's "
-        "embeddings (their first 96 principal components); everything else starts at random. In training a tenth of "
-        "the pieces was blanked, and texts were cut at 48 tokens. Loss: binary cross-entropy of each emotion by "
-        "itself. The share that each token has in the answer is an output of the graph: "
-        "`triptych.words.attention.attend` gives it word by word."
-    ),
-    data=report.DATA,
-    terms=report.TERMS.format(licence="MIT"),
-    splits=report.SPLITS,
-    limits=(
-        "Poorer in context than a transformer: negation across a sentence, irony and long texts suffer most. "
-        + report.LIMITS
-    ),
-    command="triptych train words --model bilstm --data DIR --out DIR",
-    parameters=0,
-    temperature=1.0,
-)
 
 Batch = tuple[Tensor, Tensor, Tensor]
 """INPUT_IDS and ATTENTION_MASK int64 [u, length], targets f32 [u, 7]."""
@@ -74,7 +50,9 @@ def train_words_bilstm(data: Path, out: Path, settings: Settings = SETTINGS) -> 
     words = calibrate(Words(model.state_dict()), unseen, logits)
     adapters.save(words, out / adapters.FILE)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    report.publish(out, words, replace(CARD, parameters=parameters), unseen, logits, {"BiLSTM": log})
+    command = "triptych train words --model bilstm --data DIR --out DIR"
+    card = Card("words/bilstm.md", command, parameters, settings.device, {"licence": "MIT"})
+    report.publish(out, words, card, unseen, logits, {"BiLSTM": log})
 
 
 def train(texts: Texts, encoder: Path, out: Path, settings: Settings) -> tuple[BilstmAttention, list[dict[str, float]]]:
@@ -122,7 +100,7 @@ def predict(model: BilstmAttention, sequences: Sequence[Tensor], batch_size: int
     """Return logits f32 [n, 7] of id sequences, by a model in evaluation mode."""
     logits = np.zeros((len(sequences), model.head.out_features), np.float32)
     for rows in by_length(np.array([len(sequence) for sequence in sequences]), batch_size):
-        logits[rows] = model(*pad([sequences[row] for row in rows])).logits.numpy()
+        logits[rows] = device.predict(model, *pad([sequences[row] for row in rows])).logits.cpu().numpy()
     return logits
 
 

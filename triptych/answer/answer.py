@@ -22,14 +22,14 @@ from triptych_client.contract import CHANNELS
 
 
 @dataclass(frozen=True)
-class Speech:
+class Utterances:
     """The clip's utterances in order: texts [u], and what the words model saw of them."""
 
     texts: list[str]
     rows: UtteranceRows
 
     @classmethod
-    def of(cls, inputs: Mapping[str, np.ndarray]) -> Speech:
+    def of(cls, inputs: Mapping[str, np.ndarray]) -> Utterances:
         """Flatten the padded chunks [c, s] of the speech recogniser."""
         chunks = inputs["UTTERANCES"]
         spoken = text.flatten(chunks)
@@ -56,7 +56,7 @@ class Speech:
 class ClipEvidence:
     """All that the models said of a clip, in the form that fusion works on."""
 
-    speech: Speech
+    utterances: Utterances
     faces: people.FaceRows
     main_track: people.MainTrack
     channels: Mapping[str, ChannelInput]
@@ -70,7 +70,7 @@ def answer(inputs: dict[str, np.ndarray], manifest: Manifest, translated: bool =
     """
     clip = collect(inputs, manifest, translated)
     fused = fuse(clip.evidence, manifest.parameters)
-    quotable = Quotable(clip.speech.texts, inputs["TAGS"], manifest.labels)
+    quotable = Quotable(clip.utterances.texts, inputs["TAGS"], manifest.labels)
     names, scores = tags.strongest(inputs["TAGS"], inputs["SOUND_SPANS"], manifest.labels)
     spans = timeline.windows(float(inputs["CLIP"][0]))
     return {
@@ -89,18 +89,20 @@ def answer(inputs: dict[str, np.ndarray], manifest: Manifest, translated: bool =
 
 def collect(inputs: dict[str, np.ndarray], manifest: Manifest, translated: bool = False) -> ClipEvidence:
     """Return what the models said, channel by channel."""
-    speech, faces = Speech.of(inputs), _faces(inputs)
+    utterances, faces = Utterances.of(inputs), _faces(inputs)
     streams = dict.fromkeys(CHANNELS, "AUDIO_STATUS") | {"face": "VIDEO_STATUS"}
     channels = {name: manifest.channel(name, Status.read(inputs[stream])) for name, stream in streams.items()}
-    main_track = people.choose(faces, speech.rows.spans)
-    read = replace(speech.rows, languages=["en"] * len(speech.texts)) if translated else speech.rows
+    main_track = people.choose(faces, utterances.rows.spans)
+    read = replace(utterances.rows, languages=["en"] * len(utterances.texts)) if translated else utterances.rows
     by_channel = {
         "face": faces.of(channels["face"], main_track.track),
         "sound": evidence.sound(channels["sound"], inputs["SOUND_SPANS"], inputs["TAGS"], inputs["SOUND_LOGITS"]),
-        "voice": evidence.voice(channels["voice"], inputs["VOICE_SPANS"], speech.rows.spans, inputs["VOICE_LOGITS"]),
+        "voice": evidence.voice(
+            channels["voice"], inputs["VOICE_SPANS"], utterances.rows.spans, inputs["VOICE_LOGITS"]
+        ),
         "words": evidence.words(channels["words"], read, manifest.languages),
     }
-    return ClipEvidence(speech, faces, main_track, channels, by_channel)
+    return ClipEvidence(utterances, faces, main_track, channels, by_channel)
 
 
 def _faces(inputs: Mapping[str, np.ndarray]) -> people.FaceRows:
@@ -162,7 +164,7 @@ def _people_outputs(clip: ClipEvidence, parameters: Parameters, spans: np.ndarra
     seen = people.describe(clip.faces, clip.channels["face"], parameters, spans)
     return {
         "TRACK_SPANS": seen.spans,
-        "TRACK_SPEECH": people.speech_seconds(clip.faces, clip.speech.rows.spans),
+        "TRACK_SPEECH": people.speech_seconds(clip.faces, clip.utterances.rows.spans),
         "TRACK_PROBABILITIES": seen.probabilities,
         "TRACK_TIMELINES": seen.timelines,
         "MAIN_TRACK": np.array([clip.main_track.track]),
@@ -171,15 +173,15 @@ def _people_outputs(clip: ClipEvidence, parameters: Parameters, spans: np.ndarra
 
 
 def _text_outputs(clip: ClipEvidence, parameters: Parameters) -> dict[str, np.ndarray]:
-    rows = clip.speech.rows
+    rows = clip.utterances.rows
     return {
-        "TEXTS": _strings(clip.speech.texts),
+        "TEXTS": _strings(clip.utterances.texts),
         "TEXT_SPANS": rows.spans,
         "TEXT_LANGUAGES": _strings(rows.languages),
         "TEXT_PROBABILITIES": softmax(clip.channels["words"].calibrated(rows.logits), axis=-1),
         "TEXT_EXPRESSED": timeline.expressed(clip.evidence, parameters, rows.spans),
         "TEXT_CONFIDENCES": np.exp(rows.logprobs),
-        "LANGUAGE": _strings([clip.speech.language]),
+        "LANGUAGE": _strings([clip.utterances.language]),
     }
 
 

@@ -2,43 +2,57 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from importlib import import_module
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from export import catalog, fetch, runner
 from triptych.errors import TriptychError
-from triptych_client.contract import CHANNELS, STEPS
+from triptych.paths import ROOT
+from triptych_client.contract import CHANNELS
 
 
 def test_every_entry_says_what_it_is_and_under_which_licence():
     for entry in catalog.load().values():
         assert entry.title
         assert entry.licence
-        assert entry.step in {"", *STEPS}
-        assert all(need in catalog.load() for need in entry.needs)
-        assert all(len(wheel.sha256) == 64 for wheel in entry.wheel)
 
 
-def test_every_exporter_exists():
-    for entry in catalog.load().values():
-        if entry.exporter:
-            module, _, function = entry.exporter.partition(":")
-            assert callable(getattr(import_module(module), function))
+def test_every_file_is_named_with_its_sha256():
+    wheels = [wheel for entry in catalog.load().values() for wheel in entry.wheel]
+    weights = [entry.weights for entry in catalog.load().values() if entry.weights]
+    assert len(wheels) > 5
+    assert len(weights) > 5
+    assert {len(file.sha256) for file in (*wheels, *weights)} == {64}
+
+
+NETWORKS = [entry for entry in catalog.load().values() if entry.network]
+
+
+@pytest.mark.parametrize("entry", NETWORKS, ids=lambda entry: entry.name)
+def test_every_network_exists_and_takes_the_folders_of_its_entry(entry: catalog.Entry):
+    network = catalog.resolve(entry.network)
+    folders = [Path()] * (entry.has_files + len(entry.needs))
+    inspect.signature(getattr(network, "load", network)).bind(*folders)
 
 
 def test_every_channel_has_one_default():
     roles = [entry.role for entry in catalog.load().values() if entry.default]
-    assert all(roles.count(channel) == 1 for channel in CHANNELS)
+    assert [roles.count(channel) for channel in CHANNELS] == [1] * len(CHANNELS)
 
 
 def test_every_step_has_one_default_that_stays_when_nothing_is_brought():
     steps = [entry.step for entry in catalog.load().values() if entry.default]
     assert len(steps) == len(set(steps))
-    for entry in catalog.load().values():
-        assert {catalog.load()[name].step for name in entry.brings} <= set(steps) - {entry.step}
+    hosts = [entry for entry in catalog.load().values() if entry.brings]
+    assert hosts
+    for host in hosts:
+        assert {catalog.load()[name].step for name in host.brings} <= set(steps) - {host.step}
 
 
 def test_every_model_has_one_source_of_weights():
@@ -64,12 +78,37 @@ def test_the_manifest_says_what_each_step_holds(repository: Path):
 
 def test_what_is_up_to_date_is_not_exported_again(repository: Path):
     seen: list[tuple[str, str]] = []
-    runner.export(repository, Path("unused"), {}, report=lambda *what: seen.append(what))
-    assert {what for _, what in seen} == {"ready"}
-    assert runner.exported(repository) == {step: entry.name for step, entry in catalog.choose({}).items()}
+    chosen = {step: entry.name for step, entry in catalog.choose({}).items()}
+    runner.export(repository, Path("unused"), chosen, report=lambda *what: seen.append(what))
+    assert seen == [(name, "ready") for name in chosen.values()]
+    assert runner.exported(repository) == chosen
 
 
-def test_a_package_that_an_exporter_needs_is_named_with_the_remedy():
-    entry = catalog.Entry("odd", "t", "MIT", exporter="no_such_package.module:export")
-    with pytest.raises(TriptychError, match=r"no_such_package is missing: pip install -e '\.\[export\]'"):
-        entry.load_exporter()
+WITHOUT_EXTRA = """
+import sys
+for package in ("h5py", "huggingface_hub", "onnx", "onnxscript", "safetensors", "torch", "transformers"):
+    sys.modules[package] = None  # import raises ModuleNotFoundError
+from pathlib import Path
+from rich.console import Console
+from export import listing, runner
+from triptych.errors import TriptychError
+repository, empty = map(Path, sys.argv[1:])
+Console(width=200).print(listing.table(repository))
+runner.export(repository, empty, {}, report=lambda name, doing: print(name, doing))
+try:
+    runner.export(empty, empty, {"voice": "no-voice"}, report=lambda name, doing: None)
+except TriptychError as error:
+    print(error)
+"""
+
+
+def test_a_host_without_the_export_extra_lists_and_checks_and_is_told_what_exporting_needs(
+    repository: Path, tmp_path: Path
+):
+    command = [sys.executable, "-c", WITHOUT_EXTRA, str(repository), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert "swinv2 (chosen)" in done.stdout
+    assert "spectrogram-cnn ready" in done.stdout
+    assert re.search(
+        r"^to export a model, \w+ is missing: pip install 'triptych\[export\]'$", done.stdout, re.MULTILINE
+    )

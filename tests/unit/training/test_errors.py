@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import os
+import re
 import resource
 import signal
+import subprocess
 import sys
 import tarfile
 from collections.abc import Callable, Iterator
@@ -20,6 +23,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 import training.cli
+import triptych_client as cli_package
 from networks import weights
 from samples import fer
 from samples.toy import SETTINGS, toy_model, toy_task
@@ -27,6 +31,7 @@ from training import card, loop, plots
 from training.data import fer as data_fer
 from training.data import sounds, speech
 from training.loop import fit
+from triptych import files
 from triptych.errors import TriptychError
 from triptych_client import cli
 from triptych_client.contract import EMOTIONS
@@ -69,11 +74,88 @@ def test_a_place_that_cannot_be_written_is_refused_at_once(command: str, tmp_pat
     assert "Choose another --out" in said
 
 
-def test_a_missing_package_is_named_with_the_remedy(tmp_path: Path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "training.face.swin", None)
-    code, said = run(monkeypatch, capsys, "train", "face", "--data", tmp_path, "--out", tmp_path)
+ON_A_DEVICE = ("face", "voice", "words")
+"""Those that train by gradient; what the others fit takes seconds, on the CPU."""
+
+
+@pytest.mark.parametrize("command", ON_A_DEVICE)
+def test_a_gpu_that_is_not_there_is_refused_before_the_data_is_read(command: str, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    code, said = run(
+        monkeypatch, capsys, "train", command, "--data", tmp_path, "--out", tmp_path / "out", "--device", "cuda"
+    )
     assert code == 1
-    assert "training.face.swin is missing: pip install 'triptych[training]'" in said
+    assert "sees no GPU here: use --device cpu" in said
+
+
+RECIPES = {
+    ("face",): ("training.face.swin", "train_face"),
+    ("face", "--model", "cnn-time"): ("training.face.cnn_time", "train_cnn_time"),
+    ("face", "--init", "dir:x"): ("training.face.published", "fine_tune"),
+    ("voice",): ("training.voice.spectrogram_cnn", "train_voice"),
+    ("voice", "--init", "dir:x"): ("training.voice.wav2vec2", "fine_tune"),
+    ("words",): ("training.words.adapters", "train_words"),
+    ("words", "--model", "bert"): ("training.words.bert", "train_words_bert"),
+    ("words", "--model", "bilstm"): ("training.words.bilstm", "train_words_bilstm"),
+}
+
+
+@pytest.mark.parametrize("words", RECIPES)
+def test_the_device_reaches_every_recipe(words: tuple[str, ...], tmp_path: Path, monkeypatch, capsys):
+    """The recipes' runs are tested by themselves; here it counts what they are called with."""
+    module, recipe = RECIPES[words]
+    calls: list[tuple[object, ...]] = []
+    monkeypatch.setattr(f"{module}.{recipe}", lambda *arguments: calls.append(arguments))
+    code, _ = run(monkeypatch, capsys, "train", *words, "--data", tmp_path, "--out", tmp_path, "--device", "cpu")
+    assert code == 0
+    ((*_, settings),) = calls
+    assert settings == settings.on("cpu") != settings.on("auto")  # type: ignore[attr-defined]
+
+
+WITHOUT = {
+    "any extra": ("torch", "transformers", "safetensors", "h5py", "onnx", "matplotlib", "peft", "sklearn", "scipy"),
+    "the training extra": ("matplotlib", "peft", "sklearn", "scipy"),
+}
+TRAIN_WITHOUT = """
+import sys
+from triptych_client import cli
+
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
+    def find_spec(self, name, path=None, target=None):
+        return None if name.partition(".")[0] in {absent} else self.finder.find_spec(name, path, target)
+
+sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
+for words in {calls}:
+    sys.argv = ["triptych", "train", *words, "--data", ".", "--out", "out"]
+    try:
+        cli.main()
+    except SystemExit as ended:
+        print(ended.code, *words, file=sys.stderr, flush=True)
+"""
+
+
+@pytest.mark.parametrize("absent", WITHOUT.values(), ids=WITHOUT)
+def test_without_its_packages_every_command_names_the_remedy_in_one_line(tmp_path: Path, absent: tuple[str, ...]):
+    calls = [*RECIPES, ("sound",), ("fusion",)]
+    script = TRAIN_WITHOUT.format(absent=set(absent), calls=calls)
+    roots = os.pathsep.join(str(Path(package.__file__).parents[1]) for package in (cli_package, training))
+    environment = os.environ | {"PYTHONPATH": roots, "COLUMNS": "200"}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    said = done.stderr.splitlines()
+    assert "Traceback" not in done.stderr
+    assert said[1::2] == [" ".join(("1", *words)) for words in calls]
+    names = [
+        re.search(r"to train, (\w+)\S* is missing: pip install 'triptych\[training\]'", line) for line in said[::2]
+    ]
+    assert {name and name[1] for name in names} <= set(absent)
 
 
 FER = fer.fer_arrays()
@@ -204,7 +286,7 @@ def test_whatever_is_written_a_full_disk_is_named_and_the_old_file_stays(tmp_pat
         full_disk(100),
         pytest.raises(TriptychError, match=r"cannot write .*file.*; the last file is kept\. Free some"),
     ):
-        loop.write_atomically(tmp_path / "file", write)
+        files.write_atomically(tmp_path / "file", write)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
 
 

@@ -22,7 +22,7 @@ from training.data import fer
 from training.data.fer import View
 from training.face import swin
 from training.face.published import fine_tune
-from training.face.swin import Known, Schedule
+from training.face.swin import Pretrained, Schedule
 from training.face.teacher import predict, side_px
 from triptych.errors import TriptychError
 from triptych_client.contract import EMOTIONS
@@ -133,7 +133,7 @@ def test_goes_on_from_known_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     weights.save(CnnTime(), 1.0, teacher)
     weights.save(FaceSwin(), 1.0, student)
     student.with_name("losses.png").write_bytes(b"picture")
-    swin.train_face(write(tmp_path), tmp_path / "out", known=Known(teacher, student), schedule=BRIEF)
+    swin.train_face(write(tmp_path), tmp_path / "out", Pretrained(teacher, student), schedule=BRIEF)
     card = (tmp_path / "out" / "README.md").read_text()
     assert "Swin-V2, second phase: 1 epochs" in card
     assert "CNN teacher, votes:" not in card
