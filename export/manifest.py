@@ -96,9 +96,7 @@ def numbers(served: Sequence[Served]) -> dict[str, bytes]:
             f"`git checkout -- weights/{STEP}/{FUSION_FILE}`, or make it anew by `triptych train fusion`."
         )
     calibrations = {
-        f"{CALIBRATION_FOLDER}/{line.role}.json": OWN_WEIGHTS / line.name / CALIBRATION_FILE
-        for line in served
-        if line.calibrated
+        f"{CALIBRATION_FOLDER}/{line.role}.json": _calibration(load()[line.name]) for line in served if line.calibrated
     }
     return {name: path.read_bytes() for name, path in {FUSION_FILE: regression, **calibrations}.items()}
 
@@ -172,7 +170,7 @@ def is_calibrated(entry: Entry, source_sha256: str = "") -> bool:
 
     `source_sha256`: of the checkpoint that a published entry was exported from.
     """
-    path = OWN_WEIGHTS / entry.name / CALIBRATION_FILE
+    path = _calibration(entry)
     if entry.role not in CHANNELS or entry.vacant or not path.is_file():
         return False
     weights = source_sha256 or (entry.weights.sha256 if entry.weights else "")
@@ -180,6 +178,11 @@ def is_calibrated(entry: Entry, source_sha256: str = "") -> bool:
         return True
     LOG.warning("%s is of other weights: run `triptych train fusion --calibrate %s`", path, entry.role)
     return False
+
+
+def _calibration(entry: Entry) -> Path:
+    """Return where the calibration of an entry lies, if it has one: beside its weights."""
+    return (entry.catalog.parent if entry.own else OWN_WEIGHTS) / entry.name / CALIBRATION_FILE
 
 
 def _digest(target: Path) -> str:
