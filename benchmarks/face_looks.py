@@ -22,8 +22,8 @@ from triptych.media import probe, video
 from triptych.media.limits import Limits
 from triptych.paths import MODEL_REPOSITORY
 
-APART = 2
-"""Sampled frames, half a second each, between two faces of one clip."""
+APART = round(1.0 * probe.FRAMES_PER_SECOND)
+"""Sampled frames in a second: so far apart at least are two faces of one clip."""
 
 
 def looks(path: Path, detector: ort.InferenceSession) -> np.ndarray:

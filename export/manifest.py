@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import wraps
 from pathlib import Path
@@ -83,22 +83,21 @@ def write(repository: Path, entries: Sequence[Entry]) -> None:
     served = [_served(entry, repository / entry.step / "1") for entry in entries]
     lines = json.dumps([asdict(line) for line in served], indent=2, ensure_ascii=False) + "\n"
     labels = repository / "sound_tagger" / "1" / LABELS_FILE
-    files = {MODELS_FILE: lines.encode(), LABELS_FILE: labels.read_bytes(), **numbers(served)}
+    calibrations = {entry.role: _calibration(entry) for entry, line in zip(entries, served) if line.calibrated}
+    files = {MODELS_FILE: lines.encode(), LABELS_FILE: labels.read_bytes(), **_numbers(calibrations)}
     generations.publish(repository / STEP / "1", files)
 
 
-def numbers(served: Sequence[Served]) -> dict[str, bytes]:
-    """Return the fusion's trained numbers and the calibration of each calibrated model, by file name."""
+def _numbers(calibrations: Mapping[str, Path]) -> dict[str, bytes]:
+    """Return the fusion's trained numbers, and the calibrations by channel, by file name."""
     regression = OWN_WEIGHTS / STEP / FUSION_FILE
     if not regression.is_file():
         raise TriptychError(
             f"{regression} is missing, without which channels cannot be fused. Restore it with "
             f"`git checkout -- weights/{STEP}/{FUSION_FILE}`, or make it anew by `triptych train fusion`."
         )
-    calibrations = {
-        f"{CALIBRATION_FOLDER}/{line.role}.json": _calibration(load()[line.name]) for line in served if line.calibrated
-    }
-    return {name: path.read_bytes() for name, path in {FUSION_FILE: regression, **calibrations}.items()}
+    files = {f"{CALIBRATION_FOLDER}/{channel}.json": path for channel, path in calibrations.items()}
+    return {name: path.read_bytes() for name, path in {FUSION_FILE: regression, **files}.items()}
 
 
 def faults(repository: Path) -> list[str]:
@@ -181,7 +180,7 @@ def is_calibrated(entry: Entry, source_sha256: str = "") -> bool:
 
 
 def _calibration(entry: Entry) -> Path:
-    """Return where the calibration of an entry lies, if it has one: beside its weights."""
+    """Return where the calibration of an entry's model is, if there is one: in a folder of its name beside weights."""
     return (entry.catalog.parent if entry.own else OWN_WEIGHTS) / entry.name / CALIBRATION_FILE
 
 

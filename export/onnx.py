@@ -49,7 +49,7 @@ def parts(entry: Entry, folders: Sequence[Path]) -> Parts:
     try:
         network = resolve(entry.network, entry.catalog.parent if entry.own else None)
     except ModuleNotFoundError as error:
-        remedy = f"install it, or put it beside {entry.catalog}" if entry.own else "pip install -e '.[export]'"
+        remedy = f"install it, or put it beside {entry.catalog}" if entry.own else "pip install 'triptych[export]'"
         raise TriptychError(f"to export {entry.name}, {error.name} is missing: {remedy}") from error
     load = getattr(network, "load", network)
     try:

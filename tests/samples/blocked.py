@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-SITE = """
+CODE = """
 import sys
 
 
@@ -28,5 +28,11 @@ def python_without(folder: Path, *packages: str) -> dict[str, str]:
     """Return environment variables under which Python, and each of its children, cannot import these packages."""
     site = folder / "without"
     site.mkdir(exist_ok=True)
-    (site / "sitecustomize.py").write_text(SITE.format(names=set(packages)), encoding="utf-8")
+    (site / "sitecustomize.py").write_text(CODE.format(names=set(packages)), encoding="utf-8")
     return {"PYTHONPATH": os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)}
+
+
+def hide_from(site_packages: Path, *packages: str) -> None:
+    """Keep these packages from whatever Python starts from a folder of installed packages, Triton's stubs included."""
+    (site_packages / "without_packages.py").write_text(CODE.format(names=set(packages)), encoding="utf-8")
+    (site_packages / "without_packages.pth").write_text("import without_packages\n", encoding="utf-8")

@@ -30,12 +30,13 @@ from pathlib import Path
 
 import numpy as np
 
-from triptych.errors import ClipError, TriptychError
+from triptych.errors import ClipError, RequestError, TriptychError
 from triptych.serving import adapter
 from triptych_client.contract import STEPS
 
 ERRORS = {
     "clip": ClipError("the file is empty"),
+    "request": RequestError("the parameter task is 'sing'"),
     "known": TriptychError("nothing was exported: run `triptych export`"),
     "unknown": KeyError("LOGITS"),
 }
@@ -130,6 +131,7 @@ async def test_only_what_is_asked_for_is_sent(url: str, computed: Path):
     ("word", "status", "message"),
     [
         ("clip", "StatusCode.INVALID_ARGUMENT", "the file is empty"),
+        ("request", "StatusCode.UNIMPLEMENTED", "the parameter task is 'sing'"),
         ("known", "StatusCode.INTERNAL", "text_tokens: nothing was exported: run `triptych export`"),
         ("unknown", "StatusCode.INTERNAL", "text_tokens: KeyError: 'LOGITS'"),
     ],

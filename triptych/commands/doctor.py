@@ -170,7 +170,7 @@ def models() -> Finding:
         return Finding("models", False, "not looked at: packages are missing", FIRST)
     from export.catalog import choose, slot_of
     from export.manifest import faults
-    from export.runner import exported
+    from export.stamp import Stamp
 
     found = faults(MODEL_REPOSITORY)
     if found:
@@ -178,8 +178,8 @@ def models() -> Finding:
         if not find_spec("torch"):
             remedy += ". It needs: pip install 'triptych[export]'; or copy model_repository/ from where it is exported."
         return Finding("models", False, "; ".join(found), remedy)
-    held, defaults = exported(MODEL_REPOSITORY), choose({})
-    swapped = [f"{slot_of(step)}={held[step]}" for step, entry in defaults.items() if held.get(step) != entry.name]
+    held = {step: Stamp.read(MODEL_REPOSITORY / step / "1").entry for step in choose({})}
+    swapped = [f"{slot_of(step)}={held[step]}" for step, entry in choose({}).items() if held[step] != entry.name]
     return Finding("models", True, f"all exported{', with ' if swapped else ''}{', '.join(swapped)}")
 
 

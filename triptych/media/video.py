@@ -77,7 +77,8 @@ def blank(status: Status) -> Video:
 def decode(data: Data, planned_times: np.ndarray, max_side: int = MAX_SIDE_PX) -> Video:
     """Decode the frames at `planned_times` (FP32 [n], clip seconds, rising), longer side at most `max_side` px.
 
-    A frame that cannot be decoded is replaced by the next that can. ClipError when the file cannot be opened.
+    A frame that cannot be decoded is replaced by the next if that is decoded anyway, else left out. ClipError when the
+    file cannot be opened.
     """
     with open_clip(data) as container:
         stream = video_stream(container)

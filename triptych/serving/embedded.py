@@ -12,7 +12,6 @@ from types import TracebackType
 
 import tritonclient.grpc as triton
 
-import triptych
 from triptych.errors import TriptychError
 from triptych.generations import link
 from triptych.paths import BACKENDS, BUILD, MODEL_REPOSITORY
@@ -21,12 +20,12 @@ from triptych.serving.host import (
     PYTHON,
     check_path,
     free_port,
+    package_folder,
     python_library,
     triton_home,
     why_not_listen,
 )
 from triptych.serving.sources import copy_whole
-from triptych_client import contract
 
 # glibc gives the pages of a freed tensor back at once and takes them anew for the next: with these settings it keeps
 # them, which makes a step with tensors of 44 MB three to five times as fast.
@@ -35,6 +34,8 @@ MALLOC = {
     "MALLOC_TRIM_THRESHOLD_": str(16 << 30),
     "MALLOC_TOP_PAD_": str(256 << 20),
 }
+PACKAGES = ("triptych", "triptych_client")
+"""What the steps' code is built on."""
 START_SECONDS = 180.0
 STOP_SECONDS = 30.0
 POLL_SECONDS = 0.1
@@ -67,9 +68,8 @@ def lay_out_packages(target: Path) -> Path:
     user, any numpy.py would do.
     """
     target.mkdir(parents=True, exist_ok=True)
-    for module in (triptych, contract):
-        folder = Path(module.__file__ or "").resolve().parent
-        link(target / folder.name, str(folder))
+    for name in PACKAGES:
+        link(target / name, str(package_folder(name, f"the package {name} is missing: install it anew").resolve()))
     return target
 
 

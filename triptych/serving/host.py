@@ -24,10 +24,18 @@ SHELL_CHARACTERS = re.compile(r"""[\s"'`\\$&|;<>()\[\]{}*?!#~^]""")
 
 def triton_home() -> Path:
     """Return the folder of Triton's binaries; TriptychError when the wheel is not installed."""
-    spec = find_spec("pytriton")
+    return (
+        package_folder("pytriton", "the embedded Triton is missing: pip install nvidia-pytriton==0.7.0")
+        / "tritonserver"
+    )
+
+
+def package_folder(name: str, complaint: str) -> Path:
+    """Return the folder of an installed package, without importing it; TriptychError, with the complaint, for none."""
+    spec = find_spec(name)
     if spec is None or spec.origin is None:
-        raise TriptychError("the embedded Triton is missing: pip install nvidia-pytriton==0.7.0")
-    return Path(spec.origin).parent / "tritonserver"
+        raise TriptychError(complaint)
+    return Path(spec.origin).parent
 
 
 def python_library() -> Path | None:

@@ -70,7 +70,9 @@ def test_server_commands_tell_what_they_need(
 ):
     monkeypatch.setattr(plugins, "entry_points", lambda group: [])
     assert run(command, "--any", "thing") == 2
-    assert f"`triptych {command}` needs the server package: pip install triptych" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f"`triptych {command}` needs the server package: pip install '.[export,demo]' in a checkout" in told
+    assert "pip install './triptych-0.1.0-py3-none-any.whl[export,demo]' beside its wheel" in told
 
 
 def test_schema_is_printed(run: Run, capsys: pytest.CaptureFixture[str]):

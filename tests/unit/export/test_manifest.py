@@ -18,7 +18,7 @@ from export.catalog import Entry
 from export.fetch import sha256
 from export.stamp import STAMP
 from samples.fusion import trained
-from triptych.answer.answer import Manifest
+from triptych.answer.manifest import Manifest
 from triptych.answer.parameters import Calibration
 from triptych.errors import TriptychError
 from triptych.serving import sources
@@ -114,6 +114,16 @@ def test_a_calibration_of_other_weights_is_left_out_with_a_warning(
     assert numbers(folder) == {"fusion.json"}
     assert not calibrated(folder)["light"]
     assert "light/calibration.json is of other weights: run `triptych train fusion --calibrate face`" in caplog.text
+
+
+@pytest.mark.usefixtures("weights")
+def test_the_calibration_of_a_model_of_one_s_own_lies_beside_its_catalogue(tmp_path: Path):
+    mine = Entry("mine", "a face model", "MIT", step="expression", role="face", catalog=tmp_path / "mine" / "my.toml")
+    assert not calibrated(written(tmp_path, mine))["mine"]
+    calibration(4).write(tmp_path / "mine" / "mine" / "calibration.json", "mine", "", {})
+    folder = written(tmp_path, mine)
+    assert calibrated(folder)["mine"]
+    assert Manifest.read(folder).calibrations["face"].scale[0] == 4
 
 
 def test_without_the_regression_nothing_is_written(tmp_path: Path, weights: Path):

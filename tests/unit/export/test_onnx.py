@@ -151,7 +151,7 @@ def test_a_network_that_takes_other_folders_is_named_with_what_it_is_given():
 
 def test_a_package_that_a_network_needs_is_named_with_the_remedy():
     entry = Entry("odd", "t", "MIT", step="text_emotion", network="no_such_package.module:Network")
-    with pytest.raises(TriptychError, match=r"no_such_package is missing: pip install -e '\.\[export\]'"):
+    with pytest.raises(TriptychError, match=r"no_such_package is missing: pip install 'triptych\[export\]'"):
         exporter.parts(entry, [])
 
 

@@ -13,7 +13,7 @@ import pytest
 from triptych.paths import ROOT
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-"""Python's own ways out of such a locale (PEP 538 and 540) are shut: other narrow locales have none."""
+"""Python's own ways out of such a locale (PEP 538 and 540) are shut, as in Triton's stub, which is isolated."""
 
 GENERATION = {
     "start_of_transcript": 1,
