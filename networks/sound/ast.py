@@ -86,8 +86,8 @@ class AstTagger(Served):
         """
         sounds = (features > SILENT).any(2)
         last = torch.where(sounds, self.position, -1).amax(1, keepdim=True)
-        heard = torch.where((self.position <= last)[:, :, None], features, 0.0)
-        padded = pad(heard, (0, 0, 0, FRAMES - FBANK_FRAMES))
+        masked = torch.where((self.position <= last)[:, :, None], features, 0.0)
+        padded = pad(masked, (0, 0, 0, FRAMES - FBANK_FRAMES))
         return (padded - self.preprocessing.mean) / (2 * self.preprocessing.std)
 
 
