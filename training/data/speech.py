@@ -23,7 +23,7 @@ from triptych_client.contract import EMOTIONS, SAMPLE_RATE_HZ, VOICE_SAMPLES
 FOLDER = "speech"
 CORPORA = {"ravdess": "actor", "emodb": "speaker"}
 """Corpus -> the column of its labels that names who speaks."""
-HOP_LENGTH = SAMPLE_RATE_HZ // 2
+HOP_SAMPLES = SAMPLE_RATE_HZ // 2
 """Windows of a clip start every half second, and one ends with it."""
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
@@ -93,7 +93,7 @@ def cut(pcm: np.ndarray) -> list[np.ndarray]:
     """Cut float32 [samples] into overlapping windows [48000]; a shorter clip stands in the middle of silence."""
     pcm = fill_window(pcm)
     last = len(pcm) - VOICE_SAMPLES
-    return [pcm[start : start + VOICE_SAMPLES] for start in (*range(0, last, HOP_LENGTH), last)]
+    return [pcm[start : start + VOICE_SAMPLES] for start in (*range(0, last, HOP_SAMPLES), last)]
 
 
 def fill_window(pcm: np.ndarray) -> np.ndarray:

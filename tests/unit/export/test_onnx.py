@@ -126,7 +126,7 @@ def test_a_network_that_gives_other_outputs_than_its_step_is_an_error():
         def forward(self, faces: Tensor) -> Tensor:
             return faces.float().mean((1, 2))
 
-    with pytest.raises(TriptychError, match="OneOutput takes 1 tensors and gives 1, .* FACES and LOGITS, EMBEDDING"):
+    with pytest.raises(TriptychError, match=r"OneOutput takes 1 tensors and gives 1, .* FACES and LOGITS, EMBEDDING"):
         exporter.to_onnx(OneOutput(), STEPS["expression"])
 
 
