@@ -12,7 +12,7 @@ import torch
 from benchmarks.served import Feeds, Graph, look
 from training.data import fer
 from training.data import text as data_text
-from training.data.fer import Faces
+from training.data.fer import LabelledFaces
 from training.data.text import DEV
 from training.face.motion import FRAMES, compose
 from training.metrics import Scores, score
@@ -59,7 +59,7 @@ def workload(graph: Graph, key: str) -> Feeds:
 class Pictures:
     """FER2013's validation faces, alone and in synthetic sequences (`training.face.motion`)."""
 
-    faces: Faces
+    faces: LabelledFaces
 
     @classmethod
     def load(cls, data: Path) -> Pictures:

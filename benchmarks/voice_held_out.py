@@ -9,15 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from networks.voice.spectrogram_cnn import VoiceCnn
 from training.data import speech as data_speech
-from training.data.speech import Speech
+from training.data.speech import SpeechWindows
 from training.metrics import Scores, score
 from training.voice import spectrogram_cnn
-from triptych_client.contract import EMOTIONS
+from training.voice.spectrogram_cnn import Fold
 
 PIECE_FRAMES = 50
 """Half a second."""
@@ -28,23 +26,19 @@ def conditions(data: Path, run: Path) -> dict[str, list[Scores]]:
 
     TriptychError when the run is not finished or the data not there.
     """
-    models, speech = spectrogram_cnn.load_folds(run), data_speech.load(data)
+    folds, speech = spectrogram_cnn.load_folds(run), data_speech.load(data)
     return {
-        "voices never heard": [held_out(speech, models)],
-        "the same, half seconds of each window in random order": [held_out(scrambled(speech), models)],
+        "voices never heard": [held_out(speech, folds)],
+        "the same, half seconds of each window in random order": [held_out(scrambled(speech), folds)],
     }
 
 
-def held_out(speech: Speech, models: Sequence[VoiceCnn]) -> Scores:
-    """Return the scores over all clips, each answered by the model that did not learn from its speaker."""
-    logits = np.zeros((len(speech.labels), len(EMOTIONS)), np.float32)
-    with torch.inference_mode():
-        for model, (_, held) in zip(models, spectrogram_cnn.folds(speech, spectrogram_cnn.SETTINGS.seed), strict=True):
-            logits[held] = spectrogram_cnn.predict(model, speech.choose(held))
-    return score(speech.labels, logits, speech.speakers)
+def held_out(speech: SpeechWindows, folds: Sequence[Fold]) -> Scores:
+    """Return the scores over all clips, each answered by a model that did not learn from its speaker."""
+    return score(speech.labels, spectrogram_cnn.predict_held_out(folds, speech), speech.speakers)
 
 
-def scrambled(speech: Speech) -> Speech:
+def scrambled(speech: SpeechWindows) -> SpeechWindows:
     """Return the windows with their half seconds in random order: what lasts longer can no longer be heard."""
     generator = torch.Generator().manual_seed(0)
     pieces = speech.windows.unflatten(2, (-1, PIECE_FRAMES))

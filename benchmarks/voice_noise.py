@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import torch
 import typer
 
 from benchmarks.measure import publish, table
-from networks.voice.spectrogram_cnn import VoiceCnn
+from training.data.noise import mix, power
 from training.data.speech import Recording, fill_window, recordings, windows
 from training.metrics import Interval, score
 from training.voice import spectrogram_cnn
-from triptych_client.contract import EMOTIONS
+from training.voice.spectrogram_cnn import Fold
 
 RATIOS_DB = (20, 10, 5, 0)
 BABBLERS = 8
@@ -33,12 +32,12 @@ Noise = Callable[[Recording, int, np.random.Generator], np.ndarray]
 
 def main(data: Annotated[Path, typer.Option()], run: Annotated[Path, typer.Option()]) -> None:
     """Measure the recall of held-out clips under each noise."""
-    models = spectrogram_cnn.load_folds(run)
+    folds = spectrogram_cnn.load_folds(run)
     clips = list(recordings(data))
     noises: dict[str, Noise] = {"white": white, "babble": Babble(clips)}
-    clean = _cell(recall(clips, models))
+    clean = recall(clips, folds)
     rows = [
-        (name, clean, *(_cell(recall(add_noise(clips, noise, ratio), models)) for ratio in RATIOS_DB))
+        (name, clean, *(recall(add_noise(clips, noise, ratio), folds) for ratio in RATIOS_DB))
         for name, noise in noises.items()
     ]
     header = ("noise", "clean", *(f"{ratio} dB" for ratio in RATIOS_DB))
@@ -47,14 +46,10 @@ def main(data: Annotated[Path, typer.Option()], run: Annotated[Path, typer.Optio
     publish("voice_noise", command, f"{caption}\n\n{table(header, rows)}")
 
 
-def recall(clips: Iterable[Recording], models: Sequence[VoiceCnn]) -> Interval:
+def recall(clips: Iterable[Recording], folds: Sequence[Fold]) -> Interval:
     """Return the unweighted average recall of clips, each by the model that never heard its speaker."""
     speech = windows(clips)
-    logits = np.zeros((len(speech.labels), len(EMOTIONS)), np.float32)
-    with torch.inference_mode():
-        folds = spectrogram_cnn.folds(speech, spectrogram_cnn.SETTINGS.seed)
-        for model, (_, held_out) in zip(models, folds, strict=True):
-            logits[held_out] = spectrogram_cnn.predict(model, speech.choose(held_out))
+    logits = spectrogram_cnn.predict_held_out(folds, speech)
     return score(speech.labels, logits, speech.speakers).balanced_accuracy
 
 
@@ -63,13 +58,7 @@ def add_noise(clips: Sequence[Recording], noise: Noise, ratio_db: float) -> Iter
     for number, clip in enumerate(clips):
         filled = fill_window(clip.pcm)
         added = noise(clip, len(filled), np.random.default_rng(number))
-        gain = np.sqrt(power(clip.pcm) / power(added) / 10 ** (ratio_db / 10))
-        yield replace(clip, pcm=(filled + gain * added).astype(np.float32))
-
-
-def power(pcm: np.ndarray) -> float:
-    """Return the mean square of samples."""
-    return float(np.mean(np.square(pcm, dtype=np.float64)))
+        yield replace(clip, pcm=mix(filled, added, ratio_db, reference=clip.pcm).astype(np.float32))
 
 
 def white(_clip: Recording, samples: int, random: np.random.Generator) -> np.ndarray:
@@ -89,10 +78,6 @@ class Babble:
         drawn = [others[number] for number in random.choice(len(others), BABBLERS, replace=False)]
         turned = (np.roll(pcm, random.integers(len(pcm))) / np.sqrt(power(pcm)) for pcm in drawn)
         return np.sum([np.resize(pcm, samples) for pcm in turned], axis=0)
-
-
-def _cell(interval: Interval) -> str:
-    return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
 
 
 if __name__ == "__main__":

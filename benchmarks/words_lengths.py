@@ -73,7 +73,7 @@ def length_table(graphs: Sequence[Graph], texts: Texts) -> str:
         part = texts.of(corpora=[corpus])
         found = {graph.entry: by_length(part, graph.read_all(part.texts), words, corpus) for graph, words in known}
         for bucket, mask in buckets(part).items():
-            cells = (_percent(found[graph.entry][bucket]) if graph.entry in found else "" for graph in graphs)
+            cells = (found[graph.entry][bucket] if graph.entry in found else "" for graph in graphs)
             rows.append((title, bucket, int(mask.sum()), *cells))
     return table(["macro-F1 (95 % interval)", "words", "texts", *(graph.entry for graph in graphs)], rows)
 
@@ -93,10 +93,6 @@ def buckets(texts: Texts) -> dict[str, np.ndarray]:
     lengths = np.array([len(text.split()) for text in texts.texts])
     ends = (*(start - 1 for start in WORDS[1:]), max(lengths.max(), WORDS[-1]))
     return {f"{start} to {end}": (lengths >= start) & (lengths <= end) for start, end in zip(WORDS, ends)}
-
-
-def _percent(interval: Interval) -> str:
-    return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
 
 
 if __name__ == "__main__":

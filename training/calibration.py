@@ -30,10 +30,11 @@ def fit_vector_scaling(labels: Array, logits: Array) -> tuple[Array, Array]:
 
     def loss(parameters: Array) -> tuple[float, Array]:
         scale, offset = parameters.reshape(2, classes)
-        probabilities = softmax(scale * logits + offset, axis=1)
-        error = (probabilities - truth) / len(labels)
-        value = -np.log(np.maximum(probabilities[rows, labels], 1e-12)).mean()
-        return float(value), np.concatenate([(error * logits).sum(0), error.sum(0)])
+        scaled = scale * logits + offset
+        error = (softmax(scaled, axis=1) - truth) / len(labels)
+        return -float(log_softmax(scaled, axis=1)[rows, labels].mean()), np.concatenate(
+            [(error * logits).sum(0), error.sum(0)]
+        )
 
     start = np.concatenate([np.ones(classes), np.zeros(classes)])
     best: Any = minimize(loss, start, jac=True, method="L-BFGS-B")

@@ -183,18 +183,25 @@ def fusion(
         Path | None,
         typer.Option("--voice-run", help="The --out of `triptych train voice`, for its held-out models.", exists=True),
     ] = None,
+    assume_unheard: Annotated[
+        bool,
+        typer.Option(
+            "--assume-unheard", help="Take a voice model that does not say whose voices it knows to know none of these."
+        ),
+    ] = False,
     calibrate: Annotated[
         str | None, typer.Option("--calibrate", help="Calibrate this channel only, and measure anew.")
     ] = None,
 ) -> None:
     """Fusion: calibration of the exported channels, and the regression over them."""
-    from training.fusion.fit_all import calibrate_channel, train_fusion, train_on_clips
+    from training.fusion.fit_all import VoiceCheck, calibrate_channel, train_fusion, train_on_clips
 
+    check = VoiceCheck(voice_run, assume_unheard)
     if clips and not data:
         train_on_clips(clips, out)
     elif data and calibrate and not clips:
-        calibrate_channel(data, out, calibrate, voice_run)
+        calibrate_channel(data, out, calibrate, check)
     elif data and not clips:
-        train_fusion(data, out, voice_run)
+        train_fusion(data, out, check)
     else:
         raise TriptychError("give either --data DIR, or --clips DIR with clips that have all channels")

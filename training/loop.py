@@ -40,6 +40,9 @@ LOG = "log.jsonl"
 FORMAT = "triptych-checkpoint/2"
 """What a checkpoint holds, and how the average and the rate are counted in it."""
 
+Log = list[dict[str, float]]
+"""One row an epoch: "epoch", "train_loss", what `Task.evaluate` gives, and "seconds"."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -89,7 +92,7 @@ class _Run:
     average: AveragedModel
     optimizer: torch.optim.Optimizer
     scheduler: LRScheduler
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: Log = field(default_factory=list)
 
     @classmethod
     def begin(cls, model: nn.Module, task: Task, settings: Settings) -> _Run:
@@ -105,7 +108,7 @@ class _Run:
         return int(self.average.n_averaged)
 
 
-def fit(model: nn.Module, task: Task, settings: Settings, out: Path) -> list[dict[str, float]]:
+def fit(model: nn.Module, task: Task, settings: Settings, out: Path) -> Log:
     """Train `model` in place, ending with the averaged weights of its best epoch; return the log, one dict an epoch.
 
     Resumes from `out/checkpoint.pt` if there is one. TriptychError when that was made with other settings or of another
@@ -225,7 +228,7 @@ def _evaluate(model: nn.Module, task: Task) -> dict[str, float]:
         return dict(task.evaluate(model.eval()))
 
 
-def _stale(history: list[dict[str, float]]) -> int:
+def _stale(history: Log) -> int:
     """Return for how many epochs the score has not risen."""
     scores = [row["score"] for row in history]
     return len(scores) - 1 - scores.index(max(scores)) if scores else 0

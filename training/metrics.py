@@ -95,9 +95,13 @@ def macro_f1(labels: Array, predicted: Array) -> float:
 
 def expected_calibration_error(labels: Array, probabilities: Array) -> float:
     """Return the mean distance of confidence from accuracy, over equal bins of confidence weighted by their size."""
-    confidence, correct = probabilities.max(1), probabilities.argmax(1) == labels
-    gaps = binned_statistic(confidence, correct - confidence, "sum", CALIBRATION_BINS, range=(0, 1)).statistic
-    return float(np.abs(gaps).sum() / len(labels))
+    return calibration_gap(probabilities.max(1), probabilities.argmax(1) == labels)
+
+
+def calibration_gap(confidence: Array, right: Array) -> float:
+    """Return the same from the confidence [n] of answers and how far each is right [n], 0 to 1."""
+    gaps = binned_statistic(confidence, right - confidence, "sum", CALIBRATION_BINS, range=(0, 1)).statistic
+    return float(np.abs(gaps).sum() / len(confidence))
 
 
 def fit_temperature(labels: Array, logits: Array) -> float:

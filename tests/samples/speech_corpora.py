@@ -43,7 +43,7 @@ def write_corpus(data: Path, name: str, speakers: int, emotions: tuple[str, ...]
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
             rows.append({"file": f"{speaker}{emotion}.flac", "label7": emotion, speech.CORPORA[name]: speaker})
-    with (folder / f"{name}_labels.csv").open("w", newline="") as file:
+    with (folder / f"{name}_labels.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, rows[0])
         table.writeheader()
         table.writerows(rows)

@@ -1,4 +1,4 @@
-"""Log-mel windows of speech, made to differ as rooms and microphones do."""
+"""Windows of speech, log-mel or the sound itself, made to differ as rooms and microphones do."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.data.draw import uniform
+from training.data.noise import coloured, gain, mix
 from triptych.sound.mel import VOICE_FLOOR, bins_hz, voice_filters
 
 FLOOR = float(np.log(VOICE_FLOOR))
 NOISY = 0.6
 """Share of the windows that noise is added to."""
 SNR_DB = (0.0, 30.0)
+WAVEFORM_NOISY, WAVEFORM_SNR_DB = 0.7, (5.0, 30.0)
+"""The same of windows of sound, whose noise a published wav2vec 2.0 is to bear."""
 STEEPEST = 2.0
 """Noise is between white (power density f^0) and brown (f^-2)."""
 BINS_HZ = torch.from_numpy(bins_hz()[1:]).float()
@@ -24,9 +28,10 @@ def augment(windows: Tensor, generator: torch.Generator) -> Tensor:
     Noise is added as power, a band's sum of independent powers being that of the mixture on average: white to brown,
     0 to 30 dB below the window, fluctuating as the power of noise does. Masks: SpecAugment (Park et al. 2019).
     """
-    mel = _shift(windows.float(), generator)
-    mel = torch.where(_chance(mel, NOISY, generator), add_noise(mel, generator), mel)
-    mel = mel + _uniform(mel, -3.0, 3.0, generator)
+    mel, single = _shift(windows.float(), generator), (len(windows), 1, 1)
+    noisy = torch.rand(single, generator=generator) < NOISY
+    mel = torch.where(noisy, add_noise(mel, generator), mel)
+    mel = mel + uniform(single, -3.0, 3.0, generator)
     for axis, longest in ((1, 10), (2, 40)):
         mel = torch.where(_band(mel, axis, longest, generator), mel.amin((1, 2), keepdim=True), mel)
     return mel.clamp(min=FLOOR)
@@ -46,16 +51,25 @@ def add_noise(mel: Tensor, generator: torch.Generator) -> Tensor:
 
     The power of a window is that of all its bands, silence included.
     """
-    noise = coloured(_uniform(mel, 0.0, STEEPEST, generator).flatten())
-    power = mel.exp().sum(1).mean(1) * 10 ** (-_uniform(mel, *SNR_DB, generator).flatten() / 10)
-    level = (noise * (power / noise.sum(1))[:, None]).log()
+    noise = band_powers(uniform(len(mel), 0.0, STEEPEST, generator))
+    power, snr_db = mel.exp().sum(1).mean(1), uniform(len(mel), *SNR_DB, generator)
+    level = (noise * gain(power, noise.sum(1), snr_db)[:, None]).log()
     fluctuation = torch.empty(mel.shape).exponential_(generator=generator).clamp(min=1e-3).log()
     return torch.logaddexp(mel, level[:, :, None] + fluctuation)
 
 
-def coloured(slope: Tensor) -> Tensor:
+def band_powers(slope: Tensor) -> Tensor:
     """Return the power [n, 64] in each band of noise whose density falls with the frequency to the power of `slope`."""
     return BINS_HZ ** -slope[:, None] @ FILTERS.T
+
+
+def augment_waveforms(windows: Tensor, generator: torch.Generator) -> Tensor:
+    """Sound [n, samples] of any floating type -> f32 of the same shape: noise, white to brown, is mixed into most."""
+    sound, single = windows.float(), (len(windows), 1)
+    white = torch.randn(sound.shape, generator=generator)
+    noise = coloured(white, uniform(single, 0.0, STEEPEST, generator))
+    mixed = mix(sound, noise, uniform(single, *WAVEFORM_SNR_DB, generator))
+    return torch.where(torch.rand(single, generator=generator) < WAVEFORM_NOISY, mixed, sound)
 
 
 def _band(mel: Tensor, axis: int, longest: int, generator: torch.Generator) -> Tensor:
@@ -66,11 +80,3 @@ def _band(mel: Tensor, axis: int, longest: int, generator: torch.Generator) -> T
     position = torch.arange(size)[None]
     inside = (position >= start) & (position < start + length)
     return inside.unsqueeze(3 - axis)
-
-
-def _chance(mel: Tensor, probability: float, generator: torch.Generator) -> Tensor:
-    return torch.rand((len(mel), 1, 1), generator=generator) < probability
-
-
-def _uniform(mel: Tensor, low: float, high: float, generator: torch.Generator) -> Tensor:
-    return low + (high - low) * torch.rand((len(mel), 1, 1), generator=generator)

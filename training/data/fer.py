@@ -16,6 +16,7 @@ from torch.nn.functional import affine_grid, grid_sample, interpolate
 
 from networks.face.teacher import SIDE_PX
 from networks.images import standardise
+from training.data.draw import uniform
 from triptych.errors import TriptychError
 from triptych_client.contract import EMOTIONS
 
@@ -28,7 +29,7 @@ NAMES = dict(zip(EMOTIONS, ("angry", "disgust", "fear", "happy", "sad", "surpris
 
 
 @dataclass(frozen=True)
-class Faces:
+class LabelledFaces:
     """Grey faces u8 [n, 48, 48], labels i64 [n] and soft targets f32 [n, 7] over EMOTIONS."""
 
     images: Tensor
@@ -39,7 +40,12 @@ class Faces:
         return len(self.images)
 
 
-def load(folder: Path, vote_share: float) -> tuple[Faces, Faces]:
+def files(folder: Path) -> list[Path]:
+    """Return what is read."""
+    return [folder / FILE]
+
+
+def load(folder: Path, vote_share: float) -> tuple[LabelledFaces, LabelledFaces]:
     """Return the training faces without those that are in the validation split too, and the validation faces.
 
     A target is the label with weight 1 - `vote_share` and the share of FER+ votes with the rest. TriptychError when
@@ -69,7 +75,7 @@ class View:
     normalise: Callable[[Tensor], Tensor] = standardise
 
 
-def see(images: Tensor, view: View) -> Tensor:
+def preprocess(images: Tensor, view: View) -> Tensor:
     """Faces u8 [n, 48, 48] -> f32 [n, 1 or 3, side_px, side_px] as `view` has it."""
     faces = images[:, None].float()
     if view.side_px != FACE_PX:
@@ -86,12 +92,12 @@ def augment(images: Tensor, view: View, generator: torch.Generator) -> Tensor:
     count, side_px = len(images), view.side_px
     grid = affine_grid(_random_affine(count, generator), [count, 1, side_px, side_px], align_corners=False)
     faces = grid_sample(images[:, None].float(), grid, padding_mode="border", align_corners=False)
-    gamma = torch.exp(_uniform(count, -0.3, 0.3, generator))[:, None, None, None]
+    gamma = torch.exp(uniform(count, -0.3, 0.3, generator))[:, None, None, None]
     faces = view.normalise(255 * (faces / 255).pow(gamma))
     return faces * _random_mask(count, side_px, generator)
 
 
-def batches(faces: Faces, size: int, view: View, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(faces: LabelledFaces, size: int, view: View, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield (augmented faces, targets) of one shuffled epoch; the last, incomplete batch is left out."""
     order = torch.randperm(len(faces), generator=generator)
     for start in range(0, len(order) - size + 1, size):
@@ -154,21 +160,17 @@ def _digests(images: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(images).reshape(len(images), -1).view(f"V{images[0].nbytes}").ravel()
 
 
-def _select(images: np.ndarray, labels: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> Faces:
-    return Faces(*(torch.from_numpy(np.ascontiguousarray(array[rows])) for array in (images, labels, targets)))
-
-
-def _uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
-    return low + (high - low) * torch.rand(count, generator=generator)
+def _select(images: np.ndarray, labels: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> LabelledFaces:
+    return LabelledFaces(*(torch.from_numpy(np.ascontiguousarray(array[rows])) for array in (images, labels, targets)))
 
 
 def _random_affine(count: int, generator: torch.Generator) -> Tensor:
     """Return [n, 2, 3] maps from the output's square to the input's."""
-    angle = _uniform(count, -14, 14, generator) * math.pi / 180
-    scale_x, scale_y = _uniform(count, 0.82, 1.12, generator), _uniform(count, 0.94, 1.06, generator)
+    angle = uniform(count, -14, 14, generator) * math.pi / 180
+    scale_x, scale_y = uniform(count, 0.82, 1.12, generator), uniform(count, 0.94, 1.06, generator)
     scale_y = scale_x * scale_y
     mirror = torch.where(torch.rand(count, generator=generator) < 0.5, -1.0, 1.0)
-    shift_x, shift_y = _uniform(count, -0.1, 0.1, generator), _uniform(count, -0.1, 0.1, generator)
+    shift_x, shift_y = uniform(count, -0.1, 0.1, generator), uniform(count, -0.1, 0.1, generator)
     cos, sin = torch.cos(angle), torch.sin(angle)
     rows = (mirror * scale_x * cos, -scale_x * sin, shift_x, mirror * scale_y * sin, scale_y * cos, shift_y)
     return torch.stack(rows, 1).view(count, 2, 3)
@@ -179,7 +181,7 @@ def _random_mask(count: int, side_px: int, generator: torch.Generator) -> Tensor
     position = (torch.arange(side_px) + 0.5) / side_px
     inside = []
     for _axis in range(2):
-        centre, half = _uniform(count, 0, 1, generator)[:, None], _uniform(count, 0.08, 0.22, generator)[:, None]
+        centre, half = uniform(count, 0, 1, generator)[:, None], uniform(count, 0.08, 0.22, generator)[:, None]
         inside.append((position - centre).abs() < half)
     erased = inside[0][:, :, None] & inside[1][:, None, :]
     chosen = torch.rand(count, generator=generator) < 0.5

@@ -82,7 +82,7 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Sound:
+class TaggedSound:
     """Tag probabilities float32 [p, classes] of a sound's windows and their lengths [p] in seconds, and its kind."""
 
     name: str
@@ -97,18 +97,18 @@ class Sound:
         return KINDS[self.kind].emotion
 
 
-def named(classes: Sequence[str]) -> list[Sound]:
+def named(classes: Sequence[str]) -> list[TaggedSound]:
     """Return a sound for each class of a kind that the tagger has: that class alone, heard for certain."""
     identity = np.eye(len(classes), dtype=np.float32)
     return [
-        Sound(name, kind, identity[[classes.index(name)]], np.ones(1, np.float32), recorded=False)
+        TaggedSound(name, kind, identity[[classes.index(name)]], np.ones(1, np.float32), recorded=False)
         for kind, about in KINDS.items()
         for name in about.classes
         if name in classes
     ]
 
 
-def recorded(data: Path, tagger: onnxruntime.InferenceSession) -> list[Sound]:
+def recorded(data: Path, tagger: onnxruntime.InferenceSession) -> list[TaggedSound]:
     """Return the recordings of a known kind below `data/audio_tags`, as the tagger hears them.
 
     Each folder has a labels.csv with the columns file and label (or name, with rank 0 for the strongest). TriptychError
@@ -116,7 +116,7 @@ def recorded(data: Path, tagger: onnxruntime.InferenceSession) -> list[Sound]:
     """
     kinds = _kinds()
     sounds = [
-        Sound(str(path.relative_to(data / FOLDER)), kinds[label.lower()], *listen(path, tagger), recorded=True)
+        TaggedSound(str(path.relative_to(data / FOLDER)), kinds[label.lower()], *listen(path, tagger), recorded=True)
         for path, label in labelled(data)
         if label.lower() in kinds
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class Speech:
+class SpeechWindows:
     """Windows f16 [w, ..], the clip [w] that each is of, and label, speaker and corpus of each clip.
 
     A window is log-mel [64, 300], or whatever else `windows` was told to make of 3 s.
@@ -53,15 +53,29 @@ class Speech:
     speakers: np.ndarray
     corpora: np.ndarray
 
-    def choose(self, clips: np.ndarray) -> Speech:
+    def choose(self, clips: np.ndarray) -> SpeechWindows:
         """Return the part with these clips (sorted numbers), which are counted anew."""
         kept = np.isin(self.clip_of_window, clips)
         numbers = np.searchsorted(clips, self.clip_of_window[kept])
         windows = self.windows[torch.from_numpy(kept)]
-        return Speech(windows, numbers, self.labels[clips], self.speakers[clips], self.corpora[clips])
+        return SpeechWindows(windows, numbers, self.labels[clips], self.speakers[clips], self.corpora[clips])
 
 
-def load(data: Path) -> Speech:
+def files(data: Path) -> list[Path]:
+    """Return what is read."""
+    return [path for corpus in CORPORA for path in _paths(data / FOLDER, corpus)]
+
+
+def speakers(data: Path) -> set[str]:
+    """Return who speaks in `recordings`, without reading a recording. TriptychError: a table is missing or damaged."""
+    found = set()
+    for corpus, column in CORPORA.items():
+        table, _ = _existing(data / FOLDER, corpus)
+        found |= {_name(corpus, row) for row in _read_labels(table, ("file", "label7", column)).values()}
+    return found
+
+
+def load(data: Path) -> SpeechWindows:
     """Read every labelled clip of `data/speech` as windows; see `recordings` for the errors."""
     return windows(recordings(data))
 
@@ -69,16 +83,16 @@ def load(data: Path) -> Speech:
 def recordings(data: Path) -> Iterator[Recording]:
     """Yield every labelled clip of `data/speech`. TriptychError: a file is missing or damaged, a class is empty."""
     empty = set(EMOTIONS)
-    for corpus, column in CORPORA.items():
+    for corpus in CORPORA:
         for row, pcm in _clips(data / FOLDER, corpus):
             empty.discard(row["label7"])
-            yield Recording(pcm, EMOTIONS.index(row["label7"]), f"{corpus} {row[column]}", corpus)
+            yield Recording(pcm, EMOTIONS.index(row["label7"]), _name(corpus, row), corpus)
     if empty:
         missing = ", ".join(emotion for emotion in EMOTIONS if emotion in empty)
         raise TriptychError(f"{data / FOLDER} has no clip of {missing}: each of the seven emotions needs some")
 
 
-def windows(clips: Iterable[Recording], features: Callable[[np.ndarray], np.ndarray] = voice_log_mel) -> Speech:
+def windows(clips: Iterable[Recording], features: Callable[[np.ndarray], np.ndarray] = voice_log_mel) -> SpeechWindows:
     """Cut recordings into windows of 3 s, and take the features of each: f32 [48000] -> f32 [..]."""
     heard, facts = [], []
     for number, clip in enumerate(clips):
@@ -86,7 +100,7 @@ def windows(clips: Iterable[Recording], features: Callable[[np.ndarray], np.ndar
         facts.append((clip.label, clip.speaker, clip.corpus))
     clip_of_window, rows = zip(*heard, strict=True)
     labels, speakers, corpora = (np.array(column) for column in zip(*facts, strict=True))
-    return Speech(torch.stack(rows), np.array(clip_of_window), labels, speakers, corpora)
+    return SpeechWindows(torch.stack(rows), np.array(clip_of_window), labels, speakers, corpora)
 
 
 def cut(pcm: np.ndarray) -> list[np.ndarray]:
@@ -112,7 +126,7 @@ def decode(file: bytes) -> np.ndarray:
 
 
 def batches(
-    speech: Speech, size: int, generator: torch.Generator, augmented: Augmentation = augment
+    speech: SpeechWindows, size: int, generator: torch.Generator, augmented: Augmentation = augment
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield (augmented windows [size, ..], labels [size]): each clip once an epoch, by a window at random."""
     last_window = np.cumsum(np.bincount(speech.clip_of_window))
@@ -125,12 +139,27 @@ def batches(
         yield augmented(speech.windows[window[clips]], generator), torch.from_numpy(speech.labels[clips])
 
 
-def _clips(folder: Path, corpus: str) -> Iterator[tuple[dict[str, str], np.ndarray]]:
-    """Yield (row of the labels, pcm) of each clip whose emotion is one of ours."""
-    table, archive = folder / f"{corpus}_labels.csv", folder / f"{corpus}_flac16.tar"
-    for path in (table, archive):
+def _name(corpus: str, row: Mapping[str, str]) -> str:
+    """Return who speaks, as no other corpus calls anybody."""
+    return f"{corpus} {row[CORPORA[corpus]]}"
+
+
+def _paths(folder: Path, corpus: str) -> tuple[Path, Path]:
+    """Return the table of a corpus and its archive."""
+    return folder / f"{corpus}_labels.csv", folder / f"{corpus}_flac16.tar"
+
+
+def _existing(folder: Path, corpus: str) -> tuple[Path, Path]:
+    """Return the same; TriptychError when one is not there."""
+    for path in _paths(folder, corpus):
         if not path.is_file():
             raise TriptychError(f"there is no {path.name} in {folder}: --data is the folder that holds {FOLDER}/")
+    return _paths(folder, corpus)
+
+
+def _clips(folder: Path, corpus: str) -> Iterator[tuple[dict[str, str], np.ndarray]]:
+    """Yield (row of the labels, pcm) of each clip whose emotion is one of ours."""
+    table, archive = _existing(folder, corpus)
     rows = _read_labels(table, ("file", "label7", CORPORA[corpus]))
     try:
         with tarfile.open(archive) as members:

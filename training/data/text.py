@@ -83,6 +83,11 @@ class Texts:
         return self.choose(mask)
 
 
+def files(data: Path) -> list[Path]:
+    """Return what is read."""
+    return [data / FOLDER / corpus.file for corpus in CORPORA]
+
+
 def load(data: Path) -> Texts:
     """Read the corpora of `data/text`.
 

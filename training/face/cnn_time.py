@@ -14,12 +14,12 @@ from networks import weights
 from networks.face.cnn_time import CnnTime
 from training.card import write_card
 from training.data import fer
-from training.data.fer import Faces
+from training.data.fer import LabelledFaces
 from training.face import cnn_time_card
 from training.face import tracks as face_tracks
 from training.face.teacher import LABELS, LABELS_PHASE, VOTES_PHASE, train_teacher
 from training.face.tracks import BATCH_SIZE
-from training.loop import Settings, Task, fit
+from training.loop import Log, Settings, Task, fit
 
 SEQUENCES = 5_000
 """Sequences to learn from: one each of so many training pictures."""
@@ -64,9 +64,7 @@ def train_cnn_time(data: Path, out: Path, schedule: Schedule = SCHEDULE) -> None
     write_card(out, card, scores, uncalibrated, logs)
 
 
-def train_layers(
-    model: CnnTime, train: Faces, validation: Faces, out: Path, schedule: Schedule
-) -> list[dict[str, float]]:
+def train_layers(model: CnnTime, train: LabelledFaces, validation: LabelledFaces, out: Path, schedule: Schedule) -> Log:
     """Train the temporal layers of `model` in place, its CNN staying as it is; return the log."""
     seed = schedule.layers.seed
     watch = face_tracks.watch_once

@@ -11,7 +11,7 @@ from scipy.stats import bootstrap
 
 from networks.face.cnn_time import CnnTime
 from training.card import Card
-from training.data.fer import Faces
+from training.data.fer import LabelledFaces
 from training.face.teacher import predict
 from training.face.tracks import Tracks, answer, watch
 from training.metrics import RESAMPLES, Scores, expected_calibration_error, fit_temperature, score
@@ -24,7 +24,7 @@ SEED = 10
 
 
 @torch.inference_mode()
-def measure(model: CnnTime, validation: Faces, device: str) -> tuple[Card, Scores, Scores]:
+def measure(model: CnnTime, validation: LabelledFaces, device: str) -> tuple[Card, Scores, Scores]:
     """Return the card, whose values hold the temperature, and the scores on single pictures, calibrated and not."""
     labels = validation.labels.numpy()
     logits = predict(model.cnn, validation.images).numpy()

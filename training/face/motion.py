@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, avg_pool2d, grid_sample
 
-from training.data.fer import FACE_PX, Faces
+from training.data.draw import uniform
+from training.data.fer import FACE_PX, LabelledFaces
 from triptych_client.contract import EMOTIONS
 
 FRAMES = 8
@@ -40,7 +41,7 @@ class Sequences:
         return self.frames.flatten(0, 1).round().byte(), positions.flatten(0, 1), self.targets.flatten(0, 1)
 
 
-def compose(faces: Faces, chosen: Tensor, disturbed: bool | Tensor, generator: torch.Generator) -> Sequences:
+def compose(faces: LabelledFaces, chosen: Tensor, disturbed: bool | Tensor, generator: torch.Generator) -> Sequences:
     """Make one sequence of each chosen row [n] of `faces`; `disturbed` for all, or for each [n]."""
     first, second = _partners(faces, chosen, generator)
     count = len(chosen)
@@ -56,7 +57,7 @@ def compose(faces: Faces, chosen: Tensor, disturbed: bool | Tensor, generator: t
     return Sequences(torch.where(where, spoilt, frames), (times_s * 1000).round().long(), targets)
 
 
-def _partners(faces: Faces, chosen: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def _partners(faces: LabelledFaces, chosen: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Return the first and the last picture of each sequence, rows of `faces` [n] and [n]; one of them is `chosen`."""
     kind = torch.rand(len(chosen), generator=generator)
     wanted = torch.where(kind < HELD + VARIED, faces.labels[chosen], NEUTRAL)
@@ -76,15 +77,15 @@ def _random_row_of(classes: Tensor, labels: Tensor, generator: torch.Generator) 
 
 def _times(count: int, generator: torch.Generator) -> Tensor:
     """Return rising times [n, FRAMES] in seconds, a frame each 0.1 to 0.7 s, somewhat unevenly."""
-    step = torch.exp(_uniform((count, 1), math.log(0.1), math.log(0.7), generator))
-    return (torch.arange(FRAMES) + _uniform((count, FRAMES), -0.2, 0.2, generator)) * step
+    step = torch.exp(uniform((count, 1), math.log(0.1), math.log(0.7), generator))
+    return (torch.arange(FRAMES) + uniform((count, FRAMES), -0.2, 0.2, generator)) * step
 
 
 def _transition(times_s: Tensor, generator: torch.Generator) -> Tensor:
     """Return the second picture's share [n, FRAMES]: it rises within 0.2 to 1.2 s, somewhere in the sequence."""
     count = len(times_s)
-    middle = times_s[:, :1] + _uniform((count, 1), 0.1, 0.9, generator) * (times_s[:, -1:] - times_s[:, :1])
-    duration = _uniform((count, 1), 0.2, 1.2, generator)
+    middle = times_s[:, :1] + uniform((count, 1), 0.1, 0.9, generator) * (times_s[:, -1:] - times_s[:, :1])
+    duration = uniform((count, 1), 0.2, 1.2, generator)
     return torch.sigmoid(6 * (times_s - middle) / duration)
 
 
@@ -92,7 +93,7 @@ def _moved(pictures: Tensor, times_s: Tensor, generator: torch.Generator) -> Ten
     """Place [n, FRAMES, 48, 48] as an aligned face that moves: drifting in turn, size and place, shaking a little."""
 
     def path(spread: float, drift: float, shake: float) -> Tensor:
-        start = _uniform((len(times_s), 1), -spread, spread, generator)
+        start = uniform((len(times_s), 1), -spread, spread, generator)
         return start + _drift(times_s, drift, generator) + shake * torch.randn(times_s.shape, generator=generator)
 
     angle, scale = path(8, 6, 1.5) * math.pi / 180, torch.exp(path(0.1, 0.06, 0.02))
@@ -107,15 +108,15 @@ def _moved(pictures: Tensor, times_s: Tensor, generator: torch.Generator) -> Ten
 
 def _lit(frames: Tensor, times_s: Tensor, generator: torch.Generator) -> Tensor:
     """Bend the tones of [n, FRAMES, 48, 48] by a gamma that differs between sequences and drifts within."""
-    gamma = torch.exp(_uniform((len(frames), 1), -0.25, 0.25, generator) + _drift(times_s, 0.15, generator))
+    gamma = torch.exp(uniform((len(frames), 1), -0.25, 0.25, generator) + _drift(times_s, 0.15, generator))
     return 255 * (frames / 255).pow(gamma[..., None, None])
 
 
 def _spoilt(frames: Tensor, generator: torch.Generator) -> Tensor:
     """Blur, cover and add noise to about half of the frames [n, FRAMES, 48, 48], in runs."""
     blurred = torch.where(_run(frames, generator), _blur(frames), frames)
-    covered = torch.where(_rectangle(frames, generator), _uniform((len(frames), 1, 1, 1), 0, 255, generator), blurred)
-    noise = _uniform((len(frames), 1, 1, 1), 0, 15, generator) * torch.randn(frames.shape, generator=generator)
+    covered = torch.where(_rectangle(frames, generator), uniform((len(frames), 1, 1, 1), 0, 255, generator), blurred)
+    noise = uniform((len(frames), 1, 1, 1), 0, 15, generator) * torch.randn(frames.shape, generator=generator)
     return (covered + noise).clamp(0, 255)
 
 
@@ -132,8 +133,8 @@ def _rectangle(frames: Tensor, generator: torch.Generator) -> Tensor:
     position = (torch.arange(FACE_PX) + 0.5) / FACE_PX
     inside = []
     for _axis in range(2):
-        centre = _uniform((count, 1, 1), 0.1, 0.9, generator) + _uniform((count, FRAMES, 1), -0.08, 0.08, generator)
-        inside.append((position - centre).abs() < _uniform((count, 1, 1), 0.2, 0.45, generator))
+        centre = uniform((count, 1, 1), 0.1, 0.9, generator) + uniform((count, FRAMES, 1), -0.08, 0.08, generator)
+        inside.append((position - centre).abs() < uniform((count, 1, 1), 0.2, 0.45, generator))
     return inside[0][..., :, None] & inside[1][..., None, :] & _run(frames, generator)
 
 
@@ -147,9 +148,5 @@ def _run(frames: Tensor, generator: torch.Generator) -> Tensor:
 def _drift(times_s: Tensor, size: float, generator: torch.Generator) -> Tensor:
     """Return a slow swing [n, FRAMES] of up to `size`, 0.1 to 0.6 times a second."""
     count = len(times_s)
-    rate, phase = _uniform((count, 1), 0.1, 0.6, generator), _uniform((count, 1), 0, 1, generator)
-    return _uniform((count, 1), 0, size, generator) * torch.sin(2 * math.pi * (rate * times_s + phase))
-
-
-def _uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
-    return low + (high - low) * torch.rand(shape, generator=generator)
+    rate, phase = uniform((count, 1), 0.1, 0.6, generator), uniform((count, 1), 0, 1, generator)
+    return uniform((count, 1), 0, size, generator) * torch.sin(2 * math.pi * (rate * times_s + phase))

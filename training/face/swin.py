@@ -20,7 +20,7 @@ from training.card import LOSSES, Card, write_card
 from training.data import fer
 from training.data.fer import View
 from training.face.teacher import BATCH_SIZE, LABELS, LABELS_PHASE, VOTES_PHASE, evaluate, predict, train_teacher
-from training.loop import Settings, Task, fit
+from training.loop import Log, Settings, Task, fit
 from training.metrics import fit_temperature, score
 from triptych.files import write_atomically
 
@@ -89,9 +89,7 @@ def _origin(student: Path | None, out: Path) -> dict[str, str]:
     return {"student_sha256": digest, "losses_before": LOSSES_BEFORE if picture.is_file() else ""}
 
 
-def _teacher(
-    data: Path, out: Path, pretrained: Path | None, schedule: Schedule
-) -> tuple[FaceCnn, dict[str, list[dict[str, float]]]]:
+def _teacher(data: Path, out: Path, pretrained: Path | None, schedule: Schedule) -> tuple[FaceCnn, dict[str, Log]]:
     """Return the teacher, read from the CNN with time at `pretrained` or trained, and its logs."""
     if not pretrained:
         return train_teacher(data, out, schedule.votes, schedule.labels)
@@ -105,9 +103,7 @@ def _command(pretrained: Pretrained) -> str:
     return f"triptych train face{options} --data DIR --out DIR"
 
 
-def train_student(
-    model: FaceSwin, data: Path, out: Path, teacher: FaceCnn, settings: Settings
-) -> list[dict[str, float]]:
+def train_student(model: FaceSwin, data: Path, out: Path, teacher: FaceCnn, settings: Settings) -> Log:
     """Train Swin-V2 in place, by its teacher's logits and the labels; return the log."""
     train, validation = fer.load(data, LABELS)
     torch.manual_seed(settings.seed)
@@ -135,7 +131,7 @@ def distillation(teacher: nn.Module) -> Callable[[nn.Module, tuple[Tensor, Tenso
     return loss
 
 
-def finish(data: Path, out: Path, model: FaceSwin, card: Card, runs: dict[str, list[dict[str, float]]]) -> None:
+def finish(data: Path, out: Path, model: FaceSwin, card: Card, runs: dict[str, Log]) -> None:
     """Round the weights to fp16, measure them as they are served, and write weights, card and pictures into `out`."""
     weights.round_to_fp16(model)
     validation = fer.load(data, LABELS)[1]

@@ -13,8 +13,8 @@ from torch.nn.functional import cross_entropy
 from networks.face.teacher import FaceCnn
 from training import device
 from training.data import fer
-from training.data.fer import Faces, View
-from training.loop import Settings, Task, fit
+from training.data.fer import LabelledFaces, View
+from training.loop import Log, Settings, Task, fit
 
 BATCH_SIZE = 96
 FULL = View()
@@ -30,8 +30,6 @@ VOTES_PHASE = Settings(
 LABELS_PHASE = Settings(
     epochs=16, learning_rate=1.5e-3, weight_decay=0.05, warmup_epochs=0.5, ema_decay=0.998, patience=16
 )
-
-Log = list[dict[str, float]]
 
 
 def side_px(progress: float) -> int:
@@ -76,10 +74,10 @@ def predict(model: nn.Module, images: Tensor, view: View = FULL, mirror: bool = 
     """Faces u8 [n, 48, 48], as they are or mirrored -> logits f32 [n, 7]; on the CPU, wherever the model is."""
     faces = images.flip(2) if mirror else images
     chunks = faces.split(batch_size)
-    return torch.cat([device.predict(model, fer.see(chunk, view)).float().cpu() for chunk in chunks])
+    return torch.cat([device.predict(model, fer.preprocess(chunk, view)).float().cpu() for chunk in chunks])
 
 
-def evaluate(model: nn.Module, validation: Faces, view: View = FULL) -> Mapping[str, float]:
+def evaluate(model: nn.Module, validation: LabelledFaces, view: View = FULL) -> Mapping[str, float]:
     """Return loss (soft targets), accuracy (the score) and macro-F1 (labels), mirror images averaged in."""
     logits = (predict(model, validation.images, view) + predict(model, validation.images, view, mirror=True)) / 2
     predicted = logits.argmax(1)

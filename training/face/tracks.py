@@ -16,7 +16,7 @@ from networks.face.cnn_time import CnnTime
 from networks.face.teacher import FaceCnn
 from training import device
 from training.data import fer
-from training.data.fer import Faces, View
+from training.data.fer import LabelledFaces, View
 from training.face import motion
 from training.face.motion import FRAMES
 from triptych.errors import TriptychError
@@ -46,20 +46,20 @@ class Tracks:
 
 
 @torch.inference_mode()
-def watch(cnn: FaceCnn, faces: Faces, count: int, disturbed: float, seed: int) -> Tracks:
+def watch(cnn: FaceCnn, faces: LabelledFaces, count: int, disturbed: float, seed: int) -> Tracks:
     """Make a sequence of each of `count` pictures chosen at random, a share of them disturbed, and look at them."""
     generator = torch.Generator().manual_seed(seed)
     parts = []
     for chosen in torch.randperm(len(faces), generator=generator)[:count].split(BATCH_SIZE):
         spoilt = torch.rand(len(chosen), generator=generator) < disturbed
         sequences = motion.compose(faces, chosen, spoilt, generator)
-        seen = fer.see(sequences.rows()[0], View()).contiguous(memory_format=torch.channels_last)
+        seen = fer.preprocess(sequences.rows()[0], View()).contiguous(memory_format=torch.channels_last)
         features = cnn.body(cnn.stem(seen)).mean((2, 3)).unflatten(0, (-1, FRAMES))
         parts.append((features, sequences.times_ms, sequences.targets))
     return Tracks(*(torch.cat(column) for column in zip(*parts)))
 
 
-def watch_once(path: Path, cnn: FaceCnn, faces: Faces, count: int, disturbed: float, seed: int) -> Tracks:
+def watch_once(path: Path, cnn: FaceCnn, faces: LabelledFaces, count: int, disturbed: float, seed: int) -> Tracks:
     """Return what `watch` returns, kept in a file for the run that is interrupted and called again.
 
     TriptychError when the file cannot be read or written.

@@ -14,7 +14,7 @@ from rich.progress import track
 from sklearn.model_selection import GroupShuffleSplit
 
 from training.fusion.evidence import CONDITIONS
-from training.fusion.pairs import TEST_SHARE, Clips
+from training.fusion.pairs import TEST_SHARE, LabelledClips
 from triptych.errors import TriptychError
 from triptych_client import Client
 from triptych_client.contract import CHANNELS, EMOTIONS, EVIDENCE
@@ -45,7 +45,7 @@ def read(folder: Path) -> list[dict[str, str]]:
     return rows
 
 
-def listen(folder: Path, rows: list[dict[str, str]], client: Client) -> Clips:
+def listen(folder: Path, rows: list[dict[str, str]], client: Client) -> LabelledClips:
     """Return the clips as the ensemble sees them; a channel that a clip lacks is NaN. TriptychError: one is refused."""
     x = np.zeros((len(rows), *EVIDENCE.dims))
     for number, row in enumerate(track(rows, "clips")):
@@ -56,10 +56,10 @@ def listen(folder: Path, rows: list[dict[str, str]], client: Client) -> Clips:
             raise TriptychError(f"{path}: {error}. Take it off {TABLE}, or mend it.") from error
     labels = np.array([EMOTIONS.index(row["emotion"]) for row in rows])
     groups = np.array([[row["group"]] * len(CHANNELS) for row in rows])
-    return Clips(dict.fromkeys(CONDITIONS, x), labels, groups)
+    return LabelledClips(dict.fromkeys(CONDITIONS, x), labels, groups)
 
 
-def split(clips: Clips, seed: int = 0) -> tuple[Clips, Clips]:
+def split(clips: LabelledClips, seed: int = 0) -> tuple[LabelledClips, LabelledClips]:
     """Return clips to fit on and to test on, with no group on both sides."""
     splitter = GroupShuffleSplit(1, test_size=TEST_SHARE, random_state=seed)
     ((fit, test),) = splitter.split(clips.labels, clips.labels, clips.groups[:, 0])

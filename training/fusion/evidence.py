@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
 from triptych.answer.evidence import Evidence
 from triptych.answer.parameters import Calibration, centred
+from triptych.errors import TriptychError
+from triptych.files import write_atomically
 from triptych_client.contract import EMOTIONS
 
 Array = np.ndarray
@@ -63,15 +66,21 @@ def bank(channel: str, rows: dict[str, list[Evidence]], labels: Array, groups: A
 
 
 def cached(path: Path, channel: str, make: Callable[[], Bank]) -> Bank:
-    """Read a bank from a file; made and written first where there is none."""
+    """Read a bank from a file; made and written first where there is none. TriptychError when it is damaged."""
     if not path.is_file():
         made = make()
         arrays = {f"moments_{name}": made.moments[name] for name in CONDITIONS}
         arrays |= {f"weights_{name}": made.weights[name] for name in CONDITIONS}
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".part.npz")
-        np.savez_compressed(partial, labels=made.labels, groups=made.groups, **arrays)
-        partial.replace(path)
-    with np.load(path, allow_pickle=False) as file:
-        found, total = ({name: file[f"{kind}_{name}"] for name in CONDITIONS} for kind in ("moments", "weights"))
-        return Bank(channel, found, total, file["labels"], file["groups"])
+        write_atomically(path, lambda partial: _save(partial, labels=made.labels, groups=made.groups, **arrays))
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found, total = ({name: file[f"{kind}_{name}"] for name in CONDITIONS} for kind in ("moments", "weights"))
+            return Bank(channel, found, total, file["labels"], file["groups"])
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise TriptychError(f"{path} is damaged: {error}. Delete it, then run the same command.") from error
+
+
+def _save(path: Path, **arrays: Array) -> None:
+    with path.open("wb") as file:  # numpy would give a path another suffix
+        np.savez_compressed(file, **arrays)

@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold
 
 from training.calibration import fit_scaling
 from training.fusion.evidence import CONDITIONS, Bank
-from training.fusion.pairs import Clips, items
+from training.fusion.pairs import LabelledClips, items
 from triptych.answer.parameters import FEATURES, Calibration, Parameters, centred
 from triptych_client.contract import CHANNELS, EMOTIONS
 
@@ -40,7 +40,7 @@ def calibrate(bank: Bank, rows: Array, seed: int = 0) -> Calibration:
     return Calibration(*fit_scaling(labels, centred(bank.logits()[chosen]), bank.groups[chosen]))
 
 
-def fit(clips: Clips, seed: int = 0) -> Parameters:
+def fit(clips: LabelledClips, seed: int = 0) -> Parameters:
     """Fit the multinomial regression with channel dropout: each clip is seen with random sets of its channels."""
     random = np.random.default_rng(seed)
     rows = np.tile(np.arange(len(clips.labels)), DRAWS)
@@ -58,7 +58,7 @@ def fit(clips: Clips, seed: int = 0) -> Parameters:
     return Parameters(weights, best.intercept_ - best.intercept_.mean())
 
 
-def mixed(clips: Clips, rows: Array, random: np.random.Generator) -> Array:
+def mixed(clips: LabelledClips, rows: Array, random: np.random.Generator) -> Array:
     """Return x [rows, 4, 14] with each channel in noise now and then; sound and voice hear the same."""
     noisy = random.random((len(rows), len(CHANNELS))) < NOISE_SHARE
     noisy[:, CHANNELS.index("sound")] = noisy[:, CHANNELS.index("voice")]

@@ -2,7 +2,7 @@
 
 triptych train fusion --data DIR --out DIR --voice-run DIR        all of it
 triptych train fusion --data DIR --out DIR --calibrate face       a new face model: its calibration, no other number
-triptych train fusion --clips DIR --out DIR                       from clips that have all channels (fusion_clips.py)
+triptych train fusion --clips DIR --out DIR                       from clips that have all channels (clips.py)
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from training.fusion import clips as fusion_clips
 from training.fusion import fit as fusion_fit
 from training.fusion import items, pairs, report
 from training.fusion.evidence import CONDITIONS, Bank
+from training.fusion.items import VoiceCheck
 from training.fusion.models import Models
 from training.fusion.report import ChannelCalibration
 from training.metrics import expected_calibration_error
@@ -28,6 +29,7 @@ from triptych_client import Client
 from triptych_client.contract import CHANNELS, EMOTIONS
 
 Array = np.ndarray
+VOICE_CHECK = VoiceCheck()
 FIT_CLIPS, TEST_CLIPS = 800, 500
 """Clips of each emotion that are put together to fit on, and to test on."""
 EVIDENCE, WEIGHTS, FOLDER = "evidence", "weights", "fusion"
@@ -38,7 +40,7 @@ EVIDENCE, WEIGHTS, FOLDER = "evidence", "weights", "fusion"
 def train_fusion(
     data: Path,
     out: Path,
-    voice_run: Path | None = None,
+    check: VoiceCheck = VOICE_CHECK,
     repository: Path = MODEL_REPOSITORY,
 ) -> None:
     """Calibrate every channel and fit the regression on `data`; all goes to `out/weights`, laid out as `weights/` is.
@@ -46,11 +48,11 @@ def train_fusion(
     What the models said is kept in `out/evidence` for the next time.
     """
     models = Models(repository)
-    banks = items.collect(data, out / EVIDENCE, models, voice_run)
+    banks = items.collect(data, out / EVIDENCE, models, check)
     fit_rows, test_rows = pairs.split(banks)
     calibrations = {channel: fusion_fit.calibrate(banks[channel], fit_rows[channel]) for channel in CHANNELS}
     parameters = fusion_fit.fit(pairs.draw(banks, fit_rows, calibrations, FIT_CLIPS, seed=1))
-    command = _command(voice_run)
+    command = _command(check)
     for channel, calibration in calibrations.items():
         _keep(out / WEIGHTS, models, channel, calibration, command)
     entries = {channel: models.entry(channel) for channel in CHANNELS}
@@ -62,7 +64,7 @@ def calibrate_channel(
     data: Path,
     out: Path,
     channel: str,
-    voice_run: Path | None = None,
+    check: VoiceCheck = VOICE_CHECK,
     repository: Path = MODEL_REPOSITORY,
     installed: Path = OWN_WEIGHTS,
 ) -> None:
@@ -76,19 +78,19 @@ def calibrate_channel(
     if not regression.is_file():
         raise TriptychError(f"there is no {regression}: run `triptych train fusion` once without --calibrate")
     models = Models(repository)
-    banks = items.collect(data, out / EVIDENCE, models, voice_run)
+    banks = items.collect(data, out / EVIDENCE, models, check)
     fit_rows, test_rows = pairs.split(banks)
     entries = {name: models.entry(name) for name in CHANNELS}
     files = {name: installed / entries[name] / CALIBRATION_FILE for name in CHANNELS}
     calibrations = {name: Calibration.read(path) if path.is_file() else Calibration() for name, path in files.items()}
     calibrations[channel] = fusion_fit.calibrate(banks[channel], fit_rows[channel])
-    command = _command(voice_run, f" --calibrate {channel}")
+    command = _command(check, f" --calibrate {channel}")
     _keep(out / WEIGHTS, models, channel, calibrations[channel], command)
     _measure(out / WEIGHTS, Parameters.read(regression), calibrations, banks, test_rows, models, command)
 
 
 def train_on_clips(folder: Path, out: Path, repository: Path = MODEL_REPOSITORY) -> None:
-    """Fit on clips that have all channels (see `fusion_clips`), as the served ensemble sees them.
+    """Fit on clips that have all channels (see `training.fusion.clips`), as the served ensemble sees them.
 
     The channels' calibrations stay as they are exported.
     """
@@ -145,5 +147,7 @@ def _calibration(bank: Bank, rows: Array, calibration: Calibration, entry: str) 
     return ChannelCalibration(bank.channel, entry, before, after)
 
 
-def _command(voice_run: Path | None, extra: str = "") -> str:
-    return f"triptych train fusion --data DIR --out DIR{' --voice-run DIR' if voice_run else ''}{extra}"
+def _command(check: VoiceCheck, extra: str = "") -> str:
+    run = " --voice-run DIR" if check.run else ""
+    assumed = " --assume-unheard" if check.assume_unheard else ""
+    return f"triptych train fusion --data DIR --out DIR{run}{assumed}{extra}"

@@ -1,14 +1,15 @@
 """The labelled faces, recordings and texts that fusion learns from, clean and in noise, through the channels' models.
 
 Whatever a model was trained on is left out: of FER2013 the validation faces, of the texts the published dev parts, and
-of the recordings each is heard by the model of that fold of the voice's cross-validation which never heard its speaker.
+of the recordings each is answered by a model that was not trained on its speaker: see `speakers_to_ask`.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +18,18 @@ from rich.progress import track
 
 from networks import weights
 from networks.voice.spectrogram_cnn import VoiceCnn
-from training.data import fer
+from training.calibration import FOLDS
+from training.data import fer, noise
 from training.data import speech as data_speech
 from training.data import text as data_text
-from training.data.speech import Recording, Speech
+from training.data.digest import digest
+from training.data.speech import Recording
 from training.data.text import DEV
 from training.fusion.evidence import CONDITIONS, Bank, bank, cached
 from training.fusion.models import Models
 from training.voice import spectrogram_cnn
+from training.voice.trained_on import FILE as TRAINED_ON
+from training.voice.trained_on import TrainedOn
 from triptych.answer import evidence
 from triptych.answer.evidence import ChannelInput, Evidence, UtteranceRows
 from triptych.answer.status import OK
@@ -34,8 +39,8 @@ from triptych.sound import mel
 from triptych_client.contract import EMOTIONS, SAMPLE_RATE_HZ
 
 Array = np.ndarray
-Listen = Callable[[int, Array], Evidence]
-"""(number of the recording, pcm) -> what a channel hears in it."""
+SoundModel = Callable[[Recording], Evidence]
+"""What a channel that listens makes of a recording."""
 
 VIEWS = 4
 """A still face becomes a clip of so many views of it: as it is, mirrored, and moved by a pixel or two."""
@@ -49,39 +54,95 @@ NOISE = {
     "words": f"{WORD_ERRORS:.0%} of the words wrong",
 }
 """What the condition `noise` is, by channel; the sound channel hears what the voice does."""
+EVENT_FOLDER = Path("audio_tags", "human_sounds")
 EVENTS = {"laugh": "happiness"}
 """Labelled sounds that express an emotion; the others (coughs, knocks, applause, alarms) go with any."""
-OWN_VOICE = "spectrogram-cnn"
-"""The voice model whose published weights were trained on every speaker of the data."""
+FEWEST_SPEAKERS = 2 * FOLDS
+"""Half of the speakers are fitted on, and the calibration is chosen by holding out a fold of these."""
+EVIDENCE_FORMAT = "triptych-evidence/2"
+"""Another number when an item is made otherwise: what is kept of earlier runs is then computed anew."""
 
 
-def collect(data: Path, out: Path, models: Models, voice_run: Path | None) -> dict[str, Bank]:
+@dataclass(frozen=True)
+class VoiceCheck:
+    """How it is known that no voice is answered by a model that was trained on it.
+
+    `run`: the --out of the `triptych train voice` that made the model, whose folds answer for it. `assume_unheard`: a
+    model that does not say whose voices it was trained on is taken to know none of the data's.
+    """
+
+    run: Path | None = None
+    assume_unheard: bool = False
+
+
+def collect(data: Path, out: Path, models: Models, check: VoiceCheck) -> dict[str, Bank]:
     """Return the items of every channel, and as "event" labelled sounds that can be heard beside a voice.
 
-    What was computed before with the same models is read from `out`. TriptychError: data or a model is missing, or
-    the voice model would be heard on the speakers that it was trained on.
+    What was computed before of the same data with the same models is read from `out`. TriptychError: data or a model is
+    missing, or too few of the data's speakers are unknown to the voice model.
     """
-    heard_all = models.entry("voice") == OWN_VOICE
-    if voice_run and not heard_all:
-        raise TriptychError(
-            f"--voice-run holds models of {OWN_VOICE}, but {models.entry('voice')} is exported: leave it out"
-        )
-    if heard_all and not voice_run:
-        raise TriptychError(
-            "the exported voice model has heard every speaker of the data: give --voice-run, the --out of the "
-            "`triptych train voice` that made it, for its models of the cross-validation"
-        )
+    speakers = speakers_to_ask(models, data_speech.speakers(data), check)
     makers: dict[str, Callable[[], Bank]] = {
         "face": lambda: faces(data, models),
         "words": lambda: texts(data, models),
-        "voice": lambda: speech(data, "voice", lambda known: _voice(models, known, voice_run)),
-        "sound": lambda: speech(data, "sound", lambda known: lambda number, pcm: _sound(models, pcm)),
+        "voice": lambda: speech(data, speakers, "voice", _voice(models, speakers, check.run)),
+        "sound": lambda: speech(data, speakers, "sound", lambda recording: _sound(models, recording.pcm)),
         "event": lambda: events(data, models),
     }
-    keys = {name: models.digest("sound" if name == "event" else name) for name in makers}
-    if voice_run:
-        keys["voice"] = _digest(voice_run)
-    return {name: cached(out / f"{name}-{keys[name]}.npz", name, make) for name, make in makers.items()}
+    return {
+        name: cached(out / f"{name}-{_key(name, data, models, speakers, check.run)}.npz", name, make)
+        for name, make in makers.items()
+    }
+
+
+def speakers_to_ask(models: Models, speakers: Set[str], check: VoiceCheck) -> set[str]:
+    """Return the speakers whose recordings the voice channel may be calibrated on: its model was not trained on them.
+
+    TriptychError when that cannot be known, or they are too few.
+    """
+    entry, trained_on = models.entry("voice"), models.voice_trained_on()
+    if check.run:
+        return _speakers_of_run(entry, trained_on, speakers, check.run)
+    if trained_on is None and not check.assume_unheard:
+        raise TriptychError(
+            f"the exported voice model, {entry}, does not say whose voices it was trained on (there is no {TRAINED_ON} "
+            "beside its weights): if none of the data's speakers is among them, say so by --assume-unheard"
+        )
+    known = trained_on.known(speakers) if trained_on else set()
+    free = set(speakers) - known
+    if known and len(free) < FEWEST_SPEAKERS:
+        raise TriptychError(
+            f"the exported voice model, {entry}, was trained on {len(known)} of the data's {len(speakers)} speakers, "
+            f"and calibration needs {FEWEST_SPEAKERS} others: give --voice-run, the --out of the `triptych train "
+            "voice` that made it, for its models of the cross-validation, or --data with other speakers"
+        )
+    return free
+
+
+def _speakers_of_run(entry: str, trained_on: TrainedOn | None, speakers: Set[str], run: Path) -> set[str]:
+    """Return all speakers, each of which some fold of the run was not trained on; TriptychError otherwise."""
+    made = TrainedOn.read(run)
+    if made is None:
+        raise TriptychError(f"there is no {run / TRAINED_ON}: --voice-run is the --out of a `triptych train voice`")
+    if made != trained_on:
+        raise TriptychError(
+            f"--voice-run holds models of {made.network}, but {entry} is exported, which is another network or was "
+            "trained on other voices: leave it out, or give the run that made the exported model"
+        )
+    spectrogram_cnn.held_out_by(spectrogram_cnn.load_folds(run), speakers)
+    return set(speakers)
+
+
+def _key(name: str, data: Path, models: Models, speakers: Set[str], run: Path | None) -> str:
+    """Return what tells a channel's items from those of other data, models or speakers, wherever the data lie."""
+    readers = {"face": fer.files, "words": data_text.files, "event": event_files}
+    parts = [EVIDENCE_FORMAT, models.digest("sound" if name == "event" else name)]
+    parts.append(digest(data, readers.get(name, data_speech.files)(data)))
+    if name in ("voice", "sound"):
+        parts += sorted(speakers)
+    if name == "voice" and run:
+        parts.append(digest(run, [*spectrogram_cnn.fold_files(run), run / weights.FILE]))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def faces(data: Path, models: Models) -> Bank:
@@ -131,28 +192,31 @@ def misheard(text: str, pool: list[str], random: np.random.Generator) -> str:
     return " ".join(words) or pool[random.integers(len(pool))]
 
 
-def speech(data: Path, channel: str, listener: Callable[[list[Recording]], Listen]) -> Bank:
-    """Return the recordings of RAVDESS and EMO-DB as a channel hears them."""
-    known = list(data_speech.recordings(data))
-    listen = listener(known)
+def speech(data: Path, speakers: Set[str], channel: str, model: SoundModel) -> Bank:
+    """Return what a channel makes of these speakers' recordings in RAVDESS and EMO-DB."""
+    recordings = [item for item in data_speech.recordings(data) if item.speaker in speakers]
     rows: dict[str, list[Evidence]] = {name: [] for name in CONDITIONS}
-    for number, item in enumerate(track(known, channel)):
-        rows["clean"].append(listen(number, item.pcm))
-        rows["noise"].append(listen(number, add_noise(item.pcm, np.random.default_rng(number))))
-    return bank(channel, rows, np.array([item.label for item in known]), np.array([item.speaker for item in known]))
+    for number, item in enumerate(track(recordings, channel)):
+        rows["clean"].append(model(item))
+        rows["noise"].append(model(replace(item, pcm=add_noise(item.pcm, np.random.default_rng(number)))))
+    labels, groups = (np.array([getattr(item, name) for item in recordings]) for name in ("label", "speaker"))
+    return bank(channel, rows, labels, groups)
 
 
 def add_noise(pcm: Array, random: np.random.Generator) -> Array:
     """Return f32 [samples] with pink noise at SNR_DB below the mean power of the recording."""
-    spectrum = np.fft.rfft(random.normal(size=len(pcm)))
-    noise = np.fft.irfft(spectrum / np.sqrt(np.arange(len(spectrum)) + 1), len(pcm))
-    wanted = np.mean(np.square(pcm, dtype=np.float64)) / 10 ** (SNR_DB / 10)
-    return (pcm + noise * np.sqrt(wanted / np.mean(noise**2))).astype(np.float32)
+    pink = noise.coloured(torch.from_numpy(random.normal(size=len(pcm))), slope=1.0)
+    return noise.mix(pcm, pink.numpy(), SNR_DB).astype(np.float32)
+
+
+def event_files(data: Path) -> list[Path]:
+    """Return what `events` reads, and whatever else lies there."""
+    return list((data / EVENT_FOLDER).glob("*"))
 
 
 def events(data: Path, models: Models) -> Bank:
     """Return the labelled sounds; the label is an index into EMOTIONS, or -1 for one that goes with any emotion."""
-    folder = data / "audio_tags" / "human_sounds"
+    folder = data / EVENT_FOLDER
     table = folder / "labels.csv"
     if not table.is_file():
         raise TriptychError(f"there is no {table}: --data is the folder that holds audio_tags/")
@@ -167,35 +231,28 @@ def _sound(models: Models, pcm: Array) -> Evidence:
     return evidence.sound(ChannelInput("sound", OK), *models.sounds(pcm))
 
 
-def _voice(models: Models, known: list[Recording], run: Path | None) -> Listen:
-    """Return how the voice channel hears: by the exported model, or by those of the folds of a `run`."""
-    predict = _folds(known, run) if run else lambda number, pcm: models.voice(pcm)
+def _voice(models: Models, speakers: Set[str], run: Path | None) -> SoundModel:
+    """Return the voice channel: the exported model, or those of the folds of a `run`."""
+    predict = _folds(speakers, run) if run else lambda recording: models.voice(recording.pcm)
 
-    def listen(number: int, pcm: Array) -> Evidence:
-        spans, logits = predict(number, pcm)
-        return evidence.voice(ChannelInput("voice", OK), spans, np.array([[0, len(pcm) / SAMPLE_RATE_HZ]]), logits)
+    def evidence_of(recording: Recording) -> Evidence:
+        spans, logits = predict(recording)
+        whole = np.array([[0, len(recording.pcm) / SAMPLE_RATE_HZ]])
+        return evidence.voice(ChannelInput("voice", OK), spans, whole, logits)
 
-    return listen
-
-
-def _digest(run: Path) -> str:
-    """Return what tells the models of a run's folds from others; "" where there are none."""
-    files = [path for path in spectrogram_cnn.fold_files(run) if path.is_file()]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12] if files else ""
+    return evidence_of
 
 
-def _folds(known: list[Recording], run: Path) -> Callable[[int, Array], tuple[Array, Array]]:
-    """Return (number, pcm) -> spans and logits by the model that never heard the speaker, at the served temperature."""
-    columns = (np.array([getattr(item, name) for item in known]) for name in ("label", "speaker", "corpus"))
-    split = spectrogram_cnn.folds(Speech(torch.zeros(0), np.zeros(0), *columns), spectrogram_cnn.SETTINGS.seed)
-    of_recording = {int(row): number for number, (_, held_out) in enumerate(split) for row in held_out}
-    networks = spectrogram_cnn.load_folds(run)
+def _folds(speakers: Set[str], run: Path) -> Callable[[Recording], tuple[Array, Array]]:
+    """Return recording -> spans and logits of a model that does not know the speaker, at the served temperature."""
+    folds = spectrogram_cnn.load_folds(run)
+    fold_of = spectrogram_cnn.held_out_by(folds, speakers)
     temperature = weights.load(VoiceCnn(), run / weights.FILE)
 
     @torch.inference_mode()
-    def predict(number: int, pcm: Array) -> tuple[Array, Array]:
-        windows, spans = audio.voice_windows(pcm)
+    def predict(recording: Recording) -> tuple[Array, Array]:
+        windows, spans = audio.voice_windows(recording.pcm)
         log_mel = torch.from_numpy(np.stack([mel.voice_log_mel(window) for window in windows]))
-        return spans, networks[of_recording[number]](log_mel).numpy() / temperature
+        return spans, folds[fold_of[recording.speaker]].model(log_mel).numpy() / temperature
 
     return predict

@@ -13,9 +13,12 @@ import numpy as np
 import onnxruntime as ort
 from tokenizers import Tokenizer
 
-from export import catalog
+from export import catalog, checkpoint
+from export.fetch import fetch
+from training.voice.trained_on import TrainedOn
 from triptych.errors import TriptychError
 from triptych.media import audio
+from triptych.paths import CACHE
 from triptych.serving import settings
 from triptych.sound import mel
 from triptych.words import text
@@ -51,6 +54,20 @@ class Models:
         """Return what tells the channel's evidence from that of other models: the sha256 of all models in its way."""
         roles = ("audio_tags", "sound") if channel == "sound" else (channel,)
         return "".join(self._lines[role]["sha256"][:12] for role in roles if role in self._lines)
+
+    def voice_trained_on(self) -> TrainedOn | None:
+        """Return whose voices the voice model was trained on; None when nothing beside its weights says so.
+
+        TriptychError when its checkpoint is not what was exported, or not there any more.
+        """
+        source = self._lines["voice"].get("source")
+        if not source:
+            entry = catalog.load()[self.entry("voice")]
+            return TrainedOn.read(fetch(entry, CACHE)) if entry.weights else None
+        folder = checkpoint.fetch(source)
+        if checkpoint.digest(folder) != self._lines["voice"]["source_sha256"]:
+            raise TriptychError(f"{folder} has changed since it was exported: run `triptych export` again")
+        return TrainedOn.read(folder)
 
     @property
     def languages(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ An assumption: how often people laugh when happy is not known from these data.""
 
 
 @dataclass(frozen=True)
-class Clips:
+class LabelledClips:
     """n clips: x [n, 4, 14] by condition (NaN: the channel is not there), labels [n], and groups [n, 4].
 
     A group names what the channel's evidence was drawn from: who speaks, which face, which text.
@@ -35,9 +35,9 @@ class Clips:
     labels: Array
     groups: Array
 
-    def choose(self, rows: Array) -> Clips:
+    def choose(self, rows: Array) -> LabelledClips:
         """Return some of the clips."""
-        return Clips({name: x[rows] for name, x in self.x.items()}, self.labels[rows], self.groups[rows])
+        return LabelledClips({name: x[rows] for name, x in self.x.items()}, self.labels[rows], self.groups[rows])
 
 
 def split(banks: Mapping[str, Bank], seed: int = 0) -> tuple[dict[str, Array], dict[str, Array]]:
@@ -54,7 +54,7 @@ def split(banks: Mapping[str, Bank], seed: int = 0) -> tuple[dict[str, Array], d
 def draw(
     banks: Mapping[str, Bank], rows: Mapping[str, Array], calibrations: Mapping[str, Calibration],
     per_emotion: int, seed: int,
-) -> Clips:  # fmt: skip
+) -> LabelledClips:  # fmt: skip
     """Draw as many clips of each emotion, so that the emotions are equally frequent; items may occur again.
 
     The same clips are there in each condition. TriptychError when a channel has no item of an emotion.
@@ -72,7 +72,7 @@ def draw(
                 moments = _with_events(banks, condition, chosen["sound"], event)
             x[condition][:, column] = features(moments, calibrations[channel])
     groups = np.stack([banks[channel].groups[chosen[channel]].astype(str) for channel in CHANNELS], axis=1)
-    return Clips(x, labels, groups)
+    return LabelledClips(x, labels, groups)
 
 
 def items(bank: Bank, rows: Array, labels: Array, random: np.random.Generator) -> Array:

@@ -13,7 +13,7 @@ from sklearn.metrics import log_loss
 
 from training.card import CARD, render
 from training.fusion.fit import SUBSETS, answers, named
-from training.fusion.pairs import Clips
+from training.fusion.pairs import LabelledClips
 from training.metrics import Scores, macro_f1, score
 from triptych.answer.parameters import Parameters
 from triptych.files import write_text
@@ -56,18 +56,18 @@ class ChannelCalibration:
     ece_after: float
 
 
-def measure(parameters: Parameters, clips: Clips, condition: str = "clean") -> list[Row]:
+def measure(parameters: Parameters, clips: LabelledClips, condition: str = "clean") -> list[Row]:
     """Return the scores of every subset of channels, on the clips that have these channels."""
     having = {subset: with_channels(clips, subset) for subset in SUBSETS}
     return [_row(parameters, part, condition, subset) for subset, part in having.items() if len(part.labels)]
 
 
-def with_channels(clips: Clips, subset: tuple[int, ...]) -> Clips:
+def with_channels(clips: LabelledClips, subset: tuple[int, ...]) -> LabelledClips:
     """Return the clips that have every channel of the subset."""
     return clips.choose(np.isfinite(clips.x["clean"][:, list(subset)]).all(axis=(1, 2)))
 
 
-def _row(parameters: Parameters, clips: Clips, condition: str, subset: tuple[int, ...]) -> Row:
+def _row(parameters: Parameters, clips: LabelledClips, condition: str, subset: tuple[int, ...]) -> Row:
     x = clips.x[condition]
     groups = clips.groups[:, next(channel for channel in GROUPED_BY if channel in subset)]
     logits = answers(parameters, x, subset)
@@ -78,7 +78,7 @@ def _row(parameters: Parameters, clips: Clips, condition: str, subset: tuple[int
 
 
 def write(
-    folder: Path, template: str, parameters: Parameters, clips: Clips, rows: Sequence[Row], **values: object
+    folder: Path, template: str, parameters: Parameters, clips: LabelledClips, rows: Sequence[Row], **values: object
 ) -> None:
     """Write the card and its picture into `folder`; `values`: what else the template asks for."""
     plot_risk(parameters, clips, folder / PICTURE)
@@ -95,7 +95,7 @@ def write(
     write_text(folder / CARD, page)
 
 
-def plot_risk(parameters: Parameters, clips: Clips, path: Path) -> None:
+def plot_risk(parameters: Parameters, clips: LabelledClips, path: Path) -> None:
     """Draw the share of wrong answers against the share of clips answered, the surest first, and the threshold."""
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.subplots()

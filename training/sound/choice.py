@@ -19,7 +19,7 @@ from scipy.special import log_softmax, softmax
 from networks.sound import comparison
 from networks.sound.comparison import NEUTRAL, Method
 from networks.words.e5 import Embedder
-from training.data.sounds import KINDS, Sound
+from training.data.sounds import KINDS, TaggedSound
 from triptych_client.contract import EMOTIONS
 
 Array = np.ndarray
@@ -56,12 +56,14 @@ class Trial:
     divergences: Array
 
 
-def targets(sounds: Sequence[Sound]) -> Array:
+def targets(sounds: Sequence[TaggedSound]) -> Array:
     """Return what each sound is expected to say, [n, 7]: its emotion with AGREEMENT, or no more than the base rates."""
     return np.stack([_target(sound.emotion) for sound in sounds])
 
 
-def tried(sounds: Sequence[Sound], classes: Sequence[str], embedder: Embedder, grid: Grid = GRID) -> Iterator[Trial]:
+def trials(
+    sounds: Sequence[TaggedSound], classes: Sequence[str], embedder: Embedder, grid: Grid = GRID
+) -> Iterator[Trial]:
     """Yield every point of the grid."""
     expected = targets(sounds)
     heard = {level: strengths(sounds, level) for level in grid.heard}
@@ -76,7 +78,7 @@ def tried(sounds: Sequence[Sound], classes: Sequence[str], embedder: Embedder, g
                 yield Trial(method, logits, divergences(logits, expected))
 
 
-def strengths(sounds: Sequence[Sound], heard: float) -> Array:
+def strengths(sounds: Sequence[TaggedSound], heard: float) -> Array:
     """Return how strongly each sound's tags are heard, [n, classes]: the mean over its windows, weighted by length."""
     return np.stack([np.average(np.clip(s.scores / heard, 0, 1), axis=0, weights=s.lengths) for s in sounds])
 
@@ -93,7 +95,7 @@ def divergences(logits: Array, expected: Array) -> Array:
     return (expected * (np.log(expected) - log_softmax(logits, axis=1))).sum(axis=1)
 
 
-def choose(trials: Sequence[Trial], sounds: Sequence[Sound]) -> tuple[Trial, Array]:
+def choose(trials: Sequence[Trial], sounds: Sequence[TaggedSound]) -> tuple[Trial, Array]:
     """Return the chosen trial, and logits [n, 7] of each sound by the trial that is chosen without the sound's kind."""
     table = np.stack([kind_means(trial.divergences, sounds) for trial in trials])
     sureness = np.array([softmax(trial.logits, axis=1).max(axis=1).mean() for trial in trials])
@@ -116,12 +118,12 @@ def best_row(table: Array, sureness: Array) -> int:
     return int(np.where(means <= means.min() + error, sureness, np.inf).argmin())
 
 
-def kinds(sounds: Sequence[Sound]) -> list[str]:
+def kinds(sounds: Sequence[TaggedSound]) -> list[str]:
     """Return the kinds that there are sounds of, in the order of KINDS."""
     return [kind for kind in KINDS if any(sound.kind == kind for sound in sounds)]
 
 
-def kind_means(values: Array, sounds: Sequence[Sound]) -> Array:
+def kind_means(values: Array, sounds: Sequence[TaggedSound]) -> Array:
     """Return the mean of `values` [n] over the sounds of each kind, [kinds]."""
     names = np.array([sound.kind for sound in sounds])
     return np.array([values[names == kind].mean() for kind in kinds(sounds)])

@@ -13,7 +13,6 @@ import numpy as np
 import onnxruntime
 import typer
 from scipy.special import softmax
-from scipy.stats import binned_statistic
 
 from export import catalog, onnx
 from export.fetch import fetch
@@ -23,9 +22,9 @@ from networks.sound.comparison import METHOD_FILE
 from networks.words.e5 import Embedder
 from training.card import CARD, render
 from training.data import sounds as data_sounds
-from training.data.sounds import KINDS, Sound
-from training.metrics import CALIBRATION_BINS, RESAMPLES, Interval
-from training.sound.choice import GRID, Trial, choose, divergences, kind_means, kinds, targets, tried
+from training.data.sounds import KINDS, TaggedSound
+from training.metrics import RESAMPLES, Interval, calibration_gap
+from training.sound.choice import GRID, Grid, Trial, choose, divergences, kind_means, kinds, targets, trials
 from triptych.files import write_text
 from triptych.paths import CACHE
 from triptych_client.contract import EMOTIONS
@@ -52,19 +51,17 @@ class Result:
         """Return the expected calibration error: an answer is right by the share that is expected of its emotion."""
         probabilities = softmax(self.logits[rows], axis=1)
         best = probabilities.argmax(1)
-        confidence, right = probabilities.max(1), self.expected[rows, best]
-        gaps = binned_statistic(confidence, right - confidence, "sum", CALIBRATION_BINS, range=(0, 1)).statistic
-        return float(np.abs(gaps).sum() / len(rows))
+        return calibration_gap(probabilities.max(1), self.expected[rows, best])
 
 
-def train_sound(data: Path, out: Path) -> None:
-    """Choose the constants on the sounds in `data`; method.json and the card go to `out`."""
+def train_sound(data: Path, out: Path, grid: Grid = GRID) -> None:
+    """Choose the constants, points of `grid`, on the sounds in `data`; method.json and the card go to `out`."""
     yamnet, e5 = (fetch(catalog.load()[name], CACHE) for name in ("yamnet", "multilingual-e5-small"))
     classes = labels.of_yamnet(yamnet)
     sounds = [*data_sounds.recorded(data, tagger(yamnet)), *data_sounds.named(classes)]
-    trials = list(tried(sounds, classes, Embedder(e5)))
-    chosen, left_out = choose(trials, sounds)
-    page = card(sounds, trials, chosen, left_out)
+    tried = list(trials(sounds, classes, Embedder(e5), grid))
+    chosen, left_out = choose(tried, sounds)
+    page = card(sounds, tried, chosen, left_out, grid)
     typer.echo(page)
     write({METHOD_FILE: chosen.method.dump(), CARD: page}, out)
 
@@ -82,32 +79,34 @@ def tagger(source: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(onnx.checked(graph).SerializeToString())
 
 
-def card(sounds: Sequence[Sound], trials: Sequence[Trial], chosen: Trial, left_out: Array) -> str:
+def card(sounds: Sequence[TaggedSound], tried: Sequence[Trial], chosen: Trial, left_out: Array, grid: Grid) -> str:
     """Return the model card: method, choice, results, limits."""
     expected = targets(sounds)
     plain = replace(chosen.method, temperature=1.0)
     results = {
-        "temperature 1": Result(next(trial.logits for trial in trials if trial.method == plain), expected),
+        "temperature 1": Result(next(trial.logits for trial in tried if trial.method == plain), expected),
         "as chosen": Result(chosen.logits, expected),
         "its kind left out of the choice": Result(left_out, expected),
     }
     return render(
         "sound/card.md",
-        constants=_constants(sounds, trials, chosen),
+        constants=_constants(sounds, tried, chosen, grid),
         scores=_scores(sounds, results),
         kinds=_by_kind(sounds, chosen, Result(left_out, expected)),
     )
 
 
-def _constants(sounds: Sequence[Sound], trials: Sequence[Trial], chosen: Trial) -> Iterator[tuple[str, str, str]]:
+def _constants(
+    sounds: Sequence[TaggedSound], tried: Sequence[Trial], chosen: Trial, grid: Grid
+) -> Iterator[tuple[str, str, str]]:
     """Yield each constant, its value, and how well its other values do."""
-    criteria = np.array([kind_means(trial.divergences, sounds).mean() for trial in trials])
-    for option in fields(GRID):
-        given = np.array([getattr(trial.method, option.name) for trial in trials])
-        values = getattr(GRID, option.name)
+    criteria = np.array([kind_means(trial.divergences, sounds).mean() for trial in tried])
+    for option in fields(grid):
+        given = np.array([getattr(trial.method, option.name) for trial in tried])
+        values = getattr(grid, option.name)
         least = "; ".join(f"{_shown(value)}: {criteria[given == value].min():.4f}" for value in values)
         yield option.name, _shown(getattr(chosen.method, option.name)), least
-    for name in sorted(asdict(chosen.method).keys() - {option.name for option in fields(GRID)}):
+    for name in sorted(asdict(chosen.method).keys() - {option.name for option in fields(grid)}):
         yield name, f"{getattr(chosen.method, name):.3f}", "follows from the expectations"
 
 
@@ -115,7 +114,7 @@ def _shown(value: object) -> str:
     return f"`{value.strip()}`" if isinstance(value, str) else str(value)
 
 
-def _scores(sounds: Sequence[Sound], results: dict[str, Result]) -> Iterator[tuple[object, ...]]:
+def _scores(sounds: Sequence[TaggedSound], results: dict[str, Result]) -> Iterator[tuple[object, ...]]:
     recorded = np.array([sound.recorded for sound in sounds])
     groups = {"recordings": np.flatnonzero(recorded), "names alone": np.flatnonzero(~recorded)}
     for group, rows in groups.items():
@@ -130,7 +129,7 @@ def _interval(score: Callable[[Array], float], rows: Array) -> Interval:
     return Interval(score(rows), *(float(edge) for edge in np.percentile(values, (2.5, 97.5))))
 
 
-def _by_kind(sounds: Sequence[Sound], chosen: Trial, left_out: Result) -> Iterator[tuple[object, ...]]:
+def _by_kind(sounds: Sequence[TaggedSound], chosen: Trial, left_out: Result) -> Iterator[tuple[object, ...]]:
     """Yield each kind of sound, how many there are, what is expected of it, and what it is answered."""
     probabilities = softmax(chosen.logits, axis=1)
     for kind in kinds(sounds):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.data.speech import Speech
+from training.data.speech import SpeechWindows
 from training.metrics import balanced_accuracy
 
 
-def results_by_group(speech: Speech, logits: np.ndarray) -> dict[str, object]:
+def results_by_group(speech: SpeechWindows, logits: np.ndarray) -> dict[str, object]:
     """Return, for logits [clips, 7], what `voice/spectrogram_cnn.md` asks for.
 
     `corpora`: (name, unweighted average recall) of each; `speakers`: the accuracies of the worst, the middle and the

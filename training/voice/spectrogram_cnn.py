@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,16 @@ from networks.voice.spectrogram_cnn import VoiceCnn
 from training import device
 from training.card import Card, write_card
 from training.data import speech as data_speech
-from training.data.speech import Speech
-from training.loop import BEST, Settings, Task, fit
+from training.data.speech import SpeechWindows
+from training.loop import BEST, Log, Settings, Task, fit
 from training.metrics import balanced_accuracy, fit_temperature, score
 from training.voice.card import results_by_group
+from training.voice.trained_on import FILE as TRAINED_ON
+from training.voice.trained_on import TrainedOn
 from triptych.errors import TriptychError
 from triptych_client.contract import EMOTIONS
 
+NETWORK = "spectrogram-cnn"
 FOLDS = 5
 BATCH_SIZE = 32
 SETTINGS = Settings(epochs=60, learning_rate=2e-3, weight_decay=0.05, warmup_epochs=2.0, ema_decay=0.99, patience=60)
@@ -42,6 +46,7 @@ def train_voice(data: Path, out: Path, settings: Settings = SETTINGS) -> None:
     few = speech.choose(np.arange(0, len(speech.labels), WATCHED_FINALLY))
     model = train(speech, few, settings, out / "final")[0]
     weights.save(model, temperature, out / weights.FILE)
+    TrainedOn.of(NETWORK, speech, FOLDS, settings.seed).write(out / weights.FILE)
     card = Card(
         template="voice/spectrogram_cnn.md",
         command="triptych train voice --data DIR --out DIR",
@@ -54,7 +59,7 @@ def train_voice(data: Path, out: Path, settings: Settings = SETTINGS) -> None:
     write_card(out, card, scores, uncalibrated, {"mean of the five folds": mean_log(logs)})
 
 
-def folds(speech: Speech, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def folds(speech: SpeechWindows, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return the numbers of the clips kept and held out in each fold: corpora and emotions alike, no speaker in both.
 
     TriptychError when there are fewer speakers than folds.
@@ -67,12 +72,14 @@ def folds(speech: Speech, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     return list(splitter.split(kinds, kinds, speech.speakers))
 
 
-def cross_validate(speech: Speech, out: Path, settings: Settings) -> tuple[np.ndarray, list[list[dict[str, float]]]]:
+def cross_validate(speech: SpeechWindows, out: Path, settings: Settings) -> tuple[np.ndarray, list[Log]]:
     """Return the logits [clips, 7] of each clip by the model that never heard its speaker, and the log of each fold."""
     logits, logs = np.zeros((len(speech.labels), len(EMOTIONS)), np.float32), []
     for number, (kept, held_out) in enumerate(folds(speech, settings.seed), 1):
         held = speech.choose(held_out)
-        model, log = train(speech.choose(kept), held, settings, fold_folder(out, number))
+        learnt, folder = speech.choose(kept), fold_folder(out, number)
+        model, log = train(learnt, held, settings, folder)
+        TrainedOn.of(NETWORK, learnt, FOLDS, settings.seed).write(folder / BEST)
         with torch.inference_mode():
             logits[held_out] = predict(model.eval(), held)
         logs.append(log)
@@ -84,15 +91,29 @@ def fold_folder(out: Path, number: int) -> Path:
     return out / f"fold{number}"
 
 
-def load_folds(run: Path) -> list[VoiceCnn]:
-    """Return the model of each fold of a `run`; TriptychError when it is not a finished cross-validation."""
-    models = []
-    for path in fold_files(run):
-        if not path.is_file():
-            raise TriptychError(f"there is no {path}: it takes the --out of a finished `triptych train voice`")
-        models.append(VoiceCnn().eval())
-        models[-1].load_state_dict(load_file(path))
-    return models
+@dataclass(frozen=True)
+class Fold:
+    """The model of a fold, in evaluation mode, and what it was trained on."""
+
+    model: VoiceCnn
+    trained_on: TrainedOn
+
+
+def load_folds(run: Path) -> list[Fold]:
+    """Return the folds of a `run`; TriptychError when it is not a finished cross-validation."""
+    return [_load_fold(path) for path in fold_files(run)]
+
+
+def _load_fold(path: Path) -> Fold:
+    trained_on = TrainedOn.read(path.parent) if path.is_file() else None
+    if trained_on is None:
+        missing = path.with_name(TRAINED_ON) if path.is_file() else path
+        raise TriptychError(
+            f"there is no {missing}: it takes the --out of a finished `triptych train voice` of this release"
+        )
+    model = VoiceCnn().eval()
+    model.load_state_dict(load_file(path))
+    return Fold(model, trained_on)
 
 
 def fold_files(run: Path) -> list[Path]:
@@ -100,7 +121,30 @@ def fold_files(run: Path) -> list[Path]:
     return [fold_folder(run, number) / BEST for number in range(1, FOLDS + 1)]
 
 
-def calibrate(speech: Speech, logits: np.ndarray, seed: int) -> np.ndarray:
+def held_out_by(folds: Sequence[Fold], speakers: Iterable[str]) -> dict[str, int]:
+    """Return for each speaker a fold whose model was not trained on them; TriptychError when all were."""
+    chosen: dict[str, int] = {}
+    for speaker in sorted(set(speakers)):
+        free = [number for number, fold in enumerate(folds) if not fold.trained_on.knows(speaker)]
+        if not free:
+            raise TriptychError(f"every fold of the run was trained on {speaker}: it is not of these recordings")
+        chosen[speaker] = free[0]
+    return chosen
+
+
+@torch.inference_mode()
+def predict_held_out(folds: Sequence[Fold], speech: SpeechWindows) -> np.ndarray:
+    """Return logits f32 [clips, 7], each clip answered by a model that was not trained on its speaker."""
+    fold_of = held_out_by(folds, speech.speakers)
+    numbers = np.array([fold_of[speaker] for speaker in speech.speakers])
+    logits = np.zeros((len(numbers), len(EMOTIONS)), np.float32)
+    for number in np.unique(numbers):
+        rows = np.flatnonzero(numbers == number)
+        logits[rows] = predict(folds[number].model, speech.choose(rows))
+    return logits
+
+
+def calibrate(speech: SpeechWindows, logits: np.ndarray, seed: int) -> np.ndarray:
     """Return logits [clips, 7], those of a fold divided by the temperature that suits the other folds."""
     calibrated = np.empty_like(logits)
     for kept, held_out in folds(speech, seed):
@@ -108,7 +152,7 @@ def calibrate(speech: Speech, logits: np.ndarray, seed: int) -> np.ndarray:
     return calibrated
 
 
-def train(speech: Speech, held_out: Speech, settings: Settings, out: Path) -> tuple[VoiceCnn, list[dict[str, float]]]:
+def train(speech: SpeechWindows, held_out: SpeechWindows, settings: Settings, out: Path) -> tuple[VoiceCnn, Log]:
     """Train one model on `speech`, watching `held_out`; return it as of the last epoch, and the log."""
     torch.manual_seed(settings.seed)
     model = VoiceCnn().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -122,7 +166,7 @@ def train(speech: Speech, held_out: Speech, settings: Settings, out: Path) -> tu
     return model, fit(model, task, settings, out)
 
 
-def predict(model: nn.Module, speech: Speech, batch_size: int = EVALUATED_AT_ONCE) -> np.ndarray:
+def predict(model: nn.Module, speech: SpeechWindows, batch_size: int = EVALUATED_AT_ONCE) -> np.ndarray:
     """Return logits f32 [clips, 7], the mean over the windows of each clip."""
     chunks = speech.windows.split(batch_size)
     windows = torch.cat([device.predict(model, chunk.float()).cpu() for chunk in chunks]).numpy()
@@ -131,7 +175,7 @@ def predict(model: nn.Module, speech: Speech, batch_size: int = EVALUATED_AT_ONC
     return sums / np.bincount(speech.clip_of_window)[:, None]
 
 
-def evaluate(model: nn.Module, speech: Speech, batch_size: int = EVALUATED_AT_ONCE) -> Mapping[str, float]:
+def evaluate(model: nn.Module, speech: SpeechWindows, batch_size: int = EVALUATED_AT_ONCE) -> Mapping[str, float]:
     """Return loss, accuracy and, as the score, unweighted average recall of clips."""
     logits = predict(model, speech, batch_size)
     predicted = logits.argmax(1)
@@ -142,7 +186,7 @@ def evaluate(model: nn.Module, speech: Speech, batch_size: int = EVALUATED_AT_ON
     }
 
 
-def mean_log(logs: list[list[dict[str, float]]]) -> list[dict[str, float]]:
+def mean_log(logs: list[Log]) -> Log:
     """Return the mean of the folds' logs, epoch by epoch; its seconds are their sum."""
     rows = [{key: float(np.mean([row[key] for row in rows])) for key in rows[0]} for rows in zip(*logs, strict=True)]
     return [row | {"seconds": row["seconds"] * len(logs)} for row in rows]

@@ -11,19 +11,22 @@ from torch import Tensor, nn
 from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification
 
 from export import checkpoint
-from networks import pretrained
+from networks import pretrained, weights
 from networks.voice import waveforms
 from training.card import Card, write_card
 from training.data import speech as data_speech
-from training.data.speech import Speech
+from training.data.augment_speech import augment_waveforms
+from training.data.speech import SpeechWindows
 from training.loop import Settings, Task, fit
 from training.metrics import fit_temperature, score
 from training.voice.card import results_by_group
-from training.voice.spectrogram_cnn import evaluate, folds, loss, predict
+from training.voice.spectrogram_cnn import FOLDS, evaluate, folds, loss, predict
+from training.voice.trained_on import TrainedOn
 from triptych.errors import TriptychError
 from triptych_client.contract import EMOTIONS, SAMPLE_RATE_HZ
 
 SETTINGS = Settings(epochs=10, learning_rate=5e-5, weight_decay=0.01, warmup_epochs=1.0, ema_decay=0.99)
+NETWORK = "wav2vec2"
 BATCH_SIZE = 16
 EVALUATED_AT_ONCE = 8
 """A window of 3 s takes 50 MB in the first layers of the base model."""
@@ -56,6 +59,7 @@ def fine_tune(data: Path, out: Path, init: str, settings: Settings = SETTINGS, b
         logits = predict(Logits(model).eval(), held_out, EVALUATED_AT_ONCE)
     temperature = fit_temperature(held_out.labels, logits)
     save(model, temperature, out / "model")
+    TrainedOn.of(NETWORK, kept, FOLDS, settings.seed).write(out / "model" / weights.FILE)
     results = {"temperature": temperature, **results_by_group(held_out, logits)}
     card = _card(init, model.num_parameters(), settings.device, results)
     scores, uncalibrated = (score(held_out.labels, x, held_out.speakers) for x in (logits / temperature, logits))
@@ -93,10 +97,10 @@ def save(model: Wav2Vec2ForSequenceClassification, temperature: float, folder: P
         ) from error
 
 
-def _task(kept: Speech, held_out: Speech, batch_size: int) -> Task:
+def _task(kept: SpeechWindows, held_out: SpeechWindows, batch_size: int) -> Task:
     def batches(epoch: int, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         np.random.seed(generator.initial_seed() % 2**32)  # transformers draws its masks from there
-        return data_speech.batches(kept, batch_size, generator, waveforms.augment)
+        return data_speech.batches(kept, batch_size, generator, augment_waveforms)
 
     return Task(
         batches_per_epoch=len(kept.labels) // batch_size,

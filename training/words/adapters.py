@@ -20,12 +20,12 @@ from training.calibration import fit_vector_scaling
 from training.card import Card
 from training.data import text
 from training.data.text import DEV, TRAIN, VALIDATION, Texts
-from training.loop import Settings, Task, fit
+from training.loop import Log, Settings, Task, fit
 from training.words import batches as words_batches
 from training.words import encoder as words_encoder
 from training.words import multilabel, report
 from training.words.batches import Batch, States
-from training.words.model import RANK, Lower, Upper, learnt
+from training.words.model import RANK, Lower, Upper, trained_tensors
 from triptych.words.text import MAX_TOKENS
 from triptych_client.contract import EMOTIONS
 
@@ -55,7 +55,7 @@ def train_words(data: Path, out: Path, init: str | None = None, settings: Settin
     texts = text.load(data)
     encoder, tokenizer = words_encoder.start(init)
     upper, log = train(encoder, tokenizer, texts, settings, out)
-    words = Words({name: value.half() for name, value in learnt(upper, encoder).items()})
+    words = Words({name: value.half() for name, value in trained_tensors(upper, encoder).items()})
     merged = words_encoder.start(init)[0]  # the first one's layers hold adapters by now
     words.merge(merged)
     unseen = texts.of([VALIDATION, DEV])
@@ -78,9 +78,7 @@ def _card(init: str | None, words: Words, parameters: int, device: str) -> Card:
     return Card("words/adapters.md", command, parameters, device, values)
 
 
-def train(
-    encoder: Encoder, tokenizer: Tokenizer, texts: Texts, settings: Settings, out: Path
-) -> tuple[Upper, list[dict[str, float]]]:
+def train(encoder: Encoder, tokenizer: Tokenizer, texts: Texts, settings: Settings, out: Path) -> tuple[Upper, Log]:
     """Train adapters and head; return them as of the best epoch, and the log."""
     torch.manual_seed(settings.seed)
     lower = Lower(encoder).eval()

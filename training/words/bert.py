@@ -19,7 +19,7 @@ from training.data.text import DEV, TRAIN, VALIDATION
 from training.loop import Settings
 from training.words import adapters as words
 from training.words import report
-from training.words.model import RANK, learnt
+from training.words.model import RANK, trained_tensors
 from triptych.paths import CACHE
 
 SETTINGS = Settings(epochs=4, learning_rate=1e-3, weight_decay=0.01, warmup_epochs=0.3, ema_decay=0.998, patience=4)
@@ -33,7 +33,7 @@ def train_words_bert(data: Path, out: Path, settings: Settings = SETTINGS) -> No
     pieces = bert.english_pieces(e5.load_tokenizer(source), texts.of([TRAIN]).texts)
     encoder, tokenizer = start(source, pieces)
     upper, log = words.train(encoder, tokenizer, texts, settings, out)
-    adapters = {name: value.half() for name, value in learnt(upper, encoder).items()}
+    adapters = {name: value.half() for name, value in trained_tensors(upper, encoder).items()}
     merged = start(source, pieces)[0]  # the first one's layers hold adapters by now
     trained = Words({**adapters, bert.PIECES: pieces.int()})
     trained.merge(merged)

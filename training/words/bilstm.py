@@ -21,7 +21,7 @@ from training import device
 from training.card import Card
 from training.data import text
 from training.data.text import DEV, TRAIN, VALIDATION, Texts
-from training.loop import Settings, Task, fit
+from training.loop import Log, Settings, Task, fit
 from training.words import report
 from training.words.adapters import calibrate, measure
 from training.words.batches import by_length, pad, token_ids
@@ -55,7 +55,7 @@ def train_words_bilstm(data: Path, out: Path, settings: Settings = SETTINGS) -> 
     report.publish(out, words, card, unseen, logits, {"BiLSTM": log})
 
 
-def train(texts: Texts, encoder: Path, out: Path, settings: Settings) -> tuple[BilstmAttention, list[dict[str, float]]]:
+def train(texts: Texts, encoder: Path, out: Path, settings: Settings) -> tuple[BilstmAttention, Log]:
     """Train on the texts' `train` part, watching `validation`; return the model of the best epoch, and the log.
 
     `encoder` is the folder of multilingual-e5-small: the tokenizer and the embeddings to start from.

@@ -69,7 +69,7 @@ def run_layers(layers: nn.ModuleList, states: Tensor, mask: Tensor) -> Tensor:
     return states
 
 
-def learnt(upper: Upper, encoder: Encoder) -> dict[str, Tensor]:
+def trained_tensors(upper: Upper, encoder: Encoder) -> dict[str, Tensor]:
     """Return what was trained: `head.weight`, `head.bias`, and of each adapted matrix `<name>.lora_A` and `.lora_B`.
 
     Names are those of the whole encoder's matrices; the scale is within `lora_B`.

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import voice_noise
+from training.data.noise import power
 from training.data.speech import Recording
 from training.voice import spectrogram_cnn
 from triptych.errors import TriptychError
@@ -31,7 +32,7 @@ def test_noise_has_the_power_asked_for(noise: voice_noise.Noise, ratio_db: int) 
     (noisy,) = voice_noise.add_noise(CLIPS[:1], noise, ratio_db)
     assert len(noisy.pcm) == VOICE_SAMPLES
     around = noisy.pcm[: (VOICE_SAMPLES - 20_000) // 2]
-    measured_db = 10 * np.log10(voice_noise.power(CLIPS[0].pcm) / voice_noise.power(around))
+    measured_db = 10 * np.log10(power(CLIPS[0].pcm) / power(around))
     assert measured_db == pytest.approx(ratio_db, abs=0.5)
 
 

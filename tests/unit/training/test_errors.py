@@ -5,13 +5,10 @@ from __future__ import annotations
 import csv
 import os
 import re
-import resource
-import signal
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +23,7 @@ import training.cli
 import triptych_client as cli_package
 from networks import weights
 from samples import fer
+from samples.disk import full_disk
 from samples.toy import SETTINGS, toy_model, toy_task
 from training import card, loop, plots
 from training.data import fer as data_fer
@@ -67,7 +65,7 @@ def test_data_that_is_no_folder_is_a_wrong_call(command: str, tmp_path: Path, mo
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_place_that_cannot_be_written_is_refused_at_once(command: str, tmp_path: Path, monkeypatch, capsys):
-    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
     code, said = run(monkeypatch, capsys, "train", command, "--data", tmp_path, "--out", tmp_path / "file" / "out")
     assert code == 1
     assert "cannot write into" in said
@@ -194,7 +192,7 @@ def write_speech(data: Path, columns: list[str], clips: list[str], stored: list[
     folder = data / speech.FOLDER
     folder.mkdir()
     for corpus in speech.CORPORA:
-        with (folder / f"{corpus}_labels.csv").open("w", newline="") as file:
+        with (folder / f"{corpus}_labels.csv").open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([columns, *([f"{clip}.flac", "anger", "1", "1"] for clip in clips)])
         with tarfile.open(folder / f"{corpus}_flac16.tar", "w") as archive:
             for clip in stored:
@@ -243,19 +241,6 @@ def test_a_damaged_table_of_sounds_is_refused(tmp_path: Path):
         list(sounds.labelled(tmp_path))
 
 
-@contextmanager
-def full_disk(free: int) -> Iterator[None]:
-    """Let no file of this process grow beyond `free` bytes, as on a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (free, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, handler)
-
-
 def test_a_disk_that_fills_up_keeps_the_last_checkpoint_which_goes_on(tmp_path: Path):
     fit(toy_model(), toy_task(), replace(SETTINGS, epochs=4), tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
@@ -274,7 +259,7 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "torch": lambda path: torch.save(torch.zeros(1000), path),
     "safetensors": lambda path: save_file({"a": torch.zeros(1000)}, path),
     "pictures": lambda path: plots.plot_losses(HISTORY, path),
-    "text": lambda path: path.write_text("a" * 1000),
+    "text": lambda path: path.write_text("a" * 1000, encoding="utf-8"),
     "arrays": lambda path: np.save(path.open("wb"), np.zeros(1000)),
 }
 

@@ -23,7 +23,7 @@ def test_learns_and_logs(tmp_path: Path) -> None:
     history = fit(toy_model(), toy_task(), SETTINGS, tmp_path)
     assert history[-1]["score"] > 0.95
     assert history[-1]["train_loss"] < history[0]["train_loss"]
-    assert [json.loads(line) for line in (tmp_path / loop.LOG).read_text().splitlines()] == history
+    assert [json.loads(line) for line in (tmp_path / loop.LOG).read_text(encoding="utf-8").splitlines()] == history
 
 
 def test_resumed_run_equals_uninterrupted(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from networks.words import bert, e5
 from networks.words.adapters import Words
 from samples.graphs import session_of
 from training.words import bert as words_bert
-from training.words.model import Upper, learnt
+from training.words.model import Upper, trained_tensors
 from triptych.errors import TriptychError
 from triptych.words import text
 
@@ -84,7 +84,7 @@ def test_the_graph_is_the_model_and_its_tokenizer_fits(source: Path, pieces: tor
     torch.manual_seed(0)
     encoder, tokenizer = words_bert.start(source, pieces)
     upper = Upper(encoder)
-    adapters = {name: value + 0.01 * torch.randn_like(value) for name, value in learnt(upper, encoder).items()}
+    adapters = {name: value + 0.01 * torch.randn_like(value) for name, value in trained_tensors(upper, encoder).items()}
     words_weights.save(Words({**adapters, bert.PIECES: pieces.int()}), tmp_path / words_weights.FILE)
     served_tokenizer = Tokenizer.from_str(str(bert.load_tokens(tmp_path, source)["tokenizer.json"]))
     session = session_of(bert.load(tmp_path, source), "text_emotion")

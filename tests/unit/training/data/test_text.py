@@ -37,6 +37,7 @@ def test_nothing_measured_was_trained_on_in_either_language(data: Path) -> None:
     twins = set(texts.of([TWIN]).texts)
     translated = texts.of([TRAIN], ["ru_goemotions"])
     originals = {text.removeprefix("ru ") for text in translated.texts}
+    assert len(twins) == len(english_dev) == ROWS * len(EKMAN) / 2
     assert originals == twins
     assert not originals & english_dev
     assert {text.removeprefix("ru ") for text in texts.of([DEV], ["ru_goemotions"]).texts} == english_dev

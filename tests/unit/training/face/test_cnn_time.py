@@ -84,7 +84,7 @@ def test_starts_from_the_cnn_s_answers():
     torch.testing.assert_close(model.relate(features, positions), features)
 
 
-def faces_of(folder: Path) -> fer.Faces:
+def faces_of(folder: Path) -> fer.LabelledFaces:
     return fer.load(write(folder), 0.1)[0]
 
 

@@ -89,6 +89,7 @@ def test_augmented_faces_are_finite(seed: int, side: int, level: int) -> None:
 def test_pictures_grow_to_full_size() -> None:
     sides = [side_px(epoch / 24) for epoch in range(24)]
     assert sides == sorted(sides)
+    assert len(set(sides)) == 3
     assert sides[-1] == fer.FACE_PX
     assert all(side % (2 * STEM_STRIDE) == 0 for side in sides)
 
@@ -120,7 +121,7 @@ def test_trains_teacher_and_student(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("training.face.teacher.BATCH_SIZE", 28)
     monkeypatch.setattr("training.metrics.RESAMPLES", 10)
     swin.train_face(data, tmp_path / "out", schedule=BRIEF)
-    card = (tmp_path / "out" / "README.md").read_text()
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert "| accuracy |" in card
     assert {"losses.png", "confusion.png", weights.FILE} < {path.name for path in (tmp_path / "out").iterdir()}
     ServedFace.load(tmp_path / "out")
@@ -134,7 +135,7 @@ def test_goes_on_from_known_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     weights.save(FaceSwin(), 1.0, student)
     student.with_name("losses.png").write_bytes(b"picture")
     swin.train_face(write(tmp_path), tmp_path / "out", Pretrained(teacher, student), schedule=BRIEF)
-    card = (tmp_path / "out" / "README.md").read_text()
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert "Swin-V2, second phase: 1 epochs" in card
     assert "CNN teacher, votes:" not in card
     assert "`triptych train face --teacher FILE --student FILE --data DIR --out DIR`" in card
@@ -188,7 +189,7 @@ def test_prepares_faces_as_fer2013_has_them() -> None:
     small = torch.randint(0, 256, (1, 1, 48, 48), dtype=torch.uint8)
     smooth = interpolate(small.float(), (112, 112), mode="bicubic").clamp(0, 255)
     faces = smooth.permute(0, 2, 3, 1).expand(-1, -1, -1, 3).byte()
-    seen = fer.see(small[:, 0], View())
+    seen = fer.preprocess(small[:, 0], View())
     assert torch.cosine_similarity(PREPARE(faces).flatten(), seen.flatten(), dim=0) > 0.9
 
 

@@ -16,7 +16,7 @@ from training.fusion import fit as fusion_fit
 from training.fusion import fit_all, items, pairs, report
 from training.fusion.evidence import CONDITIONS, Bank, cached, features, moments
 from training.fusion.models import Models
-from training.fusion.pairs import Clips
+from training.fusion.pairs import LabelledClips
 from triptych.answer.evidence import ChannelInput
 from triptych.answer.fusion import fuse
 from triptych.answer.parameters import FEATURES, Calibration, Parameters
@@ -50,7 +50,7 @@ def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def fitted() -> tuple[Parameters, dict[str, Calibration], Clips]:
+def fitted() -> tuple[Parameters, dict[str, Calibration], LabelledClips]:
     fit_rows, test_rows = pairs.split(BANKS)
     calibrations = {name: fusion_fit.calibrate(BANKS[name], fit_rows[name]) for name in CHANNELS}
     parameters = fusion_fit.fit(pairs.draw(BANKS, fit_rows, calibrations, 60, seed=1))
@@ -88,6 +88,7 @@ def test_offsets_are_learnt_from_what_everybody_has_only():
 def test_nobody_is_on_both_sides_of_the_split():
     fit_rows, test_rows = pairs.split(BANKS)
     for name in BANKS:
+        assert min(len(fit_rows[name]), len(test_rows[name])) > 100
         assert not set(BANKS[name].groups[fit_rows[name]]) & set(BANKS[name].groups[test_rows[name]])
     assert fit_rows["sound"] is fit_rows["voice"], "they hear the same recordings"
 
@@ -114,6 +115,7 @@ def test_an_emotion_without_items_is_named():
 
 
 def test_the_answer_in_training_is_that_of_the_server():
+    answered = 0
     for parameters in (samples.trained(), samples.POOL):
         for seed in range(5):
             clip = samples.random_clip(seed)
@@ -124,6 +126,8 @@ def test_the_answer_in_training_is_that_of_the_server():
             fused = fuse(clip, parameters)
             if fused.present.any():
                 np.testing.assert_allclose(logits - logits.mean(), fused.logits, atol=1e-9)
+                answered += 1
+    assert answered >= 8, "most of the ten clips have a channel"
 
 
 def test_fusion_beats_its_best_channel_and_is_calibrated(fitted):
@@ -144,7 +148,7 @@ def test_training_sees_every_set_of_channels():
 
 def test_clips_that_lack_a_channel_count_where_they_have_them(fitted):
     parameters, _, whole = fitted
-    clips = Clips({name: x.copy() for name, x in whole.x.items()}, whole.labels, whole.groups)
+    clips = LabelledClips({name: x.copy() for name, x in whole.x.items()}, whole.labels, whole.groups)
     clips.x["clean"][:10, 0] = np.nan
     rows = {row.subset: row for row in report.measure(parameters, clips)}
     assert rows[0,].scores.samples == len(clips.labels) - 10
@@ -194,7 +198,7 @@ def repository(folder: Path, **changes: object) -> Path:
         for role, name in ENTRIES.items()
     ]
     (folder / "fusion" / "1").mkdir(parents=True)
-    (folder / "fusion" / "1" / "models.json").write_text(json.dumps(lines))
+    (folder / "fusion" / "1" / "models.json").write_text(json.dumps(lines), encoding="utf-8")
     return folder
 
 
@@ -203,7 +207,7 @@ def test_a_run_writes_what_the_repository_keeps_and_a_swap_changes_one_file(tmp_
     monkeypatch.setattr(fit_all, "FIT_CLIPS", 40)
     monkeypatch.setattr(fit_all, "TEST_CLIPS", 30)
     models, first, second = repository(tmp_path / "models"), tmp_path / "first", tmp_path / "second"
-    fit_all.train_fusion(Path(), first, None, models)
+    fit_all.train_fusion(Path(), first, repository=models)
     kept = first / "weights"
     assert {path.relative_to(kept).as_posix() for path in kept.rglob("*") if path.is_file()} == {
         *(f"{entry}/calibration.json" for entry in ENTRIES.values()),
@@ -211,12 +215,12 @@ def test_a_run_writes_what_the_repository_keeps_and_a_swap_changes_one_file(tmp_
         "fusion/README.md",
         "fusion/risk_coverage.png",
     }
-    card = (kept / "fusion" / "README.md").read_text()
+    card = (kept / "fusion" / "README.md").read_text(encoding="utf-8")
     assert "face + sound + voice + words" in card
     assert "channels are independent given the emotion" in card
     assert not Parameters.read(kept / "fusion" / "fusion.json").pooled
 
-    fit_all.calibrate_channel(Path(), second, "face", None, models, installed=kept)
+    fit_all.calibrate_channel(Path(), second, "face", repository=models, installed=kept)
     assert {path.relative_to(second).as_posix() for path in second.rglob("*") if path.is_file()} == {
         "weights/fer-cnn/calibration.json",
         "weights/fusion/README.md",
@@ -231,16 +235,10 @@ def test_a_channel_to_calibrate_has_to_exist_and_a_regression_too(tmp_path: Path
         fit_all.calibrate_channel(Path(), tmp_path, "face", installed=tmp_path)
 
 
-def test_a_vacant_channel_and_a_voice_that_was_trained_on_the_speakers_are_refused(tmp_path: Path):
+def test_a_vacant_channel_and_a_repository_without_models_are_refused(tmp_path: Path):
     vacant = Models(repository(tmp_path / "a", vacant=True))
     with pytest.raises(TriptychError, match=r"the voice channel has no model .*--set voice=NAME"):
-        items.collect(tmp_path, tmp_path, vacant, None)
-    own = Models(repository(tmp_path / "b", name="spectrogram-cnn"))
-    with pytest.raises(TriptychError, match="has heard every speaker of the data: give --voice-run"):
-        items.collect(tmp_path, tmp_path, own, None)
-    other = Models(repository(tmp_path / "c", name="wav2vec2"))
-    with pytest.raises(TriptychError, match="but wav2vec2 is exported: leave it out"):
-        items.collect(tmp_path, tmp_path, other, tmp_path)
+        vacant.entry("voice")
     with pytest.raises(TriptychError, match="run `triptych export` first"):
         Models(tmp_path).entry("face")
 
@@ -258,7 +256,7 @@ def test_a_vacant_channel_and_a_voice_that_was_trained_on_the_speakers_are_refus
 def test_a_folder_of_clips_that_cannot_be_used_says_why(tmp_path: Path, table: str | None, words: str):
     (tmp_path / "a.mp4").write_bytes(b"film")
     if table:
-        (tmp_path / "labels.csv").write_text(table)
+        (tmp_path / "labels.csv").write_text(table, encoding="utf-8")
     with pytest.raises(TriptychError, match=words):
         fusion_clips.read(tmp_path)
 
@@ -266,10 +264,10 @@ def test_a_folder_of_clips_that_cannot_be_used_says_why(tmp_path: Path, table: s
 def test_a_folder_of_clips_is_read_and_split_by_group(tmp_path: Path):
     (tmp_path / "a.mp4").write_bytes(b"film")
     rows = "".join(f"a.mp4,{emotion},{group}\n" for emotion in EMOTIONS for group in "xyz")
-    (tmp_path / "labels.csv").write_text("file,emotion,group\n" + rows)
+    (tmp_path / "labels.csv").write_text("file,emotion,group\n" + rows, encoding="utf-8")
     read = fusion_clips.read(tmp_path)
     labels = np.array([EMOTIONS.index(row["emotion"]) for row in read])
     groups = np.array([[row["group"]] * 4 for row in read])
-    fit, test = fusion_clips.split(Clips({"clean": np.zeros((21, 4, FEATURES))}, labels, groups))
+    fit, test = fusion_clips.split(LabelledClips({"clean": np.zeros((21, 4, FEATURES))}, labels, groups))
     assert not set(fit.groups[:, 0]) & set(test.groups[:, 0])
     assert len(fit.labels) + len(test.labels) == 21

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from networks import weights
-from networks.voice.spectrogram_cnn import ServedVoice, VoiceCnn
+from networks.voice.spectrogram_cnn import ServedVoice
 from samples.speech_corpora import flac, tone, write_corpus
 from training.data import augment_speech
 from training.data import speech as data_speech
 from training.loop import Settings
 from training.metrics import fit_temperature
 from training.voice import card, spectrogram_cnn
+from training.voice.trained_on import TrainedOn
 from triptych.errors import TriptychError
 from triptych.sound.mel import voice_log_mel
 from triptych_client.contract import EMOTIONS, SAMPLE_RATE_HZ, VOICE_SAMPLES
 
 ONE_EPOCH = Settings(epochs=1, learning_rate=1e-3, warmup_epochs=0.5, precision="fp32")
-
-
 SPEAKERS = {"emodb 0", "emodb 1", *(f"ravdess {number}" for number in range(5))}
 
 
@@ -99,7 +99,7 @@ def test_noise_fills_the_bands_as_noise_in_the_sound_does(slope: float) -> None:
     hz = np.fft.rfftfreq(VOICE_SAMPLES, 1 / SAMPLE_RATE_HZ)
     sound = np.fft.irfft(spectrum * np.maximum(hz, 1) ** (-slope / 2) * (hz > 31))  # a bin's width: no infinite bass
     heard = np.exp(voice_log_mel((sound / sound.std()).astype(np.float32))).mean(1)
-    added = augment_speech.coloured(torch.tensor([slope]))[0].numpy()
+    added = augment_speech.band_powers(torch.tensor([slope]))[0].numpy()
     decibels = 10 * np.log10(heard / heard.sum() / (added / added.sum()))
     assert np.abs(decibels[4:]).max() < 3  # the lowest bands hold a bin or two, and the window leaks into them
 
@@ -121,27 +121,55 @@ def test_batches_take_each_clip_once(data: Path) -> None:
     assert torch.bincount(labels).tolist() == [7] * 7
 
 
-def test_cross_validates_and_writes_a_card(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.voice.spectrogram_cnn.BATCH_SIZE", 7)
-    monkeypatch.setattr("training.metrics.RESAMPLES", 10)
-    spectrogram_cnn.train_voice(data, tmp_path, ONE_EPOCH)
-    assert "unweighted average recall" in (tmp_path / "README.md").read_text()
-    assert (tmp_path / weights.FILE).stat().st_size < 2e6
-    ServedVoice.load(tmp_path)
+@pytest.fixture(scope="module")
+def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole training, an epoch each of five folds and of the final model."""
+    folder = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.voice.spectrogram_cnn.BATCH_SIZE", 7)
+        patch.setattr("training.metrics.RESAMPLES", 10)
+        spectrogram_cnn.train_voice(data, folder, ONE_EPOCH)
+    return folder
 
 
-def test_nobody_is_trained_on_and_held_out(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[tuple[set[str], set[str]]] = []
+def test_the_run_leaves_weights_and_a_card(run: Path) -> None:
+    page = (run / "README.md").read_text(encoding="utf-8")
+    assert "| unweighted average recall | 0." in page
+    assert "for the best of 7." in page
+    assert "each fold is measured at the temperature that suits the others" in page
+    assert (run / weights.FILE).stat().st_size < 2e6
+    ServedVoice.load(run / weights.FILE)
 
-    def note(kept: data_speech.Speech, held: data_speech.Speech, *_rest: object) -> tuple[VoiceCnn, list]:
-        seen.append((set(kept.speakers), set(held.speakers)))
-        return VoiceCnn(), []
 
-    monkeypatch.setattr(spectrogram_cnn, "train", note)
-    logits, _ = spectrogram_cnn.cross_validate(data_speech.load(data), tmp_path, ONE_EPOCH)
-    assert all(not (kept & held) for kept, held in seen)
-    assert set.union(*(held for _, held in seen)) == SPEAKERS
-    assert np.abs(logits).sum(1).min() > 0
+def test_everybody_is_held_out_by_one_fold_and_known_to_the_model_of_all(run: Path) -> None:
+    folds = spectrogram_cnn.load_folds(run)
+    assert len(folds) == spectrogram_cnn.FOLDS
+    held_out = [SPEAKERS - fold.trained_on.known(SPEAKERS) for fold in folds]
+    assert all(held_out), "each fold holds somebody out"
+    assert sorted(name for names in held_out for name in names) == sorted(SPEAKERS)
+    final = TrainedOn.read(run)
+    assert final is not None
+    assert final.known(SPEAKERS) == SPEAKERS
+
+
+def test_clips_are_answered_by_the_fold_that_does_not_know_the_speaker(run: Path, data: Path) -> None:
+    speech, folds = data_speech.load(data), spectrogram_cnn.load_folds(run)
+    logits = spectrogram_cnn.predict_held_out(folds, speech)
+    answered = 0
+    for fold in folds:
+        rows = np.flatnonzero([not fold.trained_on.knows(speaker) for speaker in speech.speakers])
+        with torch.inference_mode():
+            own = spectrogram_cnn.predict(fold.model, speech.choose(rows))
+        np.testing.assert_allclose(logits[rows], own, atol=1e-5)
+        answered += len(rows)
+    assert answered == len(logits)
+
+
+def test_a_run_that_does_not_say_whom_it_knows_is_refused(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "copy")
+    (copy / "fold2" / "trained_on.json").unlink()
+    with pytest.raises(TriptychError, match=r"no .*fold2.*trained_on\.json: .* `triptych train voice` of this release"):
+        spectrogram_cnn.load_folds(copy)
 
 
 def test_a_fold_is_calibrated_by_the_others(data: Path) -> None:
@@ -157,10 +185,9 @@ def test_the_card_tells_corpora_and_speakers_apart(data: Path) -> None:
     speech = data_speech.load(data)
     logits = np.eye(7, dtype=np.float32)[speech.labels]
     logits[speech.speakers == "emodb 1"] = 1.0  # the first emotion, whatever was said
-    text = card.results_by_group(speech, logits)
-    assert "| ravdess | 1.000 |" in text
-    assert "| emodb | 0.571 |" in text
-    assert "0.14 for the worst, 1.00 for the middle, 1.00 for the best of 7" in text
+    results = card.results_by_group(speech, logits)
+    assert results["corpora"] == [("emodb", "0.571"), ("ravdess", "1.000")]
+    assert results["speakers"] == {"worst": pytest.approx(1 / 7), "middle": 1.0, "best": 1.0, "count": 7}
 
 
 def test_needs_a_speaker_for_each_fold(data: Path, tmp_path: Path) -> None:

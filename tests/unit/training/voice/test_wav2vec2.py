@@ -16,12 +16,16 @@ from networks.voice import wav2vec2, waveforms
 from samples.graphs import session_of
 from samples.speech_corpora import write_corpus
 from samples.tiny_audio import wav2vec2_config
+from training.data.augment_speech import augment_waveforms
 from training.loop import Settings
 from training.voice import wav2vec2 as voice_wav2vec2
+from training.voice.trained_on import TrainedOn
 from triptych.errors import TriptychError
 from triptych_client.contract import EMOTIONS, VOICE_SAMPLES
 
 ONE_EPOCH = Settings(epochs=1, learning_rate=1e-3, warmup_epochs=0.5, ema_decay=0.5, precision="fp32")
+
+SPEAKERS = ("emodb 0", "emodb 1", *(f"ravdess {number}" for number in range(5)))
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +58,15 @@ def test_the_transformer_learns_and_the_convolutions_stay(published: Path, tuned
 
 
 def test_the_checkpoint_says_all_that_serving_needs(tuned: Path) -> None:
-    config = json.loads((tuned / "config.json").read_text())
+    config = json.loads((tuned / "config.json").read_text(encoding="utf-8"))
     assert [config["id2label"][str(index)] for index in range(7)] == list(EMOTIONS)
     assert 0.05 < config[waveforms.TEMPERATURE] < 20.1
-    assert json.loads((tuned / "preprocessor_config.json").read_text())["do_normalize"] is True
-    card = (tuned / "README.md").read_text()
+    assert json.loads((tuned / "preprocessor_config.json").read_text(encoding="utf-8"))["do_normalize"] is True
+    trained_on = TrainedOn.read(tuned)
+    assert trained_on is not None
+    assert trained_on.network == "wav2vec2"
+    assert 0 < len(trained_on.known(SPEAKERS)) < len(SPEAKERS), "one fold's speakers are held out"
+    card = (tuned / "README.md").read_text(encoding="utf-8")
     assert "--init dir:PATH" in card
     assert str(tuned.parent) not in card
 
@@ -76,7 +84,7 @@ def test_it_is_exported_as_it_was_trained(tuned: Path) -> None:
 def test_what_cannot_be_loaded_or_written_is_named(published: Path, tmp_path: Path) -> None:
     with pytest.raises(TriptychError, match=r"there is no config\.json"):
         voice_wav2vec2.load(f"dir:{tmp_path}", 0)
-    (tmp_path / "model").write_text("in the way")
+    (tmp_path / "model").write_text("in the way", encoding="utf-8")
     with pytest.raises(TriptychError, match=r"cannot write .*the last checkpoint.pt is kept"):
         voice_wav2vec2.save(voice_wav2vec2.load(f"dir:{published}", 0), 1.0, tmp_path / "model")
 
@@ -94,12 +102,13 @@ def test_unit_variance_as_transformers_has_it() -> None:
 @settings(max_examples=10, deadline=None)
 def test_noise_is_5_to_30_db_below_the_sound(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    sound = torch.randn((8, 4000), generator=generator).half()
-    noise = waveforms.augment(sound, generator) - sound.float()
+    sound = torch.randn((64, 4000), generator=generator).half()
+    noise = augment_waveforms(sound, generator) - sound.float()
     snr_db = -10 * torch.log10(noise.square().mean(1) / sound.float().square().mean(1))
     noisy = torch.isfinite(snr_db)
+    assert 0.4 < noisy.float().mean() < 0.95
     assert ((snr_db[noisy] > 4.9) & (snr_db[noisy] < 30.1)).all()
 
 
 def test_silence_stays_silent() -> None:
-    assert not waveforms.augment(torch.zeros(4, 4000), torch.Generator().manual_seed(0)).any()
+    assert not augment_waveforms(torch.zeros(4, 4000), torch.Generator().manual_seed(0)).any()

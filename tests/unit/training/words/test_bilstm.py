@@ -60,5 +60,5 @@ def test_it_trains_on_texts_and_writes_a_card(tmp_path: Path, monkeypatch: pytes
     bilstm.train_words_bilstm(tmp_path, tmp_path / "out", settings)
     words = adapters.load(tmp_path / "out" / adapters.FILE)
     assert set(words.thresholds) == {"goemotions", "cedr"}
-    assert "--model bilstm" in (tmp_path / "out" / "README.md").read_text()
+    assert "--model bilstm" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert ServedBilstm.load(tmp_path / "out")
