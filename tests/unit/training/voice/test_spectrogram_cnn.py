@@ -138,7 +138,7 @@ def test_the_run_leaves_weights_and_a_card(run: Path) -> None:
     assert "for the best of 7." in page
     assert "each fold is measured at the temperature that suits the others" in page
     assert (run / weights.FILE).stat().st_size < 2e6
-    ServedVoice.load(run / weights.FILE)
+    ServedVoice.load(run)
 
 
 def test_everybody_is_held_out_by_one_fold_and_known_to_the_model_of_all(run: Path) -> None:
