@@ -101,7 +101,9 @@ def memory_mib(pid: int) -> float:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Return a Markdown table; the cells are written as they are."""
-    return tabulate([list(map(str, row)) for row in rows], list(header), tablefmt="github", disable_numparse=True)
+    return tabulate(
+        [list(map(str, row)) for row in rows], list(header), tablefmt="github", stralign=None, disable_numparse=True
+    )
 
 
 def machine() -> str:

@@ -71,7 +71,9 @@ def render(template: str, **values: object) -> str:
 
 def table(rows: Iterable[Iterable[object]], *header: str) -> str:
     """Return a Markdown table; the cells are written as they are."""
-    return tabulate([list(map(str, row)) for row in rows], header, tablefmt="github", disable_numparse=True)
+    return tabulate(
+        [list(map(str, row)) for row in rows], header, tablefmt="github", stralign=None, disable_numparse=True
+    )
 
 
 def commit() -> str:
