@@ -35,7 +35,7 @@ NORMALIZERS = {"en": EnglishTextNormalizer({})}
 
 
 @dataclass(frozen=True)
-class Heard:
+class Transcribed:
     """One recording: what was said, and what each of both made of it, normalised for counting words."""
 
     file: str
@@ -72,7 +72,7 @@ def main() -> None:
     publish("whisper_wer", "python -m benchmarks.whisper_wer --data DIR", table(header, lines))
 
 
-def hear(path: Path, line: dict[str, str], model, recogniser: Recogniser) -> Heard:
+def hear(path: Path, line: dict[str, str], model, recogniser: Recogniser) -> Transcribed:
     """Decode one recording with both."""
     pcm = audio.decode(path.read_bytes(), MAX_SECONDS).pcm
     log_mel = WhisperFeatureExtractor()(pcm, sampling_rate=SAMPLE_RATE_HZ, return_tensors="np").input_features
@@ -81,7 +81,7 @@ def hear(path: Path, line: dict[str, str], model, recogniser: Recogniser) -> Hea
         torch.from_numpy(log_mel), return_timestamps=True, task="transcribe", language=ours.language
     )[0].tolist()
     normalize = NORMALIZERS.get(line["lang"], BasicTextNormalizer())
-    return Heard(
+    return Transcribed(
         path.name,
         ours.language,
         normalize(line["transcript"]),
@@ -91,7 +91,7 @@ def hear(path: Path, line: dict[str, str], model, recogniser: Recogniser) -> Hea
     )
 
 
-def percent(heard: list[Heard], whose: str) -> str:
+def percent(heard: list[Transcribed], whose: str) -> str:
     """Return the word error rate over recordings, of "ours" or "theirs"."""
     rate = jiwer.wer([item.said for item in heard], [getattr(item, whose) for item in heard])
     return f"{100 * rate:.1f} %"
