@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: demo test lint serve doctor bench clean
+.PHONY: demo test lint serve doctor bench wheels clean
 
 demo: .venv/demo
 	$(BIN)/triptych demo $(CLIP)
@@ -15,19 +15,25 @@ lint: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+	$(BIN)/triptych configs --check
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
 serve: .venv/demo
+	$(BIN)/triptych export
 	$(BIN)/triptych serve
 
-doctor: .venv/demo
-	$(BIN)/triptych doctor
+# Before any set-up, it runs on the bare Python that the set-up would take.
+doctor:
+	@if [ -x $(BIN)/triptych ]; then $(BIN)/triptych doctor; else $(PYTHON) -m triptych.commands.doctor; fi
 
 bench: .venv/dev
 	$(BIN)/python -m benchmarks.end_to_end
 
+wheels: .venv/dev
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheels ./client .
+
 clean:
-	rm -rf .venv build
+	rm -rf .venv build .model_repository.lock
 	git clean -fdXq model_repository
 
 .venv/demo: pyproject.toml client/pyproject.toml

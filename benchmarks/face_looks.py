@@ -22,8 +22,8 @@ from triptych.media import probe, video
 from triptych.media.limits import Limits
 from triptych.paths import MODEL_REPOSITORY
 
-APART = 2
-"""Sampled frames, half a second each, between two faces of one clip."""
+APART = round(1.0 * probe.FRAMES_PER_SECOND)
+"""Sampled frames in a second: so far apart at least are two faces of one clip."""
 
 
 def looks(path: Path, detector: ort.InferenceSession) -> np.ndarray:
@@ -33,8 +33,9 @@ def looks(path: Path, detector: ort.InferenceSession) -> np.ndarray:
     seen = video.decode(data, facts.planned_times)
     found = [detector.run(None, {"FRAMES": frame[None]}) for frame in seen.frames]
     boxes, scores, landmarks = (np.concatenate([np.asarray(part[index]) for part in found]) for index in range(3))
-    size = np.array([facts.duration_s, facts.width_px, facts.height_px, facts.frame_rate_hz, 1, 1], np.float32)
-    cut = crop.crop_all(size, seen.frames, seen.times, boxes, scores, landmarks, crop.most(Limits()))
+    size = (facts.width_px, facts.height_px)
+    detected = crop.DetectedFrames(seen.frames, seen.times, boxes, scores, landmarks, size)
+    cut = crop.crop_all(detected, crop.max_faces(Limits()))
     return appearance.describe(cut.crops) if cut.count[0] else np.zeros((0, appearance.WIDTH), np.float32)
 
 

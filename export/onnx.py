@@ -6,9 +6,10 @@ import inspect
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -49,7 +50,7 @@ def parts(entry: Entry, folders: Sequence[Path]) -> Parts:
     try:
         network = resolve(entry.network, entry.catalog.parent if entry.own else None)
     except ModuleNotFoundError as error:
-        remedy = f"install it, or put it beside {entry.catalog}" if entry.own else "pip install -e '.[export]'"
+        remedy = f"install it, or put it beside {entry.catalog}" if entry.own else "pip install 'triptych[export]'"
         raise TriptychError(f"to export {entry.name}, {error.name} is missing: {remedy}") from error
     load = getattr(network, "load", network)
     try:
@@ -76,36 +77,25 @@ def write(parts: Parts, step: Step, target: Path) -> None:
 
 
 def to_onnx(network: Served, step: Step | None = None) -> ModelProto:
-    """Return a network as one graph, the same bytes wherever its code lies.
+    """Return a network of a step as one graph, the same bytes wherever its code lies.
 
-    TriptychError when an axis that the network declares free is fixed by what it computes, or a name is missing.
+    TriptychError when an axis that the network declares free is fixed by what it computes, or its inputs or outputs are
+    not those of the step.
     """
-    network.eval()
-    example = network.example()
-    count = len(pytree.tree_leaves(example))
-    inputs = network.inputs or tuple(tensor.name for tensor in step.inputs[:count]) if step else network.inputs
-    outputs = network.outputs or tuple(tensor.name for tensor in step.outputs) if step else network.outputs
-    try:
-        with torch.no_grad(), quiet():
-            program = torch.onnx.export(
-                network,
-                example,
-                dynamo=True,
-                dynamic_shapes=network.free_axes(),
-                opset_version=network.opset,
-                input_names=inputs,
-                output_names=outputs,
-                custom_translation_table=dict(network.translations),
-                verbose=False,
-            )
-    except torch.onnx.errors.OnnxExporterError as error:
-        raise TriptychError(f"cannot export {type(network).__name__}: {_reason(error)}") from error
-    assert program is not None
-    assert program.exported_program is not None
+    named = len(pytree.tree_leaves(network.example()))
+    inputs = network.inputs or _names(step.inputs[:named] if step else ())
+    outputs = network.outputs or _names(step.outputs if step else ())
+    program = _traced(network.eval(), inputs, outputs)
+    graph, name = program.model.graph, type(network).__name__
+    if (len(graph.inputs), len(graph.outputs)) != (len(inputs), len(outputs)):
+        raise TriptychError(
+            f"{name} takes {len(graph.inputs)} tensors and gives {len(graph.outputs)}, "
+            f"where the names are {', '.join(inputs)} and {', '.join(outputs)}"
+        )
     _check_free(network, program.exported_program, inputs)
     if step and not network.inputs:
-        batch = program.model.graph.inputs[0].shape[0]  # type: ignore[index]
-        program.model.graph.inputs.extend(_declared(tensor, batch) for tensor in step.inputs[count:])
+        batch = graph.inputs[0].shape[0]
+        graph.inputs.extend(_declared(tensor, batch) for tensor in step.inputs[named:])
     _forget_where(program.model)
     return program.model_proto
 
@@ -139,6 +129,29 @@ def _graph(part: Part, step: Step, made: dict[str, ModelProto]) -> ModelProto:
         return part.change(made[part.of])
     assert isinstance(part, GraphProto)
     return checked(part)
+
+
+def _names(tensors: Iterable[Tensor]) -> tuple[str, ...]:
+    return tuple(tensor.name for tensor in tensors)
+
+
+def _traced(network: Served, inputs: Sequence[str], outputs: Sequence[str]) -> Any:
+    """Return what PyTorch's exporter makes of a network, an `ONNXProgram`."""
+    try:
+        with torch.no_grad(), quiet():
+            return torch.onnx.export(
+                network,
+                network.example(),
+                dynamo=True,
+                dynamic_shapes=network.free_axes(),
+                opset_version=network.opset,
+                input_names=inputs,
+                output_names=outputs,
+                custom_translation_table=dict(network.translations),
+                verbose=False,
+            )
+    except torch.onnx.errors.OnnxExporterError as error:
+        raise TriptychError(f"cannot export {type(network).__name__}: {_reason(error)}") from error
 
 
 def _reason(error: BaseException) -> str:

@@ -26,6 +26,7 @@ class Plan:
     sources: dict[str, str]
 
 
+@manifest.one_at_a_time
 def export(
     repository: Path,
     cache: Path,
@@ -160,7 +161,7 @@ def _exporter() -> Callable[[Entry, Sequence[Path], Path], None]:
     try:
         from export import onnx
     except ModuleNotFoundError as error:
-        raise TriptychError(f"to export a model, {error.name} is missing: pip install -e '.[export]'") from error
+        raise TriptychError(f"to export a model, {error.name} is missing: pip install 'triptych[export]'") from error
     return onnx.export
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from export import catalog, fetch, runner
+from samples.repositories import take_exports
 from triptych.commands.demo import make_clip
-from triptych.paths import CACHE, MODEL_REPOSITORY
+from triptych.paths import BUILD, CACHE, MODEL_REPOSITORY
+from triptych.serving import sources
 from triptych.serving.embedded import EmbeddedServer
 from triptych_client import Client
 
@@ -22,10 +24,16 @@ def weights() -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
-    """The model repository with every default model exported."""
+    """A model repository with every default model exported.
+
+    It is the tests' own, kept from session to session; the developer's, with what was set there, is only read.
+    """
+    folder = BUILD / "tests" / "model_repository"
+    sources.lay_out(folder)
     defaults = {step: entry.name for step, entry in catalog.choose({}).items()}
-    runner.export(MODEL_REPOSITORY, CACHE, defaults, report=lambda name, what: None)
-    return MODEL_REPOSITORY
+    take_exports(MODEL_REPOSITORY, folder, defaults)
+    runner.export(folder, CACHE, defaults, report=lambda name, what: None)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from tabulate import tabulate
 
 from training import device as devices
 from training import plots
@@ -69,9 +70,8 @@ def render(template: str, **values: object) -> str:
 
 
 def table(rows: Iterable[Iterable[object]], *header: str) -> str:
-    """Return a Markdown table."""
-    lines = (f"| {' | '.join(map(str, row))} |" for row in rows)
-    return "\n".join((f"| {' | '.join(header)} |", "|" + "---|" * len(header), *lines))
+    """Return a Markdown table; the cells are written as they are."""
+    return tabulate([list(map(str, row)) for row in rows], header, tablefmt="github", disable_numparse=True)
 
 
 def commit() -> str:

@@ -37,7 +37,7 @@ class Training(TyperGroup):
             return super().invoke(ctx)
         except ModuleNotFoundError as error:
             name = error.name or getattr(error.__cause__, "name", None) or error  # transformers wraps what it misses
-            raise TriptychError(f"to train, {name} is missing: pip install -e '.[training]'") from error
+            raise TriptychError(f"to train, {name} is missing: pip install 'triptych[training]'") from error
 
 
 def _writable(out: Path) -> Path:

@@ -7,3 +7,7 @@ class TriptychError(Exception):
 
 class ClipError(TriptychError):
     """The clip cannot be analysed: unreadable, without any stream, or over a limit. Sent as INVALID_ARGUMENT."""
+
+
+class RequestError(TriptychError):
+    """What was asked for cannot be done with any clip: a request parameter is wrong. Sent as UNIMPLEMENTED."""

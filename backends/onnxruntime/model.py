@@ -58,6 +58,22 @@ def check_names(what: str, configured: set[str], graph: set[str]) -> None:
         )
 
 
+class TextError(ValueError):
+    """An input has a string that is not UTF-8."""
+
+
+def read(request: Any, name: str) -> np.ndarray:
+    """Return an input of a request, BYTES as the strings that ONNX Runtime's Python wants; TextError if not UTF-8."""
+    array = pb_utils.get_input_tensor_by_name(request, name).as_numpy()
+    if array.dtype != object:
+        return array
+    try:
+        return np.frompyfunc(bytes.decode, 1, 1)(array)
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise TextError(f"{name} is not UTF-8: {byte:#04x} at byte {error.start} of a string") from error
+
+
 class TritonPythonModel:
     """One instance of an ONNX model."""
 
@@ -85,19 +101,17 @@ class TritonPythonModel:
             if request.is_cancelled():
                 responses[index] = error_response("the request was cancelled", pb_utils.TritonError.CANCELLED)
                 continue
-            arrays = [self.read(request, name) for name in self.inputs]
+            try:
+                arrays = [read(request, name) for name in self.inputs]
+            except TextError as error:
+                responses[index] = error_response(str(error), pb_utils.TritonError.INVALID_ARG)
+                continue
             key = tuple(array.shape[1:] for array in arrays) if self.batching else index
             groups[key].append((index, arrays))
         for members in groups.values():
             for (index, _), outcome in zip(members, self.run_group([arrays for _, arrays in members])):
                 responses[index] = self.respond(requests[index], outcome)
         return responses
-
-    @staticmethod
-    def read(request: Any, name: str) -> np.ndarray:
-        """Return an input; strings as ONNX Runtime wants them."""
-        array = pb_utils.get_input_tensor_by_name(request, name).as_numpy()
-        return np.char.decode(array.astype(bytes), "utf-8").astype(object) if array.dtype == object else array
 
     def run_group(self, members: list[list[np.ndarray]]) -> list[list[np.ndarray] | Exception]:
         """Run requests of one row shape together; one by one if that fails. Returns an outcome for each."""

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from triptych_client.aio import AsyncClient
     from triptych_client.client import Client
     from triptych_client.errors import (
+        Cancelled,
         DeadlineExceeded,
         InvalidClip,
+        InvalidRequest,
         ServerBusy,
         ServerError,
         TriptychClientError,
@@ -27,9 +29,11 @@ __version__ = "0.1.0"
 __all__ = [
     "Analysis",
     "AsyncClient",
+    "Cancelled",
     "Client",
     "DeadlineExceeded",
     "InvalidClip",
+    "InvalidRequest",
     "Outcome",
     "ServerBusy",
     "ServerError",

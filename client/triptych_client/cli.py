@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from triptych_client.errors import TriptychClientError
 from triptych_client.output import Format, Sieve, complain, file_console, write_folder, write_stream, writer
 from triptych_client.plugins import Commands
 from triptych_client.progress import ClipProgress
+from triptych_client.schema import load as schema_of_answer
 
 app = typer.Typer(
     cls=Commands,
@@ -122,6 +124,12 @@ def analyze(
                     write = writer(format, lang.value, console, several=len(found) > 1)
                     write_stream((answer for _, answer in answers), stream, write, progress)
     raise typer.Exit(1 if sieve.failed else 0)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of an answer."""
+    typer.echo(json.dumps(schema_of_answer(), indent=2, ensure_ascii=False))
 
 
 def _targets(found: list[clips.Found], out: str | None, format: Format, paths: list[Path]) -> list[Path]:

@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 import os
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import grpc
 from tritonclient.utils import InferenceServerException
 
-from triptych_client.errors import TriptychClientError, from_triton
+from triptych_client.errors import InvalidRequest, TriptychClientError, from_triton
 
 DEFAULT_URL = "localhost:8001"
 DEFAULT_TIMEOUT_S = 300.0
 
+LOOK_AHEAD = 4
+"""`map` works on so many clips for each of `concurrency` while it waits for the outcome whose turn it is."""
+
 PemFile = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """Until when a call waits, over all the requests that it makes."""
+
+    timeout_s: float
+    end_s: float
+
+    @classmethod
+    def after(cls, timeout_s: float) -> Deadline:
+        """Return the deadline of a call that begins now; InvalidRequest unless the time is positive."""
+        if not timeout_s > 0:
+            raise InvalidRequest(f"timeout_s is {timeout_s!r}; it must be a positive number of seconds")
+        return cls(timeout_s, time.monotonic() + timeout_s)
+
+    @property
+    def left_s(self) -> float:
+        """The seconds that are left, 0 when there are none."""
+        return max(self.end_s - time.monotonic(), 0.0)
 
 
 class Connection(ABC):
@@ -48,16 +73,16 @@ class Connection(ABC):
     def _connect(self, credentials: grpc.ChannelCredentials | None) -> Any:
         """Return tritonclient's client; without credentials there is no TLS."""
 
-    def _deadline(self, timeout_s: float | None) -> float:
-        return self.timeout_s if timeout_s is None else timeout_s
+    def _deadline(self, timeout_s: float | None = None) -> Deadline:
+        return Deadline.after(self.timeout_s if timeout_s is None else timeout_s)
 
     @contextmanager
-    def _errors(self, path: str | None, timeout_s: float) -> Iterator[None]:
+    def _errors(self, path: str | None, deadline: Deadline) -> Iterator[None]:
         """Turn Triton's exceptions inside the block into those of `errors`."""
         try:
             yield
         except InferenceServerException as error:
-            raise from_triton(error, self.url, path, timeout_s) from None
+            raise from_triton(error, self.url, path, deadline.timeout_s) from None
 
 
 def _pem(file: PemFile | None) -> bytes | None:

@@ -1,10 +1,10 @@
 """The contract: every tensor that crosses a step of the ensemble, defined once.
 
-Configs, adapters, exports, the client and the tests take names, dtypes, shapes and units from here, or are held
-against it by `tests/unit/model_repository/test_configs.py`. Letters in the shapes: n frames, m faces, p sound patches,
+Adapters, exports, the client and the tests take names, dtypes, shapes and units from here; `triptych configs` makes
+every config.pbtxt of it, and of `graph.py` beside it. Letters in the shapes: n frames, m faces, p sound patches,
 w voice windows, c speech chunks (at most 30 s each), s utterances of a chunk (padded), u utterances of the clip,
-t timeline windows, k audio tags, j people, d an embedding's width. Times are seconds from the start of the clip; boxes
-`x1, y1, x2, y2` in pixels.
+t timeline windows, k audio tags, j people, r parts of the rationale, d an embedding's width. Times are seconds from the
+start of the clip; boxes `x1, y1, x2, y2` in pixels.
 """
 
 from __future__ import annotations
@@ -26,6 +26,31 @@ CHANNELS = ("face", "sound", "voice", "words")
 STATES = ("ok", "absent", "failed")
 """What a channel can be: used, not there (with weight 0), or broken (with weight 0)."""
 
+STATUS_FIELDS = ("state", "reason", "value")
+"""Columns of the status tensors: one of STATES, the code of a reason ("" for none), and the reason's value as text."""
+
+REASONS = {
+    "uncalibrated": "",
+    "no_model": "",
+    "not_finite": "",
+    "no_video_track": "",
+    "unknown_video_format": "",
+    "undecodable_video": "codec",
+    "no_face": "frames",
+    "no_audio_track": "",
+    "unknown_audio_format": "",
+    "undecodable_audio": "codec",
+    "silent": "",
+    "no_sound": "",
+    "no_speech": "",
+    "unsupported_language": "languages",
+}
+"""Why a stream or a channel is as it is, and what the value of that reason tells ("": it has none).
+
+`uncalibrated` goes with a channel that is used: its model's logits were taken as they are. `not_finite`: its model gave
+no numbers; `frames`: how many were looked at; `languages`: ISO 639-1 codes. The client has the words, `Labels.reasons`.
+"""
+
 TASKS = ("transcribe", "translate")
 """What the speech recogniser may be asked for, as the request parameter `task`."""
 
@@ -44,6 +69,12 @@ CLIP_FIELDS = ("duration_s", "width_px", "height_px", "frame_rate_hz", "has_vide
 TRACK_REASONS = ("", "only", "speech", "size")
 """Why the answer is about that person: nobody is seen; nobody else is; seen during most of the speech; largest."""
 
+RATIONALE_KINDS = ("cause", "against")
+"""What a part of the rationale does: it is a main cause of the answer's emotion, or speaks most for another one."""
+
+RATIONALE_FIELDS = ("kind", "channel", "emotion", "what")
+"""Columns of RATIONALE_PARTS; `what` is the utterance or the audio tag that is meant, "" for none."""
+
 MODEL_FIELDS = ("role", "name", "sha256", "licence")
 """Columns of MODELS."""
 
@@ -60,16 +91,13 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Step:
-    """One Triton model of the repository. `max_batch_size` 0: no batch axis, one request at a time.
-
-    `optional` are further outputs that only some models of the step have in their graph: no config serves them.
-    """
+    """One Triton model of the repository. `max_batch_size` 0: no batch axis, one request at a time."""
 
     name: str
+    meaning: str
     max_batch_size: int
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    optional: tuple[Tensor, ...] = ()
 
     def tensor(self, name: str) -> Tensor:
         """Return the input or output called `name`; KeyError when the step has none."""
@@ -86,8 +114,8 @@ FRAMES = Tensor("FRAMES", "UINT8", (-1, -1, -1, 3), "[n, H, W, 3] upright RGB fr
 FRAME_TIMES = Tensor(
     "FRAME_TIMES", "FP32", (-1,), "[n] time of each frame; NaN: a blank stand-in, no frame was decoded"
 )
-VIDEO_STATUS = Tensor("VIDEO_STATUS", "BYTES", (2,), "state and reason of the video stream")
-AUDIO_STATUS = Tensor("AUDIO_STATUS", "BYTES", (2,), "state and reason of the audio stream")
+VIDEO_STATUS = Tensor("VIDEO_STATUS", "BYTES", (len(STATUS_FIELDS),), "of the video stream, see STATUS_FIELDS")
+AUDIO_STATUS = Tensor("AUDIO_STATUS", "BYTES", (len(STATUS_FIELDS),), "of the audio stream, see STATUS_FIELDS")
 CHUNK_SPANS = Tensor("CHUNK_SPANS", "FP32", (-1, 2), "[c, 2] start and end of the sound in each chunk; equal: no sound")
 SOUND_SPANS = Tensor("SOUND_SPANS", "FP32", (-1, 2), "[p, 2] start and end of each sound window; equal: no sound")
 VOICE_SPANS = Tensor("VOICE_SPANS", "FP32", (-1, 2), "[w, 2] start and end of each voice window; equal: no sound")
@@ -107,7 +135,6 @@ UTTERANCES = Tensor("UTTERANCES", "BYTES", (-1, -1), "[c, s] text of each uttera
 UTTERANCE_SPANS = Tensor("UTTERANCE_SPANS", "FP32", (-1, -1, 2), "[c, s, 2] start and end in the clip; NaN: padding")
 UTTERANCE_LOGPROBS = Tensor("UTTERANCE_LOGPROBS", "FP32", (-1, -1), "[c, s] mean log-probability a token; NaN: padding")
 LANGUAGES = Tensor("LANGUAGES", "BYTES", (-1, 1), "[c, 1] ISO 639-1 code of each chunk; empty: no speech")
-NO_SPEECH_PROBS = Tensor("NO_SPEECH_PROBS", "FP32", (-1, 1), "[c, 1] Whisper's probability of no speech; NaN: no sound")
 
 
 EVIDENCE = Tensor(
@@ -134,6 +161,7 @@ STEPS = {
     for step in (
         Step(
             "media_probe",
+            "Is this a clip that can be analysed, and which of its frames are worth decoding? Enforces every limit.",
             0,
             (VIDEO,),
             (
@@ -146,35 +174,19 @@ STEPS = {
         ),
         Step(
             "video_decode",
+            "The planned frames as upright RGB, longer side at most 640 px.",
             0,
             (
                 VIDEO,
-                CLIP,
                 Tensor("PLANNED_INDICES", "INT32", (-1,), "as of media_probe"),
                 Tensor("PLANNED_TIMES", "FP32", (-1,), "as of media_probe"),
             ),
             (FRAMES, FRAME_TIMES, VIDEO_STATUS),
         ),
         Step(
-            "audio_decode",
-            0,
-            (VIDEO, CLIP),
-            (
-                Tensor(
-                    "CHUNKS", "FP32", (-1, CHUNK_SAMPLES), "[c, 480000] 16 kHz mono in [-1, 1], cut at pauses, 0-padded"
-                ),
-                CHUNK_SPANS,
-                Tensor("SOUND_WINDOWS", "FP32", (-1, -1), "[p, samples] overlapping windows for the sound tagger"),
-                SOUND_SPANS,
-                Tensor(
-                    "VOICE_WINDOWS", "FP32", (-1, VOICE_SAMPLES), "[w, 48000] overlapping windows for the voice model"
-                ),
-                VOICE_SPANS,
-                AUDIO_STATUS,
-            ),
-        ),
-        Step(
             "face_detector",
+            "Faces of each frame: RetinaFace with its preprocessing, box decoding and non-maximum suppression in one "
+            "graph.",
             128,
             (_row(FRAMES),),
             (
@@ -187,6 +199,7 @@ STEPS = {
         ),
         Step(
             "face_crop",
+            "The faces of all frames: joined to tracks, cut out and aligned by their five landmarks.",
             0,
             (
                 CLIP,
@@ -210,18 +223,44 @@ STEPS = {
         ),
         Step(
             "expression",
+            "The emotion that each aligned face expresses: LOGITS over the seven emotions, and the network's own "
+            "representation. TRACK_POSITIONS (whose face, when) is for models with a temporal layer; others leave it "
+            "unused.",
             256,
             (Tensor("FACES", "UINT8", (FACE_PX, FACE_PX, 3), "an aligned RGB face"), _row(TRACK_POSITIONS)),
             (_LOGITS, _EMBEDDING),
         ),
         Step(
+            "audio_decode",
+            "The sound as 16 kHz mono, cut into 30 s chunks at pauses, and into windows for the sound and voice "
+            "models.",
+            0,
+            (VIDEO, CLIP),  # CLIP is waited for, not read: nothing is decoded before the limits are checked
+            (
+                Tensor(
+                    "CHUNKS", "FP32", (-1, CHUNK_SAMPLES), "[c, 480000] 16 kHz mono in [-1, 1], cut at pauses, 0-padded"
+                ),
+                CHUNK_SPANS,
+                Tensor("SOUND_WINDOWS", "FP32", (-1, -1), "[p, samples] overlapping windows for the sound tagger"),
+                SOUND_SPANS,
+                Tensor(
+                    "VOICE_WINDOWS", "FP32", (-1, VOICE_SAMPLES), "[w, 48000] overlapping windows for the voice model"
+                ),
+                VOICE_SPANS,
+                AUDIO_STATUS,
+            ),
+        ),
+        Step(
             "sound_features",
+            "What the sound tagger hears, by DALI: YAMNet's log-mel [96 frames, 64 mels], or Kaldi's filter banks "
+            "[1022, 128].",
             128,
             (Tensor("SOUND_WINDOWS", "FP32", (-1,), "16 kHz mono in [-1, 1]"),),
             (_FEATURES,),
         ),
         Step(
             "sound_tagger",
+            "Audio tags: features of a window -> the probability of each AudioSet class, independent of each other.",
             128,
             (_FEATURES,),
             (
@@ -230,22 +269,39 @@ STEPS = {
                 ),
             ),
         ),
-        Step("sound_emotion", 128, (Tensor("TAGS", "FP32", (-1,), "as of sound_tagger"),), (_LOGITS,)),
+        Step(
+            "sound_emotion",
+            "Sound: audio tags -> logits of the emotions that such sounds express; one matrix, made from descriptions.",
+            128,
+            (Tensor("TAGS", "FP32", (-1,), "as of sound_tagger"),),
+            (_LOGITS,),
+        ),
         Step(
             "voice_features",
+            "What the voice model hears of 3 s, by DALI: log-mel [64 mels, 300 frames], or the waveform [1, 48000].",
             64,
             (Tensor("VOICE_WINDOWS", "FP32", (VOICE_SAMPLES,), "16 kHz mono in [-1, 1]"),),
             (_FEATURES,),
         ),
-        Step("voice_emotion", 64, (_FEATURES,), (_LOGITS,)),
+        Step(
+            "voice_emotion",
+            "Voice: features of 3 s -> logits of the emotion in the intonation. Vacant until a model is exported: "
+            "zeros, no weight.",
+            64,
+            (_FEATURES,),
+            (_LOGITS,),
+        ),
         Step(
             "whisper_features",
+            "DALI's log-mel of 30 s chunks, as Whisper hears them: LOG_MEL [80 mels, 3000 frames].",
             8,
             (Tensor("CHUNKS", "FP32", (CHUNK_SAMPLES,), "16 kHz mono in [-1, 1]"),),
             (_WHISPER_MEL,),
         ),
         Step(
             "whisper",
+            "Speech recognition: Whisper's log-mel of each chunk -> utterances with times, language, no-speech "
+            "probability. The chunks of all requests in a batch are decoded together.",
             8,
             (_WHISPER_MEL, _row(CHUNK_SPANS)),
             (
@@ -254,12 +310,14 @@ STEPS = {
                 _row(UTTERANCE_LOGPROBS),
                 _row(LANGUAGES),
                 Tensor("LANGUAGE_PROBS", "FP32", (1,), "probability of the language; NaN: no sound"),
-                _row(NO_SPEECH_PROBS),
+                Tensor("NO_SPEECH_PROBS", "FP32", (1,), "Whisper's probability of no speech; NaN: no sound"),
                 Tensor("TOKENS", "INT32", (-1,), "the decoded token ids with timestamps, -1-padded"),
             ),
         ),
         Step(
             "text_tokens",
+            "The utterances of a clip as token ids for the text model: XLM-RoBERTa's pieces, padded to a multiple of "
+            "16.",
             0,
             (UTTERANCES,),
             (
@@ -271,16 +329,19 @@ STEPS = {
         ),
         Step(
             "text_emotion",
+            "Words: the text's embedding and the logits of its emotion (multilingual-e5-small, its vocabulary in 4 "
+            "bits).",
             64,
             (
                 Tensor("INPUT_IDS", "INT64", (-1,), "ids of one utterance"),
                 Tensor("ATTENTION_MASK", "INT64", (-1,), "1: a token, 0: padding"),
             ),
             (_LOGITS, _EMBEDDING),
-            (Tensor("ATTENTION", "FP32", (-1,), "share of each token in the embedding; sums to 1, 0: padding"),),
         ),
         Step(
             "fusion",
+            "All evidence -> the answer: clip, timeline, contributions, status. Additive over the channels that are "
+            "there.",
             0,
             (
                 CLIP,
@@ -298,12 +359,10 @@ STEPS = {
                 Tensor("SOUND_LOGITS", "FP32", (-1, 7), "[p, 7] of sound_emotion"),
                 VOICE_SPANS,
                 Tensor("VOICE_LOGITS", "FP32", (-1, 7), "[w, 7] of voice_emotion"),
-                CHUNK_SPANS,
                 UTTERANCES,
                 UTTERANCE_SPANS,
                 UTTERANCE_LOGPROBS,
                 LANGUAGES,
-                NO_SPEECH_PROBS,
                 Tensor("WORDS_LOGITS", "FP32", (-1, 7), "[u, 7] of text_emotion"),
             ),
             (
@@ -312,10 +371,11 @@ STEPS = {
                 Tensor("CONTRIBUTIONS", "FP32", (4, 7), "what each channel adds to the logits; 0 where it is not ok"),
                 Tensor("CHANNEL_PROBABILITIES", "FP32", (4, 7), "the answer to each channel alone; NaN: it is not ok"),
                 Tensor("CHANNEL_WEIGHTS", "FP32", (4,), "share of each in what moves the logits; sums to 1, or all 0"),
-                Tensor("CHANNEL_STATUS", "BYTES", (4, 2), "state and reason of each channel"),
+                Tensor("CHANNEL_STATUS", "BYTES", (4, len(STATUS_FIELDS)), "of each channel, see STATUS_FIELDS"),
                 Tensor("ABSTAINED", "BOOL", (1,), "the evidence is too weak to name an emotion"),
                 Tensor("CONFLICT", "BOOL", (1,), "the channels disagree"),
-                Tensor("RATIONALE", "BYTES", (2,), "why, in English and in Russian"),
+                Tensor("RATIONALE_PARTS", "BYTES", (-1, len(RATIONALE_FIELDS)), "[r, 4] why, strongest first"),
+                Tensor("RATIONALE_SPANS", "FP32", (-1, 2), "[r, 2] start and end of what each part names"),
                 Tensor("TIMELINE_SPANS", "FP32", (-1, 2), "[t, 2] start and end of each window"),
                 Tensor("TIMELINE_PROBABILITIES", "FP32", (-1, 7), "[t, 7] NaN in a window without evidence"),
                 Tensor("TIMELINE_CHANNELS", "FP32", (-1, 4, 7), "[t, 4, 7] each channel alone; NaN without evidence"),

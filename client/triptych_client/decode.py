@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import starmap
 from typing import Any
 
 import numpy as np
 
-from triptych_client.contract import CHANNELS, CLIP_FIELDS, EMBEDDINGS, EMOTIONS, MODEL_FIELDS
+from triptych_client.contract import CHANNELS, CLIP_FIELDS, EMBEDDINGS, EMOTIONS, MODEL_FIELDS, RATIONALE_FIELDS
 from triptych_client.results import (
     Analysis,
     AudioTag,
@@ -18,6 +19,7 @@ from triptych_client.results import (
     Model,
     Person,
     Probabilities,
+    RationalePart,
     Server,
     TimelineWindow,
     Transcript,
@@ -25,9 +27,6 @@ from triptych_client.results import (
 )
 
 Arrays = Mapping[str, np.ndarray]
-
-RATIONALE_LANGUAGES = ("en", "ru")
-"""Columns of RATIONALE."""
 
 UNSPACED_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my"})
 """Languages written without spaces between sentences (as in Whisper's tokenizer, split_to_word_tokens)."""
@@ -39,8 +38,7 @@ def analysis(arrays: Arrays, path: str | None, triton_version: str) -> Analysis:
     `arrays` has every tensor of contract.ANSWER in its shape and dtype (BYTES: object arrays of UTF-8 bytes), and may
     have those of contract.EMBEDDINGS. NaN becomes None.
     """
-    rationales: dict[str, str] = dict(zip(RATIONALE_LANGUAGES, _texts(arrays["RATIONALE"]), strict=True))
-    return Analysis(
+    answer = Analysis(
         clip=_clip(arrays["CLIP"], path),
         emotion=_emotion(arrays),
         channels=_channels(arrays),
@@ -49,12 +47,13 @@ def analysis(arrays: Arrays, path: str | None, triton_version: str) -> Analysis:
         faces=_faces(arrays),
         people=_people(arrays),
         timeline=_timeline(arrays),
-        rationale=rationales["en"],
+        rationale="",
+        rationale_parts=_rationale_parts(arrays),
         models={row[0]: _model(row) for row in _texts(arrays["MODELS"])},
         server=Server(triton=triton_version, triptych=_texts(arrays["VERSION"])[0]),
-        rationales=rationales,
         embeddings={tensor.name: arrays[tensor.name] for tensor in EMBEDDINGS if tensor.name in arrays},
     )
+    return answer.in_language("en")
 
 
 def _clip(facts: np.ndarray, path: str | None) -> Clip:
@@ -92,19 +91,21 @@ def _channels(arrays: Arrays) -> dict[str, Channel]:
         CHANNELS,
         _texts(arrays["CHANNEL_STATUS"]),
         _shares(arrays["CHANNEL_WEIGHTS"]),
-        _shares(arrays["CHANNEL_PROBABILITIES"]),
+        _distributions(arrays["CHANNEL_PROBABILITIES"]),
         _numbers(arrays["CONTRIBUTIONS"]),
         strict=True,
     )
     return {
         name: Channel(
-            status=status,
-            reason=reason,
+            status=state,
+            reason="",
             weight=weight,
-            probabilities=_by_emotion(probabilities),
-            contribution=_by_emotion(contribution) if status == "ok" else None,
+            probabilities=probabilities,
+            contribution=_by_emotion(contribution) if state == "ok" else None,
+            reason_code=code,
+            reason_value=value,
         )
-        for name, (status, reason), weight, probabilities, contribution in columns
+        for name, (state, code, value), weight, probabilities, contribution in columns
     }
 
 
@@ -112,17 +113,15 @@ def _transcript(arrays: Arrays) -> Transcript:
     columns = zip(
         _numbers(arrays["TEXT_SPANS"]),
         _texts(arrays["TEXTS"]),
-        _shares(arrays["TEXT_PROBABILITIES"]),
+        _distributions(arrays["TEXT_PROBABILITIES"]),
         _shares(arrays["TEXT_CONFIDENCES"]),
         _texts(arrays["TEXT_LANGUAGES"]),
-        _shares(arrays["TEXT_EXPRESSED"]),
+        _distributions(arrays["TEXT_EXPRESSED"]),
         strict=True,
     )
     utterances = tuple(
-        Utterance(
-            start_s, end_s, text.strip(), _by_emotion(probabilities), confidence, spoken or None, _by_emotion(fused)
-        )
-        for (start_s, end_s), text, probabilities, confidence, spoken, fused in columns
+        Utterance(start_s, end_s, text.strip(), probabilities, confidence, spoken or None, expressed)
+        for (start_s, end_s), text, probabilities, confidence, spoken, expressed in columns
     )
     language = _texts(arrays["LANGUAGE"])[0] or None
     return Transcript(language, _joined((u.text for u in utterances), language), utterances)
@@ -130,53 +129,53 @@ def _transcript(arrays: Arrays) -> Transcript:
 
 def _audio_tags(arrays: Arrays) -> tuple[AudioTag, ...]:
     columns = zip(_texts(arrays["TAG_NAMES"]), _shares(arrays["TAG_SCORES"]), strict=True)
-    return tuple(AudioTag(label, score) for label, score in columns)
+    return tuple(starmap(AudioTag, columns))
 
 
 def _faces(arrays: Arrays) -> tuple[Face, ...]:
     columns = zip(
         _numbers(arrays["FACE_TIMES"]),
         arrays["FACE_TRACKS"].tolist(),
-        _numbers(arrays["FACE_BOXES"]),
+        map(tuple, _numbers(arrays["FACE_BOXES"])),
         _shares(arrays["FACE_SCORES"]),
-        _shares(arrays["FACE_PROBABILITIES"]),
+        _distributions(arrays["FACE_PROBABILITIES"]),
         strict=True,
     )
-    return tuple(
-        Face(time_s, track, (x1, y1, x2, y2), score, _by_emotion(probabilities))
-        for time_s, track, (x1, y1, x2, y2), score, probabilities in columns
-    )
+    return tuple(starmap(Face, columns))
 
 
 def _people(arrays: Arrays) -> tuple[Person, ...]:
     columns = zip(
         _numbers(arrays["TRACK_SPANS"]),
         _numbers(arrays["TRACK_SPEECH"]),
-        _shares(arrays["TRACK_PROBABILITIES"]),
-        _shares(arrays["TRACK_TIMELINES"]),
+        _distributions(arrays["TRACK_PROBABILITIES"]),
+        map(_distributions, arrays["TRACK_TIMELINES"]),
         strict=True,
     )
     return tuple(
-        Person(track, start_s, end_s, speech_s, _by_emotion(overall), tuple(_by_emotion(row) for row in windows))
-        for track, ((start_s, end_s), speech_s, overall, windows) in enumerate(columns)
+        Person(track, start_s, end_s, speech_s, overall, tuple(by_window))
+        for track, ((start_s, end_s), speech_s, overall, by_window) in enumerate(columns)
     )
 
 
 def _timeline(arrays: Arrays) -> tuple[TimelineWindow, ...]:
     columns = zip(
         _numbers(arrays["TIMELINE_SPANS"]),
-        _shares(arrays["TIMELINE_PROBABILITIES"]),
-        _shares(arrays["TIMELINE_CHANNELS"]),
+        _distributions(arrays["TIMELINE_PROBABILITIES"]),
+        map(_distributions, arrays["TIMELINE_CHANNELS"]),
         strict=True,
     )
     return tuple(
-        TimelineWindow(
-            start_s,
-            end_s,
-            _by_emotion(fused),
-            {name: _by_emotion(row) for name, row in zip(CHANNELS, channels, strict=True)},
-        )
+        TimelineWindow(start_s, end_s, fused, dict(zip(CHANNELS, channels, strict=True)))
         for (start_s, end_s), fused, channels in columns
+    )
+
+
+def _rationale_parts(arrays: Arrays) -> tuple[RationalePart, ...]:
+    columns = zip(_texts(arrays["RATIONALE_PARTS"]), _numbers(arrays["RATIONALE_SPANS"]), strict=True)
+    return tuple(
+        RationalePart(**dict(zip(RATIONALE_FIELDS, texts, strict=True)), start_s=start_s, end_s=end_s)
+        for texts, (start_s, end_s) in columns
     )
 
 
@@ -198,6 +197,11 @@ def _by_emotion(row: list[float | None]) -> Probabilities | None:
     """Return the row by emotion; None when it has no evidence."""
     present = [value for value in row if value is not None]
     return dict(zip(EMOTIONS, present, strict=True)) if len(present) == len(row) else None
+
+
+def _distributions(array: np.ndarray) -> list[Probabilities | None]:
+    """Return the rows [n, 7] by emotion; None for those without evidence."""
+    return [_by_emotion(row) for row in _shares(array)]
 
 
 def _whole(number: float | None) -> int | None:

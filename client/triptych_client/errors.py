@@ -13,7 +13,7 @@ _QUEUE = re.compile(r"queue size|timeout expired|max_inflight", re.IGNORECASE)
 _NO_CONNECTION = re.compile(
     r"Failed to connect to remote host|Connection refused|errors resolving|DNS resolution failed"
 )
-_OTHER_SERVER = re.compile(r"unknown model|unexpected inference (input|output)")
+_OTHER_SERVER = re.compile(r"unknown model|unexpected inference (input|output)|unknown service|Method not found")
 
 
 class TriptychClientError(Exception):
@@ -29,6 +29,10 @@ class InvalidClip(TriptychClientError):
     """The clip cannot be analysed: missing, unreadable, without any stream, or over a limit of the server."""
 
 
+class InvalidRequest(TriptychClientError, ValueError):
+    """What was asked for cannot be done, whatever the clip: an argument of the call is wrong."""
+
+
 class ServerBusy(TriptychClientError):
     """The server's queues are full; the same call may succeed a little later."""
 
@@ -39,6 +43,13 @@ class Unavailable(TriptychClientError):
 
 class DeadlineExceeded(TriptychClientError):
     """The answer did not come in time."""
+
+
+class Cancelled(TriptychClientError):
+    """The call was given up before its answer came, as when the client is closed meanwhile.
+
+    With asyncio, whoever cancels a task or closes its client sees asyncio.CancelledError instead.
+    """
 
 
 class ServerError(TriptychClientError):
@@ -56,6 +67,10 @@ def from_triton(error: InferenceServerException, url: str, path: str | None, tim
         return ServerError(f"the server at {url} is no Triptych of this client's version: {words}")
     if status == "INVALID_ARGUMENT":
         return InvalidClip(words, path)
+    if status == "UNIMPLEMENTED" and error.message():
+        return InvalidRequest(words)
+    if status == "CANCELLED":
+        return Cancelled("the call was cancelled before its answer came", path)
     if status == "DEADLINE_EXCEEDED":
         return DeadlineExceeded(f"no answer within {timeout_s:g} s; allow more time or send fewer clips at once", path)
     if status == "RESOURCE_EXHAUSTED" or (status == "UNAVAILABLE" and _QUEUE.search(words)):

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 
 from triptych_client.contract import CHANNELS, EMOTIONS
 from triptych_client.errors import TriptychClientError
-from triptych_client.labels import LANGUAGES, Labels
+from triptych_client.labels import Labels
+from triptych_client.languages import labels_of
 from triptych_client.results import Analysis, Utterance
 from triptych_client.timeline import leading, runs
 
@@ -65,7 +66,7 @@ def vtt(analyses: Iterable[Analysis], lang: str = "en") -> Iterator[str]:
     """Yield one answer as WebVTT subtitles: what is said with the emotion of that time, in silence the emotion."""
     for analysis in analyses:
         yield "WEBVTT\n\n"
-        yield from (_cue(*cue) for cue in _cues(analysis, LANGUAGES[lang]))
+        yield from (_cue(*cue) for cue in _cues(analysis, labels_of(lang)))
 
 
 def _row(analysis: Analysis) -> dict[str, object]:

@@ -12,6 +12,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from triptych_client import __version__
+
 GROUP = "triptych.commands"
 SERVER_COMMANDS = {
     "demo": "Analyse a demo clip with everything on this machine.",
@@ -21,6 +23,11 @@ SERVER_COMMANDS = {
     "doctor": "Check that this machine can run the server.",
 }
 """Commands of the server's package: known, and explained, where it is not installed."""
+INSTALL = (
+    "pip install '.[export,demo]' in a checkout of Triptych, or "
+    f"pip install './triptych-{__version__}-py3-none-any.whl[export,demo]' beside its wheel"
+)
+"""Names no package index: none has it."""
 
 
 class Commands(TyperGroup):
@@ -64,8 +71,8 @@ def _command(name: str, function: Any, **settings: Any) -> Any:
 
 def _missing(name: str) -> Any:
     def explain() -> None:
-        typer.secho(f"`triptych {name}` needs the server package: pip install triptych", fg="red", err=True)
+        typer.secho(f"`triptych {name}` needs the server package: {INSTALL}", fg="red", err=True)
         raise typer.Exit(2)
 
-    explain.__doc__ = f"{SERVER_COMMANDS[name]} Needs the server package: pip install triptych."
+    explain.__doc__ = f"{SERVER_COMMANDS[name]} Needs the server package."
     return explain

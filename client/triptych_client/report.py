@@ -13,7 +13,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from triptych_client.labels import LANGUAGES, Labels
+from triptych_client.labels import Labels
+from triptych_client.languages import labels_of
 from triptych_client.results import Analysis, Channel, Clip, Emotion, Model, Transcript
 from triptych_client.timeline import Run, leading, pieces, runs
 
@@ -42,7 +43,7 @@ def text(analyses: Iterable[Analysis], console: Console, lang: str = "en") -> It
 
 def report(analysis: Analysis, lang: str = "en", *, coloured: bool = True) -> RenderableType:
     """Return the whole report of one answer. Without colours the strip of the timeline says nothing: left out."""
-    labels = LANGUAGES[lang]
+    labels, analysis = labels_of(lang), analysis.in_language(lang)
     sections = {
         "emotion": _emotion(analysis.emotion, labels),
         "transcript": _transcript(analysis.transcript, labels),
@@ -116,7 +117,7 @@ def _channels(analysis: Analysis, labels: Labels) -> RenderableType:
 def _channel(channel: Channel, labels: Labels) -> tuple[RenderableType, ...]:
     state = _plain(labels.states[channel.status], STATE_STYLES[channel.status])
     lead = _lead(*leading(channel.probabilities), labels)
-    return state, _right(percent(channel.weight)), lead, _plain(labels.reason(channel.reason), "dim")
+    return state, _right(percent(channel.weight)), lead, _plain(channel.reason, "dim")
 
 
 def _timeline(analysis: Analysis, labels: Labels, coloured: bool) -> RenderableType:

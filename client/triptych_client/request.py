@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -11,7 +13,7 @@ import numpy as np
 from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult
 
 from triptych_client import contract, decode
-from triptych_client.errors import InvalidClip
+from triptych_client.errors import InvalidClip, InvalidRequest, TriptychClientError
 from triptych_client.results import Analysis
 
 ClipSource = str | os.PathLike[str] | bytes | BinaryIO
@@ -54,10 +56,12 @@ def prepare(
     """Read a clip and say what is asked about it.
 
     `task` is one of contract.TASKS, `language` an ISO 639-1 code or None to have it recognised. InvalidClip when the
-    clip is missing, empty or too large for one request; ValueError for another task.
+    clip cannot be read, is empty or is too large for one request; InvalidRequest for another task or no language.
     """
     if task not in contract.TASKS:
-        raise ValueError(f"task is {task!r}; it can be {' or '.join(contract.TASKS)}")
+        raise InvalidRequest(f"task is {task!r}; it can be {' or '.join(contract.TASKS)}")
+    if not isinstance(language, str | None):
+        raise InvalidRequest(f"language is {language!r}; it is a code such as 'en', or None to have it recognised")
     path = path_of(clip)
     tensors = (*contract.ANSWER, *(contract.EMBEDDINGS if embeddings else ()))
     return Request(
@@ -71,22 +75,35 @@ def prepare(
 def path_of(clip: ClipSource) -> str | None:
     """Return the path that a clip is known by; None for bytes and nameless file objects."""
     if isinstance(clip, (str, os.PathLike)):
-        return os.fspath(clip)
+        return os.fsdecode(clip)
     name = getattr(clip, "name", None)
     return name if isinstance(name, str) else None
 
 
 def _read(clip: ClipSource, path: str | None) -> bytes:
-    if isinstance(clip, (str, os.PathLike)):
-        data = _read_file(os.fspath(clip))
-    elif isinstance(clip, (bytes, bytearray, memoryview)):
-        data = bytes(clip)
-    else:
-        data = clip.read()
+    with _explained(path):
+        if isinstance(clip, (str, os.PathLike)):
+            data = _read_file(os.fsdecode(clip))
+        elif isinstance(clip, (bytes, bytearray, memoryview)):
+            data = bytes(clip)
+        else:
+            data = _read_object(clip)
     if not data:
         raise InvalidClip("the clip is empty (0 bytes)", path)
     _check_size(len(data), path)
     return data
+
+
+@contextmanager
+def _explained(path: str | None) -> Iterator[None]:
+    """Make whatever goes wrong in reading a clip its failure: a file object of the caller may raise anything."""
+    try:
+        yield
+    except TriptychClientError:
+        raise
+    except Exception as error:
+        words = error.strerror if isinstance(error, OSError) else None
+        raise InvalidClip(f"cannot be read: {words or str(error) or type(error).__name__}", path) from error
 
 
 def _read_file(path: str) -> bytes:
@@ -95,11 +112,17 @@ def _read_file(path: str) -> bytes:
     file = Path(path)
     if file.is_dir():
         raise InvalidClip("this is a folder, not a media file", path)
-    try:
-        _check_size(file.stat().st_size, path)
-        return file.read_bytes()
-    except OSError as error:
-        raise InvalidClip(f"cannot be read: {error.strerror or error}", path) from None
+    _check_size(file.stat().st_size, path)
+    return file.read_bytes()
+
+
+def _read_object(clip: BinaryIO) -> bytes:
+    if not hasattr(clip, "read"):
+        raise TypeError(f"a clip is a path, bytes or a binary file object, and this is of type {type(clip).__name__}")
+    data = clip.read()
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise TypeError(f"read() gave {type(data).__name__}, not bytes; open the file with mode 'rb'")
+    return bytes(data)
 
 
 def _check_size(size: int, path: str | None) -> None:

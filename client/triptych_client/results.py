@@ -1,25 +1,58 @@
-"""The answer for one clip, as typed values; their names are those of the JSON (`schema.json`).
+"""The answer for one clip, as typed values; their names are those of the JSON, whose schema is made from them.
 
-Times are seconds from the start of the clip; boxes are pixels of the upright source frame; None stands for a value
-that there is no evidence for.
+Times are seconds from the start of the clip; boxes are pixels of the upright source frame; None (null in the JSON)
+stands for a value that there is no evidence for. What is annotated is what `schema` demands of the JSON.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import numpy as np
+from msgspec import Meta
 
-from triptych_client.contract import SCHEMA
+from triptych_client.contract import CHANNELS, EMOTIONS, RATIONALE_KINDS, REASONS, SCHEMA, STATES, TRACK_REASONS
+from triptych_client.languages import labels_of
+from triptych_client.rationale import explain
 
 if TYPE_CHECKING:
     from triptych_client.errors import TriptychClientError
 
-Probabilities = Mapping[str, float]
+
+def _one_of(values: tuple[str, ...]) -> Meta:
+    return Meta(extra_json_schema={"enum": list(values)})
+
+
+def _exactly(keys: tuple[str, ...]) -> Meta:
+    return Meta(extra_json_schema={"required": list(keys), "propertyNames": {"enum": list(keys)}})
+
+
+_IF_OK = Meta(
+    extra_json_schema={
+        "if": {"properties": {"status": {"const": "ok"}}},
+        "then": {"properties": {"probabilities": {"type": "object"}, "contribution": {"type": "object"}}},
+        "else": {
+            "properties": {"weight": {"const": 0}, "probabilities": {"type": "null"}, "contribution": {"type": "null"}}
+        },
+    }
+)
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Seconds = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0)]
+Text = Annotated[str, Meta(min_length=1)]
+Language = Annotated[str, Meta(min_length=2, description="ISO 639-1 code.")]
+Label = Annotated[str, _one_of(EMOTIONS)]
+
+Probabilities = Annotated[Mapping[str, Share], _exactly(EMOTIONS)]
 """A number for each of contract.EMOTIONS, in that order."""
+
+Logits = Annotated[Mapping[str, float], _exactly(EMOTIONS)]
+"""What is added to the logit of each emotion, in that order."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +60,10 @@ class Clip:
     """Facts of the container. `path` is None for bytes; size and rate (Hz) are None without video."""
 
     path: str | None
-    duration_s: float | None
-    width: int | None
-    height: int | None
-    frame_rate: float | None
+    duration_s: Seconds | None
+    width: Count | None
+    height: Count | None
+    frame_rate: Annotated[float, Meta(ge=0)] | None
     has_video: bool
     has_audio: bool
 
@@ -39,56 +72,59 @@ class Clip:
 class Emotion:
     """The clip's expressed emotion. `top3` holds the three best with their probabilities.
 
-    `track` is the person whose face the answer is about, None when nobody is seen; `track_reason` says why, as one of
-    contract.TRACK_REASONS.
+    `abstained`: the evidence is too weak to name an emotion; `conflict`: the channels disagree. `track` is the person
+    whose face the answer is about, None when nobody is seen; `track_reason` says why: the only person seen, the one
+    seen during most of the speech, or the largest in size.
     """
 
-    label: str
-    confidence: float
+    label: Label
+    confidence: Share
     probabilities: Probabilities
-    top3: tuple[tuple[str, float], ...]
+    top3: Annotated[tuple[tuple[Label, Share], ...], Meta(min_length=3, max_length=3)]
     abstained: bool
     conflict: bool
-    track: int | None = None
-    track_reason: str = ""
+    track: Count | None = None
+    track_reason: Annotated[str, _one_of(TRACK_REASONS)] = ""
 
 
 @dataclass(frozen=True)
 class Channel:
     """One channel's part: `status` of contract.STATES; the rest is None, and `weight` 0, unless it is ok.
 
-    `contribution` is what the channel adds to the logits of the answer.
+    `contribution` is what the channel adds to the logits of the answer. `reason` is for people: in words, "" for none;
+    `reason_code` is one of contract.REASONS or "", and `reason_value` the number or name that belongs to it.
     """
 
-    status: str
+    status: Annotated[str, _one_of(STATES)]
     reason: str
-    weight: float
+    weight: Share
     probabilities: Probabilities | None
-    contribution: Probabilities | None
+    contribution: Logits | None
+    reason_code: Annotated[str, Meta(examples=["", *REASONS])] = ""
+    reason_value: str = ""
 
 
 @dataclass(frozen=True)
 class Utterance:
     """One utterance; `confidence` is the geometric mean of its tokens' probabilities.
 
-    `probabilities` are those of its words alone, `expressed` those of all channels meanwhile; `language` is an ISO
-    639-1 code.
+    `probabilities` are those of its words alone, `expressed` those of all channels meanwhile.
     """
 
-    start_s: float
-    end_s: float
+    start_s: Seconds
+    end_s: Seconds
     text: str
     probabilities: Probabilities | None
-    confidence: float | None
-    language: str | None = None
+    confidence: Share | None
+    language: Language | None = None
     expressed: Probabilities | None = None
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was said; `language` is an ISO 639-1 code, None without speech."""
+    """What was said; `language` is None without speech."""
 
-    language: str | None
+    language: Language | None
     text: str
     utterances: tuple[Utterance, ...]
 
@@ -97,18 +133,18 @@ class Transcript:
 class AudioTag:
     """One AudioSet class, by its English name, with its probability."""
 
-    label: str
-    score: float
+    label: Text
+    score: Share
 
 
 @dataclass(frozen=True)
 class Face:
     """One face in one frame; `track` numbers the person, from 0; `box` is x1, y1, x2, y2."""
 
-    time_s: float
-    track: int
+    time_s: Seconds
+    track: Count
     box: tuple[float, float, float, float]
-    score: float
+    score: Share
     probabilities: Probabilities | None
 
 
@@ -119,10 +155,10 @@ class Person:
     `timeline` has an entry for each window of the answer's timeline, None where the person is not seen.
     """
 
-    track: int
-    start_s: float
-    end_s: float
-    speech_s: float
+    track: Count
+    start_s: Seconds
+    end_s: Seconds
+    speech_s: Seconds
     probabilities: Probabilities | None
     timeline: tuple[Probabilities | None, ...]
 
@@ -131,18 +167,33 @@ class Person:
 class TimelineWindow:
     """The expressed emotion within a part of the clip, fused and by channel."""
 
-    start_s: float
-    end_s: float
+    start_s: Seconds
+    end_s: Seconds
     probabilities: Probabilities | None
-    channels: Mapping[str, Probabilities | None]
+    channels: Annotated[Mapping[str, Probabilities | None], _exactly(CHANNELS)]
+
+
+@dataclass(frozen=True)
+class RationalePart:
+    """A piece of a channel's evidence that the rationale names: what speaks for an emotion, and when.
+
+    `kind` is cause (of the answer's emotion) or against (for another one); `what` is the utterance or the audio tag.
+    """
+
+    kind: Annotated[str, _one_of(RATIONALE_KINDS)]
+    channel: Annotated[str, _one_of(CHANNELS)]
+    emotion: Label
+    start_s: Seconds
+    end_s: Seconds
+    what: str
 
 
 @dataclass(frozen=True)
 class Model:
     """A model that answered; `sha256` is None where no single file stands for it."""
 
-    name: str
-    sha256: str | None
+    name: Text
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")] | None
     licence: str
 
 
@@ -150,31 +201,32 @@ class Model:
 class Server:
     """Versions of Triton and of Triptych on the server."""
 
-    triton: str
-    triptych: str
+    triton: Text
+    triptych: Text
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """The answer for one clip.
+    """The answer for one clip: the emotion that it expresses.
 
-    Two fields are not part of the JSON: `rationales`, the rationale by language (en, ru), and `embeddings`, the
-    arrays [rows, width] float32 by name that were asked for with `embeddings=True`.
+    `audio_tags` and the causes in `rationale_parts` are strongest first, `people` by track, `models` by role. The
+    rationale is one or two sentences for people, made from its parts, which are None in an answer of an older server.
     """
 
     clip: Clip
     emotion: Emotion
-    channels: Mapping[str, Channel]
+    channels: Annotated[Mapping[str, Annotated[Channel, _IF_OK]], _exactly(CHANNELS)]
     transcript: Transcript
     audio_tags: tuple[AudioTag, ...]
     faces: tuple[Face, ...]
     people: tuple[Person, ...] = field(default=(), kw_only=True)
     timeline: tuple[TimelineWindow, ...]
     rationale: str
-    models: Mapping[str, Model]
+    rationale_parts: tuple[RationalePart, ...] | None = field(default=None, kw_only=True)
+    models: Annotated[Mapping[str, Model], Meta(extra_json_schema={"propertyNames": {"minLength": 1}})]
     server: Server
-    rationales: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
     embeddings: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
+    """Not part of the JSON: the arrays [rows, width] float32 by name that `embeddings=True` asked for."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON answer as dictionaries, lists and plain values; `schema` comes first."""
@@ -186,30 +238,30 @@ class Analysis:
         return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
 
     def in_language(self, lang: str) -> Analysis:
-        """Return the same answer with its rationale in a language, where there is one."""
-        return replace(self, rationale=self.rationales.get(lang, self.rationale))
+        """Return the same answer with its reasons and rationale in a language; ValueError for one without words.
+
+        What has no code, as in an answer of an older server, stays as it is.
+        """
+        labels = labels_of(lang)
+        channels = {
+            name: replace(channel, reason=labels.reason(channel.reason_code, channel.reason_value))
+            for name, channel in self.channels.items()
+            if channel.reason_code
+        }
+        rationale = self.rationale
+        if self.rationale_parts is not None:
+            evidence = any(channel.status == "ok" for channel in self.channels.values())
+            rationale = (
+                explain(self.emotion, self.rationale_parts, labels) if evidence else labels.rationale.no_evidence
+            )
+        return replace(self, channels={**self.channels, **channels}, rationale=rationale)
 
     @classmethod
     def from_dict(cls, answer: Mapping[str, Any]) -> Analysis:
-        """Return the answer that `to_dict` wrote; ValueError when it is of another version of the schema."""
+        """Return the answer that `to_dict` wrote; ValueError when it is another thing, or of another schema."""
         if answer.get("schema") != SCHEMA:
             raise ValueError(f"this is an answer of schema {answer.get('schema')}; this client reads {SCHEMA}")
-        emotion, transcript = dict(answer["emotion"]), dict(answer["transcript"])
-        emotion["top3"] = tuple((label, share) for label, share in emotion["top3"])
-        transcript["utterances"] = tuple(Utterance(**utterance) for utterance in transcript["utterances"])
-        return cls(
-            clip=Clip(**answer["clip"]),
-            emotion=Emotion(**emotion),
-            channels={name: Channel(**channel) for name, channel in answer["channels"].items()},
-            transcript=Transcript(**transcript),
-            audio_tags=tuple(AudioTag(**tag) for tag in answer["audio_tags"]),
-            faces=tuple(Face(**{**face, "box": tuple(face["box"])}) for face in answer["faces"]),
-            people=tuple(Person(**{**one, "timeline": tuple(one["timeline"])}) for one in answer.get("people", ())),
-            timeline=tuple(TimelineWindow(**window) for window in answer["timeline"]),
-            rationale=answer["rationale"],
-            models={role: Model(**model) for role, model in answer["models"].items()},
-            server=Server(**answer["server"]),
-        )
+        return msgspec.convert(answer, cls)
 
 
 @dataclass(frozen=True)
@@ -220,21 +272,6 @@ class Outcome:
     path: str | None
     analysis: Analysis | None = None
     error: TriptychClientError | None = None
-
-
-class InOrder:
-    """Puts outcomes that come in any order back into the order of the clips."""
-
-    def __init__(self) -> None:
-        self._waiting: dict[int, Outcome] = {}
-        self._next = 0
-
-    def add(self, outcome: Outcome) -> Iterator[Outcome]:
-        """Take one outcome; yield those whose turn it is."""
-        self._waiting[outcome.index] = outcome
-        while self._next in self._waiting:
-            yield self._waiting.pop(self._next)
-            self._next += 1
 
 
 def _plain(value: Any) -> Any:

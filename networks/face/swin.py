@@ -54,8 +54,8 @@ class FaceSwin(nn.Module):
         The projection of patches starts as the identity. Swin-V2 normalises *after* attention and MLP; those norms
         start with a small gain, so that the untrained blocks disturb the stem's features little.
         """
-        for mine, its in zip(self.stem, (teacher.stem, teacher.body[0]), strict=True):
-            mine.load_state_dict(its.state_dict())
+        for own, taught in zip(self.stem, (teacher.stem, teacher.body[0]), strict=True):
+            own.load_state_dict(taught.state_dict())
         projection = self.swin.swinv2.embeddings.patch_embeddings.projection
         for name, parameter in projection.named_parameters():
             (nn.init.dirac_ if name == "weight" else nn.init.zeros_)(parameter)

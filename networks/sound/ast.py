@@ -24,10 +24,10 @@ from networks import pretrained
 from networks.served import GRAPH, Parts, Served
 from networks.sound import labels
 from triptych.errors import TriptychError
-from triptych.sound.mel import FBANK_FLOOR, FBANK_FRAMES, FBANK_MELS, FBANK_SAMPLES, HOP_SAMPLES
+from triptych.sound.mel import FBANK_FLOOR, FBANK_FRAMES, FBANK_N_MELS, FBANK_SAMPLES, HOP_LENGTH
 from triptych_client.contract import SAMPLE_RATE_HZ
 
-FRAMES = FBANK_SAMPLES // HOP_SAMPLES
+FRAMES = FBANK_SAMPLES // HOP_LENGTH
 """1024: the frames that a checkpoint has to take."""
 SILENT = math.log(FBANK_FLOOR) + 1e-3
 """A frame whose bands all lie below holds nothing but zeros."""
@@ -51,10 +51,10 @@ class Preprocessing:
             preprocessing = cls(*map(float, numbers))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TriptychError(f"{path} does not say how sound is prepared: {error!r}") from error
-        if form != (SAMPLE_RATE_HZ, FRAMES, FBANK_MELS):
+        if form != (SAMPLE_RATE_HZ, FRAMES, FBANK_N_MELS):
             raise TriptychError(
                 f"the checkpoint in {folder} hears {form[1]} frames of {form[2]} bands at {form[0]} Hz; "
-                f"it has to be {FRAMES} of {FBANK_MELS} at {SAMPLE_RATE_HZ} Hz, as those trained on AudioSet"
+                f"it has to be {FRAMES} of {FBANK_N_MELS} at {SAMPLE_RATE_HZ} Hz, as those trained on AudioSet"
             )
         return preprocessing
 
@@ -72,7 +72,7 @@ class AstTagger(Served):
 
     def example(self) -> tuple[Tensor]:
         """Two windows whose bands all have the power 1."""
-        return (torch.zeros(2, FBANK_FRAMES, FBANK_MELS),)
+        return (torch.zeros(2, FBANK_FRAMES, FBANK_N_MELS),)
 
     def forward(self, features: Tensor) -> Tensor:
         """FEATURES f32 [p, 1022, 128] -> TAGS f32 [p, classes], independent probabilities."""
@@ -86,8 +86,8 @@ class AstTagger(Served):
         """
         sounds = (features > SILENT).any(2)
         last = torch.where(sounds, self.position, -1).amax(1, keepdim=True)
-        heard = torch.where((self.position <= last)[:, :, None], features, 0.0)
-        padded = pad(heard, (0, 0, 0, FRAMES - FBANK_FRAMES))
+        masked = torch.where((self.position <= last)[:, :, None], features, 0.0)
+        padded = pad(masked, (0, 0, 0, FRAMES - FBANK_FRAMES))
         return (padded - self.preprocessing.mean) / (2 * self.preprocessing.std)
 
 

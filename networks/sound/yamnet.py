@@ -16,7 +16,7 @@ from onnx import GraphProto, NodeProto, TensorProto, helper
 
 from networks.served import GRAPH, Parts
 from networks.sound import labels
-from triptych.sound.mel import SOUND_FRAMES, SOUND_MELS
+from triptych.sound.mel import SOUND_FRAMES, SOUND_N_MELS
 
 ARCHIVE = "YamNet_w8a8.onnx.zip"
 SIMULATED = {"QuantizeLinear", "DequantizeLinear"}
@@ -56,7 +56,7 @@ def build(quantised: GraphProto, classes: int) -> GraphProto:
     return helper.make_graph(
         nodes,
         "yamnet",
-        [helper.make_tensor_value_info("FEATURES", TensorProto.FLOAT, ["n", SOUND_FRAMES, SOUND_MELS])],
+        [helper.make_tensor_value_info("FEATURES", TensorProto.FLOAT, ["n", SOUND_FRAMES, SOUND_N_MELS])],
         [helper.make_tensor_value_info("TAGS", TensorProto.FLOAT, ["n", classes])],
         [*weights, helper.make_tensor("channel_axis", TensorProto.INT64, [1], [1])],
     )

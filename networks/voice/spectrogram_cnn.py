@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 from networks import weights
 from networks.face.teacher import ResidualBlock
 from networks.served import Served
-from triptych.sound.mel import VOICE_FRAMES, VOICE_MELS
+from triptych.sound.mel import VOICE_FRAMES, VOICE_N_MELS
 from triptych_client.contract import EMOTIONS
 
 RANGE = 10.0
@@ -55,7 +55,7 @@ class VoiceCnn(nn.Module):
             ResidualBlock(third, last, stride=2),
         )
         self.mix = nn.Sequential(
-            nn.Dropout(0.2), nn.Linear(last * VOICE_MELS // (BANDS << HALVINGS), width), nn.ReLU(inplace=True)
+            nn.Dropout(0.2), nn.Linear(last * VOICE_N_MELS // (BANDS << HALVINGS), width), nn.ReLU(inplace=True)
         )
         self.pool = AttentionPooling(width)
         self.head = nn.Sequential(nn.Dropout(0.3), nn.Linear(width, len(EMOTIONS)))
@@ -89,7 +89,7 @@ class ServedVoice(Served):
 
     def example(self) -> tuple[Tensor]:
         """Two windows of the loudest sound there is."""
-        return (torch.zeros(2, VOICE_MELS, VOICE_FRAMES),)
+        return (torch.zeros(2, VOICE_N_MELS, VOICE_FRAMES),)
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """LOG_MEL f32 [w, 64, 300] -> logits f32 [w, 7]."""

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from triptych.answer.evidence import ABSENT, Channel, Evidence
+from triptych.answer.evidence import ABSENT, ChannelInput, Evidence
 from triptych.answer.parameters import FEATURES, Parameters
 from triptych.answer.status import OK, Status
 from triptych_client.contract import CHANNELS, EMOTIONS
@@ -29,7 +29,7 @@ def channel(logits: object, spans: object = None, reliability: object = None) ->
     times = np.array([[0, 1]] * len(rows) if spans is None else spans, np.float32)
     ones = np.ones(len(rows))
     sure = ones if reliability is None else np.array(reliability)
-    return Channel("face", OK).gather(times, rows, ones, sure, Status("absent", "nothing"))
+    return ChannelInput("face", OK).gather(times, rows, ones, sure, Status("absent"))
 
 
 def towards(emotion: int, strength: float = 3.0) -> list[float]:

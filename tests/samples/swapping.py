@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import tritonclient.grpc as triton
 from tritonclient.utils import np_to_triton_dtype
 
 from export import runner
+from samples.repositories import link_or_copy
 from triptych.paths import CACHE, ROOT
 
 
@@ -27,7 +27,7 @@ def swapped(repository: Path, choices: Mapping[str, str], sources: Mapping[str, 
     (ROOT / "build" / "tests").mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="swapped-", dir=ROOT / "build" / "tests") as name:
         folder = Path(name) / "model_repository"
-        shutil.copytree(repository, folder, copy_function=_link_or_copy)
+        shutil.copytree(repository, folder, symlinks=True, copy_function=link_or_copy)
         runner.export(folder, CACHE, choices, report=lambda name, what: None, sources=sources)
         yield folder
 
@@ -44,11 +44,3 @@ def assert_serves_its_graph(url: str, repository: Path, step: str, output: str, 
     (expected,) = session.run([output], feeds)
     np.testing.assert_allclose(served, expected, atol=1e-4)
     return expected
-
-
-def _link_or_copy(source: str, target: str) -> None:
-    """Large files are only read: a second name will do."""
-    if os.path.getsize(source) > 1 << 20:
-        os.link(source, target)
-    else:
-        shutil.copy2(source, target)

@@ -18,7 +18,7 @@ from triptych.serving.embedded import EmbeddedServer
 CONFIG = """
 name: "{name}" backend: "{backend}" max_batch_size: {batch}
 input [ {{ name: "{input}" data_type: {dtype} dims: [ {dims} ] }} ]
-output [ {{ name: "Y" data_type: {dtype} dims: [ {dims} ] }} ]
+output [ {{ name: "{output}" data_type: {dtype} dims: [ {dims} ] }} ]
 instance_group [ {{ kind: KIND_CPU count: 1 }} ]
 {batching}
 """
@@ -53,7 +53,16 @@ def graph(path: Path, node: onnx.NodeProto, dtype: int, shape: list[str | int]) 
     onnx.save(model, path)
 
 
-def add(root: Path, name: str, backend: str, *, batch: int = 8, source: str = "X", dtype: str = "TYPE_FP32") -> Path:
+def add(
+    root: Path,
+    name: str,
+    backend: str,
+    *,
+    batch: int = 8,
+    source: str = "X",
+    target: str = "Y",
+    dtype: str = "TYPE_FP32",
+) -> Path:
     """Write a model's config and return its version folder."""
     folder = root / name / "1"
     folder.mkdir(parents=True)
@@ -62,6 +71,7 @@ def add(root: Path, name: str, backend: str, *, batch: int = 8, source: str = "X
         backend=backend,
         batch=batch,
         input=source,
+        output=target,
         dtype=dtype,
         dims="-1",
         batching=BATCHING if batch else "",
@@ -82,10 +92,14 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
     text = helper.make_node("Identity", ["X"], ["Y"])
     graph(add(root, "text", "onnxruntime", dtype="TYPE_STRING") / "model.onnx", text, TensorProto.STRING, ["n", "k"])
     graph(add(root, "misnamed", "onnxruntime", source="Z") / "model.onnx", double, TensorProto.FLOAT, ["n", "k"])
+    graph(add(root, "no_such_output", "onnxruntime", target="Z") / "model.onnx", double, TensorProto.FLOAT, ["n", "k"])
     (add(root, "broken", "onnxruntime") / "model.onnx").write_bytes(b"not a graph")
     add(root, "empty", "onnxruntime")
     (add(root, "dali_double", "dali") / "dali.py").write_text(DALI_PIPELINE)
     (add(root, "dali_misnamed", "dali", source="Z") / "dali.py").write_text(DALI_PIPELINE)
+    two = DALI_PIPELINE.replace("* 2.0", "* 2.0, samples")
+    (add(root, "dali_two_outputs", "dali") / "dali.py").write_text(two, encoding="utf-8")
+    (add(root, "dali_raises", "dali") / "dali.py").write_text("raise ValueError('no settings')", encoding="utf-8")
     (add(root, "dali_broken", "dali") / "model.dali").write_bytes(b"not a pipeline")
     add(root, "dali_empty", "dali")
     with EmbeddedServer(root, work=tmp_path_factory.mktemp("work"), options=OPTIONS) as server:
@@ -147,9 +161,24 @@ def test_a_model_without_a_batch_axis(client):
     np.testing.assert_array_equal(result, [0, 2, 4])
 
 
-def test_text_passes_through(client):
-    words = np.array([["да".encode(), b"yes"]], dtype=object)
-    assert client.infer("text", [given(words)]).as_numpy("Y").tolist() == words.tolist()
+@pytest.mark.parametrize("words", [["да".encode(), b"yes"], [b"", b"ends in NUL\0", b"x" * 5000]])
+def test_text_passes_through(words, client):
+    cells = np.array([words], dtype=object)
+    assert client.infer("text", [given(cells)]).as_numpy("Y").tolist() == cells.tolist()
+
+
+def test_text_that_is_not_utf_8_fails_alone_and_says_so(client, small):
+    before = executions(client, "text")
+    arrays = [np.array([[word]], dtype=object) for word in (b"one", b"\xff\xfe", b"two")]
+    good, bad, also_good = asyncio.run(ask_together(small.grpc_url, "text", arrays))
+    assert good.tolist() == [[b"one"]]
+    assert also_good.tolist() == [[b"two"]]
+    assert isinstance(bad, tritonclient.grpc.aio.InferenceServerException)
+    assert (bad.status(), bad.message()) == (
+        "StatusCode.INVALID_ARGUMENT",
+        "X is not UTF-8: 0xff at byte 0 of a string",
+    )
+    assert executions_after(client, "text", before[0] + 2)[1] == before[1] + 1, "the three came as one batch"
 
 
 @pytest.mark.parametrize(("model", "bad_length"), [("threes", 4), ("dali_double", 1)])
@@ -172,10 +201,13 @@ def test_a_dali_pipeline_works_again_after_an_error(client):
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        ("misnamed", "do not fit the graph's"),
+        ("misnamed", "inputs ['Z'] of config.pbtxt do not fit the graph's ['X']"),
+        ("no_such_output", "outputs ['Z'] of config.pbtxt do not fit the graph's ['Y']"),
         ("broken", "cannot load model.onnx"),
         ("empty", "has no model.onnx: run `triptych export`"),
         ("dali_misnamed", "cannot load the pipeline"),
+        ("dali_two_outputs", "it has 2 outputs, config.pbtxt names ['Y']"),
+        ("dali_raises", "cannot load the pipeline: no settings"),
         ("dali_broken", "cannot load the pipeline"),
         ("dali_empty", "neither model.dali nor dali.py"),
     ],

@@ -11,7 +11,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from triptych_client import Analysis, AsyncClient, Client, InvalidClip, contract, schema
+from samples import clips
+from triptych_client import Analysis, AsyncClient, Client, InvalidClip, InvalidRequest, contract, schema
 
 pytestmark = pytest.mark.server
 
@@ -36,6 +37,8 @@ def test_answer_is_valid(answer: Analysis, demo_clip: Path):
     assert answer.server.triton
     assert answer.transcript.text
     assert answer.faces
+    assert answer.rationale_parts
+    assert all(part.what in answer.transcript.text for part in answer.rationale_parts if part.channel == "words")
 
 
 def test_embeddings_come_on_request(answer: Analysis, server, demo_clip: Path):
@@ -58,6 +61,26 @@ def test_bad_clip_is_the_caller_s_fault_and_harms_no_other(server, demo_clip: Pa
         outcomes = list(client.map([b"this is no media file", demo_clip, "gone.mp4"]))
     assert [type(outcome.error) for outcome in outcomes] == [InvalidClip, type(None), InvalidClip]
     assert "ensemble" not in str(outcomes[0].error)
+
+
+def test_unknown_language_is_the_caller_s_fault_and_not_the_clip_s(server, demo_clip: Path):
+    with Client(server.grpc_url) as client:
+        with pytest.raises(InvalidRequest, match="the parameter language is 'xx'; it can be one of en, zh") as caught:
+            client.analyze(demo_clip, language="xx")
+        with pytest.raises(InvalidRequest):
+            list(client.map([demo_clip, demo_clip], language="xx"))
+    assert caught.value.path is None
+
+
+def test_reasons_are_codes_with_words_in_both_languages(server, demo_clip: Path):
+    with Client(server.grpc_url) as client:
+        answer = client.analyze(clips.make(clips.greys(25)))
+    face, words = answer.channels["face"], answer.channels["words"]
+    assert (face.reason_code, face.reason_value, face.reason) == ("no_face", "8", "no face found in 8 sampled frames")
+    assert (words.reason_code, words.reason) == ("no_audio_track", "the file has no audio track")
+    russian = answer.in_language("ru")
+    assert russian.channels["words"].reason == "в файле нет звуковой дорожки"
+    assert (answer.rationale, russian.rationale) == ("No channel gave evidence.", "Ни один канал не дал данных.")
 
 
 def test_command_line_writes_json_and_tells_of_failures(server, demo_clip: Path, tmp_path: Path):

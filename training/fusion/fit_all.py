@@ -95,8 +95,8 @@ def calibrate_channel(
     if not regression.is_file():
         raise TriptychError(f"there is no {regression}: run `triptych train fusion` once without --calibrate")
     source = Source.collect(data, out, repository, check)
-    entries = {name: source.models.entry(name) for name in CHANNELS}
-    calibrations = {name: Calibration.read(installed / entries[name] / CALIBRATION_FILE) for name in CHANNELS}
+    files = {name: installed / source.models.entry(name) / CALIBRATION_FILE for name in CHANNELS}
+    calibrations = {name: Calibration.read(path) if path.is_file() else Calibration() for name, path in files.items()}
     calibrations[channel] = source.calibrate(channel)
     command = _command(check, f" --calibrate {channel}")
     _keep(out / WEIGHTS, source.models, channel, calibrations[channel], command)

@@ -31,7 +31,7 @@ from training.voice import spectrogram_cnn
 from training.voice.trained_on import FILE as TRAINED_ON
 from training.voice.trained_on import TrainedOn
 from triptych.answer import evidence
-from triptych.answer.evidence import Channel, Evidence
+from triptych.answer.evidence import ChannelInput, Evidence, UtteranceRows
 from triptych.answer.status import OK
 from triptych.errors import TriptychError
 from triptych.media import audio
@@ -149,11 +149,11 @@ def faces(data: Path, models: Models) -> Bank:
     """Return FER2013's validation faces, each as a little clip."""
     stills = fer.load(data, 0.0)[1]
     rows: dict[str, list[Evidence]] = {name: [] for name in CONDITIONS}
-    frames = np.arange(VIEWS) / 2
+    face, frames = ChannelInput("face", OK), np.arange(VIEWS) / 2
     for image in track(stills.images.numpy(), "faces"):
         logits = models.faces(views(image), np.zeros(VIEWS), 1000 * frames)
         for name, seen in (("clean", VIEWS), ("noise", VIEWS // 2)):
-            rows[name].append(evidence.face(Channel("face", OK), frames, frames[:seen], np.ones(seen), logits[:seen]))
+            rows[name].append(evidence.face(face, frames, frames[:seen], np.ones(seen), logits[:seen]))
     return bank("face", rows, stills.labels.numpy(), np.arange(len(stills)))
 
 
@@ -174,7 +174,7 @@ def texts(data: Path, models: Models) -> Bank:
     for name, right in (("clean", 1.0), ("noise", 1 - WORD_ERRORS)):
         spans = np.array([[0.0, 1.0]])
         rows[name] = [
-            evidence.words(Channel("words", OK), spans, np.log([right]), ["en"], (), logits[None])
+            evidence.words(ChannelInput("words", OK), UtteranceRows(spans, np.log([right]), ["en"], logits[None]), ())
             for logits in models.words(by_condition[name])
         ]
     return bank("words", rows, unseen.targets.argmax(1), np.arange(len(unseen)))
@@ -228,7 +228,7 @@ def events(data: Path, models: Models) -> Bank:
 
 
 def _sound(models: Models, pcm: Array) -> Evidence:
-    return evidence.sound(Channel("sound", OK), *models.sounds(pcm))
+    return evidence.sound(ChannelInput("sound", OK), *models.sounds(pcm))
 
 
 def _voice(models: Models, speakers: Set[str], run: Path | None) -> SoundModel:
@@ -238,7 +238,7 @@ def _voice(models: Models, speakers: Set[str], run: Path | None) -> SoundModel:
     def evidence_of(recording: Recording) -> Evidence:
         spans, logits = predict(recording)
         whole = np.array([[0, len(recording.pcm) / SAMPLE_RATE_HZ]])
-        return evidence.voice(Channel("voice", OK), spans, whole, logits)
+        return evidence.voice(ChannelInput("voice", OK), spans, whole, logits)
 
     return evidence_of
 

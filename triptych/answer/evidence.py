@@ -10,16 +10,19 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.special import entr
 
 from triptych.answer.parameters import Calibration
-from triptych.answer.status import OK, Status
+from triptych.answer.status import Status
 from triptych_client.contract import EMOTIONS
 
 LOG = logging.getLogger(__name__)
 
-VACANT = Status("absent", "no model exported")
-NO_SPEECH = Status("absent", "no speech detected")
-OUTSIDE = Status("absent", "nothing in this window")
+UNCALIBRATED = Status("ok", "uncalibrated")
+NO_MODEL = Status("absent", "no_model")
+NO_SOUND = Status("absent", "no_sound")
+NO_SPEECH = Status("absent", "no_speech")
+NOT_FINITE = Status("failed", "not_finite")
 
 LARGEST_LOGIT = 1e4
 """Larger numbers are no logits: softmax has long been 0 or 1, and sums of them would overflow."""
@@ -50,7 +53,7 @@ class Evidence:
     @property
     def ok(self) -> bool:
         """Whether the channel takes part in the answer."""
-        return self.status == OK
+        return self.status.ok
 
     def within(self, start_s: float, end_s: float) -> Evidence:
         """Return the rows that overlap a window, weighted by the part of them inside it; absent without any.
@@ -64,7 +67,7 @@ class Evidence:
         lengths = ends - starts
         share = np.where(lengths > 0, inside / np.maximum(lengths, 1e-6), (starts >= start_s) & (starts < end_s))
         weights = self.weights * np.clip(share, 0, 1)
-        return self.choose(weights > 0, weights) if np.any(weights > 0) else Evidence(OUTSIDE)
+        return self.choose(weights > 0, weights) if np.any(weights > 0) else ABSENT
 
     def choose(self, chosen: np.ndarray, weights: np.ndarray) -> Evidence:
         """Return the rows where `chosen` [r] is true, with `weights` [r] instead of theirs."""
@@ -94,8 +97,11 @@ ABSENT = Evidence(Status("absent"))
 
 
 @dataclass(frozen=True)
-class Channel:
-    """What a channel's evidence is made with: its name, the status of its input, its model's calibration."""
+class ChannelInput:
+    """What a channel's evidence is made with: its name, the status of its input, its model's calibration.
+
+    That of an input that is there becomes that of the channel: it says when the model is not calibrated.
+    """
 
     name: str
     status: Status
@@ -103,34 +109,49 @@ class Channel:
 
     def calibrated(self, logits: np.ndarray) -> np.ndarray:
         """Return calibrated logits [r, 7] of a model's; NaN in rows with one that is NaN, infinite or LARGEST_LOGIT."""
-        known = np.where(np.abs(logits) < LARGEST_LOGIT, logits, np.nan)
-        return self.calibration.apply(known.astype(np.float64))
+        numbers = np.where(np.abs(logits) < LARGEST_LOGIT, logits, np.nan)
+        return self.calibration.apply(numbers.astype(np.float64))
 
     def gather(
-        self, spans: np.ndarray, logits: np.ndarray, weights: np.ndarray, reliability: np.ndarray, nothing: Status
+        self, spans: np.ndarray, logits: np.ndarray, weights: np.ndarray, reliability: np.ndarray, if_empty: Status
     ) -> Evidence:
         """Return the channel's evidence from its rows, whose shapes are those of `Evidence`.
 
-        Rows of weight 0 are not there; without rows the channel is `nothing`. Rows with logits that are not numbers
+        Rows of weight 0 do not count; without others the channel is `if_empty`. Rows with logits that are not numbers
         are left out and logged; without others the channel failed.
         """
-        if self.status != OK:
+        if not self.status.ok:
             return Evidence(self.status)
-        there = weights > 0
+        weighted = weights > 0
+        if not weighted.any():
+            return Evidence(if_empty)
         calibrated = self.calibrated(logits)
-        sound = np.isfinite(calibrated).all(axis=1)
-        if not there.any():
-            return Evidence(nothing)
-        if broken := int((there & ~sound).sum()):
-            LOG.warning("%s: %d of %d rows have logits that are not finite", self.name, broken, there.sum())
-        if not (there & sound).any():
-            return Evidence(Status("failed", "its model gave numbers that are not finite"))
-        rows = np.flatnonzero(there & sound)
-        return Evidence(OK, spans[rows], calibrated[rows], weights[rows].astype(np.float64), reliability[rows], rows)
+        valid = weighted & np.isfinite(calibrated).all(axis=1)
+        if broken := int(weighted.sum() - valid.sum()):
+            LOG.warning("%s: %d of %d rows have logits that are not finite", self.name, broken, weighted.sum())
+        if not valid.any():
+            return Evidence(NOT_FINITE)
+        rows = np.flatnonzero(valid)
+        return Evidence(
+            self.status, spans[rows], calibrated[rows], weights[rows].astype(np.float64), reliability[rows], rows
+        )
+
+
+@dataclass(frozen=True)
+class UtteranceRows:
+    """The u utterances as the words model saw them: spans [u, 2] and logits [u, 7].
+
+    `logprobs` [u] are the recogniser's mean log-probabilities of a token, `languages` are ISO 639-1 codes [u].
+    """
+
+    spans: np.ndarray
+    logprobs: np.ndarray
+    languages: Sequence[str]
+    logits: np.ndarray
 
 
 def face(
-    channel: Channel, frame_times: np.ndarray, times: np.ndarray, sizes: np.ndarray, logits: np.ndarray
+    channel: ChannelInput, frame_times: np.ndarray, times: np.ndarray, sizes: np.ndarray, logits: np.ndarray
 ) -> Evidence:
     """Return the face channel: one person's faces [m], larger and surer ones (`sizes` [m]) weighing more.
 
@@ -138,52 +159,49 @@ def face(
     """
     frames = int(np.isfinite(frame_times).sum())
     seen = np.full(len(times), min(len(np.unique(times)) / max(frames, 1), 1.0))
-    nothing = Status("absent", f"no face found in {frames} sampled {'frame' if frames == 1 else 'frames'}")
-    return channel.gather(np.stack([times, times], axis=1), logits, sizes, seen, nothing)
+    no_face = Status("absent", "no_face", str(frames))
+    return channel.gather(np.stack([times, times], axis=1), logits, sizes, seen, no_face)
 
 
-def sound(channel: Channel, spans: np.ndarray, tags: np.ndarray, logits: np.ndarray) -> Evidence:
+def sound(channel: ChannelInput, spans: np.ndarray, tags: np.ndarray, logits: np.ndarray) -> Evidence:
     """Return the sound channel: windows [p] weighted by how much sound each has.
 
     A window whose tags [p, classes] are spread evenly is unreliable, one with a single tag reliable: 1 minus the
     entropy of the tags as shares, relative to its largest value.
     """
     shares = tags / np.maximum(tags.sum(axis=1, keepdims=True), 1e-12)
-    entropy = -(shares * np.log(np.maximum(shares, 1e-12))).sum(axis=1) / np.log(max(tags.shape[1], 2))
-    reliability = np.nan_to_num(np.clip(1 - entropy, 0, 1))
-    return channel.gather(spans, logits, spans[:, 1] - spans[:, 0], reliability, Status("absent", "no sound"))
+    evenness = entr(shares).sum(axis=1) / np.log(max(tags.shape[1], 2))
+    reliability = np.nan_to_num(np.clip(1 - evenness, 0, 1))
+    return channel.gather(spans, logits, spans[:, 1] - spans[:, 0], reliability, NO_SOUND)
 
 
-def voice(channel: Channel, spans: np.ndarray, speech: np.ndarray, logits: np.ndarray) -> Evidence:
+def voice(channel: ChannelInput, spans: np.ndarray, speech: np.ndarray, logits: np.ndarray) -> Evidence:
     """Return the voice channel: windows [w] weighted by the seconds of `speech` [u, 2] in each.
 
     The reliability of a window is the share of it that is speech.
     """
-    spoken = overlap(spans, speech)
-    length = np.maximum(spans[:, 1] - spans[:, 0], 1e-6)
-    return channel.gather(spans, logits, spoken, np.clip(spoken / length, 0, 1), NO_SPEECH)
+    speech_s = overlap(spans, speech)
+    length_s = np.maximum(spans[:, 1] - spans[:, 0], 1e-6)
+    return channel.gather(spans, logits, speech_s, np.clip(speech_s / length_s, 0, 1), NO_SPEECH)
 
 
-def words(
-    channel: Channel, spans: np.ndarray, logprobs: np.ndarray, languages: Sequence[str], known: Collection[str],
-    logits: np.ndarray,
-) -> Evidence:  # fmt: skip
-    """Return the words channel: utterances [u], longer and more surely recognised ones weighing more.
+def words(channel: ChannelInput, utterances: UtteranceRows, supported: Collection[str]) -> Evidence:
+    """Return the words channel: longer and more surely recognised utterances weigh more.
 
-    Those in a language that the model does not know (`known` is not empty) are left out. Their reliability is the
-    recogniser's confidence, the geometric mean of its tokens' probabilities.
+    Those in a language that the model does not support are left out; it supports any when `supported` is empty. Their
+    reliability is the recogniser's confidence, the geometric mean of its tokens' probabilities.
     """
-    confidence = np.nan_to_num(np.exp(np.minimum(logprobs, 0)))
-    understood = np.array([not known or language in known for language in languages], bool)
+    spans, languages = utterances.spans, utterances.languages
+    confidence = np.nan_to_num(np.exp(np.minimum(utterances.logprobs, 0)))
+    understood = np.array([not supported or language in supported for language in languages], bool)
     weights = np.maximum(spans[:, 1] - spans[:, 0], MIN_UTTERANCE_S) * confidence * understood
-    nothing = NO_SPEECH if understood.all() else unsupported(languages)
-    return channel.gather(spans, logits, weights, confidence, nothing)
+    if_empty = NO_SPEECH if understood.all() else unsupported(languages)
+    return channel.gather(spans, utterances.logits, weights, confidence, if_empty)
 
 
 def unsupported(languages: Sequence[str]) -> Status:
-    """Return the status of words in languages that the words model does not know."""
-    named = ", ".join(sorted(set(languages)))
-    return Status("absent", f"speech in an unsupported language for the words model: {named}")
+    """Return the status of words in languages that the words model does not support."""
+    return Status("absent", "unsupported_language", ", ".join(sorted(set(languages))))
 
 
 def overlap(spans: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -203,8 +221,3 @@ def merged(spans: np.ndarray) -> np.ndarray:
         else:
             union.append([start, last])
     return np.array(union).reshape(-1, 2)
-
-
-def unless_vacant(channel: str, vacant: Collection[str], status: Status) -> Status:
-    """Return the status of a channel's input, or that the channel has no model."""
-    return VACANT if channel in vacant else status

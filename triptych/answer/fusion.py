@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import entr, softmax
 
 from triptych.answer.evidence import Evidence
 from triptych.answer.parameters import Parameters, centred
@@ -56,11 +57,11 @@ def fuse(evidence: Mapping[str, Evidence], parameters: Parameters) -> Fused:
     """Fuse the channels of contract.CHANNELS."""
     present = np.array([evidence[channel].ok for channel in CHANNELS])
     share = present / max(present.sum(), 1)
-    said = np.stack([part.sum(axis=0) for part in row_contributions(evidence, parameters)])
-    contributions = said + share[:, None] * centred(parameters.bias)
+    by_evidence = np.stack([part.sum(axis=0) for part in row_contributions(evidence, parameters)])
+    contributions = by_evidence + share[:, None] * centred(parameters.bias)
     logits = contributions.sum(axis=0)
-    undivided = said * (present.sum() if parameters.pooled else 1)
-    alone = np.where(present[:, None], softmax(undivided + parameters.bias), np.nan)
+    undivided = by_evidence * (present.sum() if parameters.pooled else 1)
+    alone = np.where(present[:, None], softmax(undivided + parameters.bias, axis=-1), np.nan)
     return Fused(softmax(logits), logits, contributions, alone, present, parameters)
 
 
@@ -73,22 +74,11 @@ def row_contributions(evidence: Mapping[str, Evidence], parameters: Parameters) 
     ]
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Return probabilities [.., 7] of logits [.., 7]."""
-    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return exponentials / exponentials.sum(axis=-1, keepdims=True)
-
-
 def divergence(distributions: np.ndarray) -> float:
     """Return the Jensen-Shannon divergence of distributions [k, 7], in nats (Lin 1991)."""
-    return float(entropy(distributions.mean(axis=0)) - entropy(distributions).mean())
+    return float(entr(distributions.mean(axis=0)).sum() - entr(distributions).sum(axis=-1).mean())
 
 
-def entropy(distributions: np.ndarray) -> np.ndarray:
-    """Return the entropy of distributions [.., 7], in nats."""
-    return -(distributions * np.log(np.maximum(distributions, 1e-12))).sum(axis=-1)
-
-
-def nothing(*shape: int) -> np.ndarray:
+def no_evidence(*shape: int) -> np.ndarray:
     """Return probabilities [*shape, 7] where there is no evidence: NaN."""
     return np.full((*shape, len(EMOTIONS)), np.nan)

@@ -53,9 +53,7 @@ class Calibration:
 
     @classmethod
     def read(cls, path: Path, entry: str = "") -> Calibration:
-        """Read a file; without one nothing is changed. TriptychError: not such a file, or made for another `entry`."""
-        if not path.is_file():
-            return cls()
+        """Read a file. TriptychError: there is none, it is not such a file, or it was made for another `entry`."""
         content = _read(path, CALIBRATION_FORMAT)
         if entry and content.get("entry") != entry:
             raise TriptychError(f"{path} calibrates {content.get('entry')}, not {entry}: run `triptych export` again")
@@ -87,7 +85,7 @@ class Parameters:
 
     @classmethod
     def opinion_pool(cls) -> Parameters:
-        """Return what stands in until a regression is trained: the mean of the channels' logits.
+        """Return what a regression is compared with: the mean of the channels' logits.
 
         That is the logarithmic opinion pool with equal weights (Genest and Zidek 1986, "Combining probability
         distributions", Statistical Science); reliability counts within a channel only.
@@ -97,9 +95,7 @@ class Parameters:
 
     @classmethod
     def read(cls, path: Path) -> Parameters:
-        """Read a file; the opinion pool without one. TriptychError when it is not such a file."""
-        if not path.is_file():
-            return cls.opinion_pool()
+        """Read a file. TriptychError when there is none, or it is not such a file."""
         content = _read(path, FUSION_FORMAT)
         weights = [_array(path, content.get("weights", {}), c, (len(EMOTIONS), FEATURES)) for c in CHANNELS]
         return cls(
@@ -122,6 +118,8 @@ def centred(logits: np.ndarray) -> np.ndarray:
 
 
 def _read(path: Path, wanted: str) -> dict[str, Any]:
+    if not path.is_file():
+        raise TriptychError(f"{path} is missing: `triptych export` writes it into the model repository")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from triptych.answer import evidence
-from triptych.answer.evidence import ABSENT, Channel, Evidence
+from triptych.answer.evidence import ABSENT, ChannelInput, Evidence
 from triptych.answer.fusion import fuse
 from triptych.answer.parameters import Parameters
 from triptych.answer.timeline import timeline
@@ -21,7 +21,7 @@ MORE_SPEECH = 1.5
 
 
 @dataclass(frozen=True)
-class Faces:
+class FaceRows:
     """The m faces of a clip: times [m], tracks [m], boxes [m, 4], scores [m], logits [m, 7]; times of n frames."""
 
     frame_times: np.ndarray
@@ -41,39 +41,39 @@ class Faces:
         width, height = (self.boxes[:, 2:] - self.boxes[:, :2]).clip(min=0).T
         return width * height * self.scores
 
-    def of(self, channel: Channel, track: int) -> Evidence:
+    def of(self, channel: ChannelInput, track: int) -> Evidence:
         """Return one person's face channel; nobody's for track -1."""
         one = self.tracks == track
         return evidence.face(channel, self.frame_times, self.times[one], self.sizes()[one], self.logits[one])
 
     def spans(self, track: int) -> np.ndarray:
         """Return when a person is seen [k, 2]: half a step of the sampled frames around each face."""
-        known = self.frame_times[np.isfinite(self.frame_times)]
-        half = np.median(np.diff(known)) / 2 if len(known) > 1 else 0.0
+        sampled = self.frame_times[np.isfinite(self.frame_times)]
+        half_step_s = np.median(np.diff(sampled)) / 2 if len(sampled) > 1 else 0.0
         times = self.times[self.tracks == track]
-        return evidence.merged(np.stack([times - half, times + half], axis=1))
+        return evidence.merged(np.stack([times - half_step_s, times + half_step_s], axis=1))
 
 
 @dataclass(frozen=True)
-class Choice:
+class MainTrack:
     """The track that the answer is about (-1: nobody), and why: a reason of contract.TRACK_REASONS."""
 
     track: int
     reason: str
 
 
-def choose(faces: Faces, speech: np.ndarray) -> Choice:
+def choose(faces: FaceRows, speech: np.ndarray) -> MainTrack:
     """Return whom the answer is about: who is in the picture for most of the `speech` [u, 2], else the largest face."""
     if faces.count <= 1:
-        return Choice(faces.count - 1, "only" if faces.count else "")
+        return MainTrack(faces.count - 1, "only" if faces.count else "")
     seconds = speech_seconds(faces, speech)
     most, next_most = np.sort(seconds)[::-1][:2]
     if most > MORE_SPEECH * next_most:
-        return Choice(int(seconds.argmax()), "speech")
-    return Choice(int(np.bincount(faces.tracks, weights=faces.sizes()).argmax()), "size")
+        return MainTrack(int(seconds.argmax()), "speech")
+    return MainTrack(int(np.bincount(faces.tracks, weights=faces.sizes()).argmax()), "size")
 
 
-def speech_seconds(faces: Faces, speech: np.ndarray) -> np.ndarray:
+def speech_seconds(faces: FaceRows, speech: np.ndarray) -> np.ndarray:
     """Return for how many seconds of the speech [u, 2] each person is seen: [tracks]."""
     return np.array([evidence.overlap(faces.spans(track), speech).sum() for track in range(faces.count)])
 
@@ -83,21 +83,18 @@ class People:
     """What the j people's faces express: spans [j, 2], overall [j, 7] and in each window [j, t, 7]; NaN: not seen."""
 
     spans: np.ndarray
-    speech_s: np.ndarray
     probabilities: np.ndarray
     timelines: np.ndarray
 
 
-def describe(faces: Faces, channel: Channel, parameters: Parameters, windows: np.ndarray, speech: np.ndarray) -> People:
+def describe(faces: FaceRows, channel: ChannelInput, parameters: Parameters, windows: np.ndarray) -> People:
     """Return what each person's face expresses in the clip and in `windows` [t, 2], by the face channel alone."""
     column, tracks = CHANNELS.index(channel.name), range(faces.count)
     alone = [dict.fromkeys(CHANNELS, ABSENT) | {channel.name: faces.of(channel, track)} for track in tracks]
     seen = [faces.times[faces.tracks == track] for track in tracks]
+    over_time = [timeline(one, parameters, windows).channels[:, column] for one in alone]
     return People(
-        np.array([[times.min(), times.max()] for times in seen]).reshape(-1, 2),
-        speech_seconds(faces, speech),
-        np.array([fuse(one, parameters).alone[column] for one in alone]).reshape(-1, len(EMOTIONS)),
-        np.array([timeline(one, parameters, windows).channels[:, column] for one in alone]).reshape(
-            -1, len(windows), len(EMOTIONS)
-        ),
+        spans=np.array([[times.min(), times.max()] for times in seen]).reshape(-1, 2),
+        probabilities=np.array([fuse(one, parameters).alone[column] for one in alone]).reshape(-1, len(EMOTIONS)),
+        timelines=np.array(over_time).reshape(-1, len(windows), len(EMOTIONS)),
     )

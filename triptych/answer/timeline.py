@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 
 from triptych.answer.evidence import MIN_UTTERANCE_S, Evidence
-from triptych.answer.fusion import Fused, fuse, nothing, softmax
+from triptych.answer.fusion import Fused, fuse, no_evidence
 from triptych.answer.parameters import Parameters
 
 WINDOW_S = 2.0
@@ -42,10 +43,10 @@ def windows(duration_s: float) -> np.ndarray:
 def timeline(evidence: Mapping[str, Evidence], parameters: Parameters, spans: np.ndarray) -> Timeline:
     """Fuse the evidence inside each window of `spans` [t, 2], and smooth the logits over neighbouring windows."""
     parts = fuse_within(evidence, parameters, spans)
-    logits = np.stack([part.logits if part.present.any() else nothing() for part in parts])
+    logits = np.stack([part.logits if part.present.any() else no_evidence() for part in parts])
     alone = np.log(np.maximum(np.stack([part.alone for part in parts]), 1e-12))
-    channels = np.stack([softmax(smooth(alone[:, channel])) for channel in range(alone.shape[1])], axis=1)
-    return Timeline(spans, softmax(smooth(logits)), channels)
+    channels = np.stack([softmax(smooth(alone[:, channel]), axis=-1) for channel in range(alone.shape[1])], axis=1)
+    return Timeline(spans, softmax(smooth(logits), axis=-1), channels)
 
 
 def fuse_within(evidence: Mapping[str, Evidence], parameters: Parameters, spans: np.ndarray) -> list[Fused]:
@@ -63,15 +64,15 @@ def smooth(logits: np.ndarray) -> np.ndarray:
 
     Windows without evidence (NaN) stay so, and count for none.
     """
-    there = np.isfinite(logits).all(axis=1)
-    weights = sum(weight * np.eye(len(logits), k=offset) for weight, offset in zip(KERNEL, range(-1, 2))) * there
-    mean = weights @ np.where(there[:, None], logits, 0) / np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
-    return np.where(there[:, None], mean, np.nan)
+    valid = np.isfinite(logits).all(axis=1)
+    weights = sum(weight * np.eye(len(logits), k=offset) for weight, offset in zip(KERNEL, range(-1, 2))) * valid
+    mean = weights @ np.where(valid[:, None], logits, 0) / np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
+    return np.where(valid[:, None], mean, np.nan)
 
 
 def expressed(evidence: Mapping[str, Evidence], parameters: Parameters, spans: np.ndarray) -> np.ndarray:
     """Return what all channels together express during each utterance: probabilities [u, 7], NaN without evidence."""
-    answers = nothing(len(spans))
+    answers = no_evidence(len(spans))
     for row, (start, end) in enumerate(spans):
         inside = {name: part.within(start, max(end, start + MIN_UTTERANCE_S)) for name, part in evidence.items()}
         fused = fuse(inside, parameters)

@@ -14,8 +14,9 @@ from rich.console import Console
 from triptych.commands import doctor as checks
 from triptych.errors import TriptychError
 from triptych.paths import CACHE, MODEL_REPOSITORY
+from triptych.serving import sources as repository_sources
 from triptych.serving.embedded import EmbeddedServer
-from triptych_client.labels import LANGUAGES
+from triptych_client.languages import LANGUAGES
 
 console = Console(stderr=True)
 
@@ -56,7 +57,10 @@ def serve(
     ] = None,
 ) -> None:
     """Start the embedded Triton server with every exported model, until Ctrl-C."""
-    run_export({}, force=False)
+    from export import manifest
+
+    with console.status("Looking at the exported models"):
+        manifest.check(MODEL_REPOSITORY)
     server = EmbeddedServer(
         host=host, grpc_port=grpc_port, http_port=http_port, metrics_port=metrics_port, options=option or ()
     )
@@ -72,7 +76,7 @@ def serve(
 def doctor() -> None:
     """Check whether this machine can run the embedded server, and say how to mend what it cannot."""
     findings = checks.examine()
-    checks.show(findings, Console())
+    checks.show(findings)
     raise typer.Exit(0 if all(finding.ok for finding in findings) else 1)
 
 
@@ -114,6 +118,7 @@ def run_export(choices: dict[str, str], force: bool, sources: dict[str, str] | N
     """Export with one line of progress a model."""
     from export import runner
 
+    repository_sources.lay_out(MODEL_REPOSITORY)
     started: dict[str, float] = {}
     with console.status("Looking at the models") as status:
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from rich.console import Console, RenderableType
 
 from triptych.commands import demo_clip
-from triptych.paths import CACHE, ROOT
+from triptych.paths import BUILD, CACHE
 from triptych.serving.embedded import EmbeddedServer
 
-FOLDER = ROOT / "build" / "demo"
+FOLDER = BUILD / "demo"
 PICTURE_COLUMNS = 100
 
 
@@ -39,7 +39,7 @@ def run(clip: Path | None, lang: str, console: Console, picture: Path | None = N
     FOLDER.mkdir(parents=True, exist_ok=True)
     answer = FOLDER / "answer.json"
     answer.write_text(analysis.to_json() + "\n", encoding="utf-8")
-    console.print(f"The same answer as JSON: {answer.relative_to(ROOT)}")
+    console.print(f"The same answer as JSON: {_from_here(answer)}")
 
 
 def _from_here(path: Path) -> Path:

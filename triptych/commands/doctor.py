@@ -1,31 +1,43 @@
-"""What the embedded server needs of a machine, checked one by one, each with its remedy."""
+"""What the embedded server needs of a machine, checked one by one, each with its remedy.
+
+`make doctor` runs it before anything is installed, on whatever Python there is: what it imports at the top is of the
+standard library, or of ours and built on that.
+"""
 
 from __future__ import annotations
 
 import platform
+import re
 import shutil
-import socket
 import sys
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from triptych.errors import TriptychError
-from triptych.paths import MODEL_REPOSITORY
-from triptych.serving.embedded import python_library, triton_home
+from triptych.paths import BUILD, MODEL_REPOSITORY, ROOT, SOURCES
+from triptych.serving.host import LIBPYTHON, PYTHON, check_path, python_library, triton_home, why_not_listen
 
+PYTHONS = ((3, 10), (3, 12))
+TESTED = "3.11"
+"""The Python that the tests run on; Triton has a stub for 3.10 and 3.12 too, and every package has a wheel."""
 MIN_GLIBC = (2, 35)
 """The wheel of the embedded Triton is tagged manylinux_2_35."""
+SHARED_MEMORY = Path("/dev/shm")
 MIN_SHARED_MEMORY_GIB = 1.0
 """Tensors pass between Triton and its Python steps through /dev/shm: up to 88 MB of frames; regions never shrink."""
+MEMORY_FACTS = Path("/proc/meminfo")
 MIN_MEMORY_GIB = 4.0
 PORTS = {"HTTP": 8000, "gRPC": 8001, "metrics": 8002}
 GIB = 1 << 30
+INSTALL = (
+    "In the checkout: make demo, which sets up .venv; or pip install --editable client --editable '.[export,demo]'"
+    if SOURCES is ROOT
+    else "Install the wheels with what they need: pip install triptych-*.whl triptych_client-*.whl"
+)
+FIRST = "Install the packages first."
 
 
 @dataclass(frozen=True)
@@ -43,15 +55,14 @@ def examine() -> list[Finding]:
     return [check() for check in CHECKS]
 
 
-def show(findings: list[Finding], console: Console) -> None:
-    """Print the findings as a table, and below it what to do."""
-    table = Table("", "Check", "Found", box=None)
+def show(findings: list[Finding]) -> None:
+    """Print the findings line by line, and below them what to do; plainly, as rich may not be installed yet."""
+    width = max(len(finding.what) for finding in findings)
     for finding in findings:
-        table.add_row("[green]ok[/]" if finding.ok else "[red]no[/]", finding.what, finding.found)
-    console.print(table)
+        print(f"{'ok' if finding.ok else 'NO'}  {finding.what:{width}}  {finding.found}")
     for finding in findings:
         if not finding.ok:
-            console.print(f"[bold]{finding.what}[/]: {finding.remedy}", soft_wrap=True)
+            print(f"\n{finding.what}: {finding.remedy}")
 
 
 def machine() -> Finding:
@@ -62,91 +73,136 @@ def machine() -> Finding:
 
 def python() -> Finding:
     """Check the interpreter's version."""
-    ok = (3, 10) <= sys.version_info[:2] <= (3, 12)
-    return Finding("Python", ok, platform.python_version(), "Use Python 3.10 to 3.12: make demo PYTHON=python3.11")
+    ok = PYTHONS[0] <= sys.version_info[:2] <= PYTHONS[1]
+    note = "" if PYTHON == TESTED or not ok else f" (the tests run on {TESTED})"
+    remedy = f"Use Python 3.10 to 3.12: make demo PYTHON=python{TESTED}"
+    return Finding("Python", ok, platform.python_version() + note, remedy)
 
 
 def glibc() -> Finding:
     """Check the C library."""
     name, number = platform.libc_ver()
-    ok = name == "glibc" and tuple(map(int, number.split(".")[:2])) >= MIN_GLIBC
+    numbers = tuple(int(part) for part in re.findall(r"\d+", number)[:2])
     remedy = "The embedded Triton needs glibc 2.35 or newer: Debian 12, Ubuntu 22.04, or newer."
-    return Finding("C library", ok, f"{name} {number}".strip() or "unknown", remedy)
+    return Finding("C library", name == "glibc" and numbers >= MIN_GLIBC, f"{name} {number}".strip() or "other", remedy)
 
 
 def libpython() -> Finding:
     """Check that the interpreter's shared library is there."""
     found = python_library()
-    package = f"libpython{sys.version_info.major}.{sys.version_info.minor}"
-    remedy = f"Install it: sudo apt-get install {package}"
-    return Finding("shared libpython", found is not None, found.name if found else "missing", remedy)
+    remedy = f"Install it: sudo apt-get install libpython{PYTHON}"
+    return Finding("shared libpython", found is not None, found.name if found else f"no {LIBPYTHON}", remedy)
+
+
+def folders() -> Finding:
+    """Check that Triton can run from where the repository and its working files are."""
+    try:
+        for folder in (MODEL_REPOSITORY, BUILD):
+            check_path(folder)
+    except TriptychError as error:
+        return Finding("folder", False, str(MODEL_REPOSITORY.parent), f"{error}.")
+    return Finding("folder", True, str(MODEL_REPOSITORY.parent))
+
+
+def virtual_environments() -> Finding:
+    """Check that this Python can make what `make demo` installs into, which Debian and Ubuntu ship separately."""
+    ok = sys.prefix != sys.base_prefix or find_spec("ensurepip") is not None
+    remedy = f"Install it: sudo apt-get install python{PYTHON}-venv"
+    return Finding("venv and pip", ok, "there" if ok else "no ensurepip", remedy)
+
+
+def packages() -> Finding:
+    """Check that the packages which serve a clip are installed."""
+    missing = missing_packages()
+    found = f"missing: {', '.join(missing)}" if missing else "installed"
+    return Finding("packages", not missing, found, INSTALL)
+
+
+def exporter() -> Finding:
+    """Say whether this machine can export models; a host that only serves need not."""
+    found = "installed" if find_spec("torch") else "not installed: this machine serves what another one exported"
+    return Finding("export extra", True, found)
 
 
 def numpy() -> Finding:
     """Check numpy's major version."""
-    found = version("numpy")
-    remedy = "With numpy 2 this Triton returns empty outputs: pip install numpy==1.26.4"
-    return Finding("numpy", found.startswith("1."), found, remedy)
+    found = _version("numpy")
+    remedy = "With numpy 2 this Triton returns empty outputs: pip install numpy==1.26.4" if found else FIRST
+    return Finding("numpy", found.startswith("1."), found or "missing", remedy)
 
 
 def embedded_triton() -> Finding:
     """Check the wheel with Triton's binaries."""
     try:
         ok = (triton_home() / "bin" / "tritonserver").is_file()
-        found = f"nvidia-pytriton {version('nvidia-pytriton')}"
-    except (TriptychError, PackageNotFoundError):
-        ok, found = False, "missing"
-    return Finding("embedded Triton", ok, found, "pip install nvidia-pytriton==0.7.0")
+    except TriptychError:
+        ok = False
+    found = f"nvidia-pytriton {_version('nvidia-pytriton')}" if ok else "missing"
+    remedy = "pip install nvidia-pytriton==0.7.0" if _version("triptych") else FIRST
+    return Finding("embedded Triton", ok, found, remedy)
 
 
 def shared_memory() -> Finding:
     """Check the free space of /dev/shm."""
-    free = shutil.disk_usage("/dev/shm").free / GIB if Path("/dev/shm").is_dir() else 0.0
+    free = shutil.disk_usage(SHARED_MEMORY).free / GIB if SHARED_MEMORY.is_dir() else 0.0
     remedy = "Give it 1 GiB or more: mount -o remount,size=2G /dev/shm, or docker run --shm-size=2g"
     return Finding("shared memory", free >= MIN_SHARED_MEMORY_GIB, f"{free:.1f} GiB free", remedy)
 
 
 def memory() -> Finding:
-    """Check the available memory."""
-    import psutil
-
-    free = psutil.virtual_memory().available / GIB
+    """Check the available memory, as Linux tells it in KiB; psutil may not be installed yet."""
     remedy = "Server and models take about 3 GiB: close something, or take a larger machine."
+    told = re.search(r"^MemAvailable: +(\d+) kB$", MEMORY_FACTS.read_text() if MEMORY_FACTS.is_file() else "", re.M)
+    free = int(told[1]) * 1024 / GIB if told else 0.0
     return Finding("memory", free >= MIN_MEMORY_GIB, f"{free:.1f} GiB available", remedy)
 
 
 def ports() -> Finding:
     """Check that the usual ports are free."""
-    taken = [f"{name} {port}" for name, port in PORTS.items() if not _is_free(port)]
+    taken = [f"{name} {port}" for name, port in PORTS.items() if why_not_listen(port)]
     remedy = "Stop what listens there, or choose others: triptych serve --grpc-port 9001 --http-port 9000 ..."
     return Finding("ports", not taken, f"taken: {', '.join(taken)}" if taken else "8000 to 8002 are free", remedy)
 
 
 def models() -> Finding:
-    """Check that every model is exported."""
+    """Check that every model is exported, and lies there as it was exported."""
+    if missing_packages():
+        return Finding("models", False, "not looked at: packages are missing", FIRST)
     from export.catalog import choose, slot_of
-    from export.runner import exported
+    from export.manifest import faults
+    from export.stamp import Stamp
 
-    held = exported(MODEL_REPOSITORY)
-    missing = [step for step in choose({}) if step not in held]
-    swapped = [f"{slot_of(step)}={held[step]}" for step, entry in choose({}).items() if held.get(step) != entry.name]
-    found = f"all exported{', with ' if swapped else ''}{', '.join(swapped)}"
-    return Finding(
-        "models",
-        not missing,
-        f"missing: {', '.join(missing)}" if missing else found,
-        "Run: triptych export (`triptych export --list` shows what can be chosen)",
-    )
+    found = faults(MODEL_REPOSITORY)
+    if found:
+        remedy = "Run: triptych export (`triptych export --list` shows what can be chosen)"
+        if not find_spec("torch"):
+            remedy += ". It needs: pip install 'triptych[export]'; or copy model_repository/ from where it is exported."
+        return Finding("models", False, "; ".join(found), remedy)
+    held = {step: Stamp.read(MODEL_REPOSITORY / step / "1").entry for step in choose({})}
+    swapped = [f"{slot_of(step)}={held[step]}" for step, entry in choose({}).items() if held[step] != entry.name]
+    return Finding("models", True, f"all exported{', with ' if swapped else ''}{', '.join(swapped)}")
 
 
-def _is_free(port: int) -> bool:
-    with closing(socket.socket()) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+def missing_packages() -> list[str]:
+    """Return which packages that serving needs are not installed, ours included."""
+    try:
+        needed = [need for need in requires("triptych") or () if "extra ==" not in need]
+    except PackageNotFoundError:
+        return ["triptych"]
+    names = [name for need in needed for name in re.findall(r"^[\w.-]+", need) if not _is_for_older_python(need)]
+    return [name for name in names if not _version(name)]
+
+
+def _is_for_older_python(need: str) -> bool:
+    return "python_version <" in need and sys.version_info >= (3, 11)
+
+
+def _version(package: str) -> str:
+    """Return the installed version; "" when there is none."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
@@ -154,6 +210,10 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     python,
     glibc,
     libpython,
+    folders,
+    virtual_environments,
+    packages,
+    exporter,
     numpy,
     embedded_triton,
     shared_memory,
@@ -161,3 +221,8 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     ports,
     models,
 )
+
+if __name__ == "__main__":
+    found = examine()
+    show(found)
+    sys.exit(0 if all(finding.ok for finding in found) else 1)

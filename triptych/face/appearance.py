@@ -10,41 +10,33 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from skimage.feature import local_binary_pattern
 
 SIDE_PX = 64
 """Crops are looked at in this size: finer texture is noise of the camera and the codec."""
 GRID = 8
 """Histograms are of GRID x GRID cells of 8 px: where on the face a pattern is counts as well."""
-RADIUS = 2
+NEIGHBOURS = 8
+RADIUS_PX = 2
+PATTERNS = NEIGHBOURS * (NEIGHBOURS - 1) + 3
+"""59 bins: one for each pattern that changes at most twice around the circle, and one for all others."""
+WIDTH = GRID * GRID * PATTERNS
 MIN_CONTRAST = 4.0
 """A crop whose grey levels deviate by less is blank, or a blur: it looks like nobody."""
-NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
-
-
-def _uniform_bins() -> np.ndarray:
-    """Return the histogram bin of each pattern [256]: its own where it changes at most twice around, else the last."""
-    patterns = np.arange(256)
-    bits = (patterns[:, None] >> np.arange(8)) & 1
-    uniform = (bits != np.roll(bits, 1, axis=1)).sum(axis=1) <= 2
-    return np.where(uniform, np.cumsum(uniform) - 1, uniform.sum())
-
-
-BINS = _uniform_bins()
-WIDTH = GRID * GRID * (int(BINS.max()) + 1)
 
 
 def describe(crops: np.ndarray) -> np.ndarray:
     """Return the appearance of aligned faces UINT8 [m, side, side, 3]: f32 [m, WIDTH] of unit length, 0 for a blank."""
     small = [cv2.resize(crop, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA) for crop in crops]
     greys = np.stack([cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY) for crop in small])
-    bins = BINS[_patterns(greys)]
+    patterns = np.stack([_patterns(grey) for grey in greys])
     cell = np.arange(SIDE_PX) * GRID // SIDE_PX
-    place = (cell[:, None] * GRID + cell) * (BINS.max() + 1)
-    flat = bins + place + (np.arange(len(crops)) * WIDTH)[:, None, None]
+    place = (cell[:, None] * GRID + cell) * PATTERNS
+    flat = patterns + place + (np.arange(len(crops)) * WIDTH)[:, None, None]
     counts = np.bincount(flat.ravel(), minlength=len(crops) * WIDTH).reshape(len(crops), WIDTH)
     roots = np.sqrt(counts / (SIDE_PX * SIDE_PX))  # the product of roots is Bhattacharyya's likeness of histograms
-    told = greys.std(axis=(1, 2)) >= MIN_CONTRAST
-    return (roots * told[:, None]).astype(np.float32)
+    textured = greys.std(axis=(1, 2)) >= MIN_CONTRAST
+    return (roots * textured[:, None]).astype(np.float32)
 
 
 def likeness(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -52,12 +44,8 @@ def likeness(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return one @ other.T
 
 
-def _patterns(greys: np.ndarray) -> np.ndarray:
-    """Return the pattern of each pixel of [m, h, w]: a bit for each neighbour that is as light or lighter."""
-    padded = np.pad(greys, ((0, 0), (RADIUS, RADIUS), (RADIUS, RADIUS)), mode="edge")
-    height, width = greys.shape[1:]
-    patterns = np.zeros(greys.shape, np.uint8)
-    for bit, (down, right) in enumerate(NEIGHBOURS):
-        top, left = RADIUS * (1 + down), RADIUS * (1 + right)
-        patterns |= (padded[:, top : top + height, left : left + width] >= greys).astype(np.uint8) << bit
-    return patterns
+def _patterns(grey: np.ndarray) -> np.ndarray:
+    """Return the number of the pattern around each pixel of a picture [h, w], the edge continued: int [h, w]."""
+    padded = np.pad(grey, RADIUS_PX, mode="edge")
+    patterns = local_binary_pattern(padded, NEIGHBOURS, RADIUS_PX, method="nri_uniform")
+    return patterns[RADIUS_PX:-RADIUS_PX, RADIUS_PX:-RADIUS_PX].astype(np.int64)

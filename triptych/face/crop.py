@@ -11,7 +11,7 @@ from triptych.face import appearance, tracks
 from triptych.face import boxes as box_ops
 from triptych.media.limits import Limits
 from triptych_client import contract
-from triptych_client.contract import CLIP_FIELDS, FACE_PX
+from triptych_client.contract import FACE_PX
 
 TEMPLATE = np.array([[36.2, 42.4], [75.8, 42.4], [56.0, 65.1], [40.2, 84.6], [71.8, 84.6]])
 """Where eyes, nose tip and mouth corners go in a crop of FACE_PX: the framing of FER2013's pictures.
@@ -36,7 +36,29 @@ MAX_SHRINK = 8
 
 
 @dataclass(frozen=True)
-class Faces:
+class DetectedFrames:
+    """The n sampled frames of a clip, and what the detector found in each.
+
+    frames UINT8 [n, H, W, 3] upright RGB, times FP32 [n] in seconds (NaN: a blank stand-in), boxes FP32 [n, 32, 4] and
+    landmarks FP32 [n, 32, 5, 2] in pixels of the frame, scores FP32 [n, 32], 0: padding; `source_size` is width and
+    height of the upright source picture in pixels.
+    """
+
+    frames: np.ndarray
+    times: np.ndarray
+    boxes: np.ndarray
+    scores: np.ndarray
+    landmarks: np.ndarray
+    source_size: tuple[float, float]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of a frame in pixels."""
+        return self.frames.shape[2], self.frames.shape[1]
+
+
+@dataclass(frozen=True)
+class FaceCrops:
     """The m faces of a clip by time; without any, one blank row and count 0.
 
     crops UINT8 [m, 112, 112, 3] RGB, times FP32 [m], tracks INT32 [m], boxes FP32 [m, 4] in pixels of the upright
@@ -51,57 +73,45 @@ class Faces:
     count: np.ndarray
 
 
-def most(limits: Limits) -> int:
+def max_faces(limits: Limits) -> int:
     """Return how many faces of a clip are analysed at most: the limit, or what `expression` takes in one batch."""
     return min(limits.faces, contract.STEPS["expression"].max_batch_size)
 
 
-def crop_all(
-    clip: np.ndarray,
-    frames: np.ndarray,
-    frame_times: np.ndarray,
-    boxes: np.ndarray,
-    scores: np.ndarray,
-    landmarks: np.ndarray,
-    max_faces: int,
-) -> Faces:
-    """Cut out the faces of a clip; the tensors are those of the contract's step `face_crop`.
-
-    Of more than `max_faces`, those of the shortest and smallest tracks are left out.
-    """
-    found = (scores > 0) & np.isfinite(frame_times)[:, None]
+def crop_all(seen: DetectedFrames, most: int) -> FaceCrops:
+    """Cut out the faces of a clip, at most so many: those of the shortest and smallest tracks are left out."""
+    found = (seen.scores > 0) & np.isfinite(seen.boxes).all(axis=2) & np.isfinite(seen.times)[:, None]
     in_frame, row = np.nonzero(found)
     if len(row) == 0:
         return _none()
-    boxes, scores, landmarks = boxes[in_frame, row], scores[in_frame, row], landmarks[in_frame, row]
-    linked = np.concatenate(tracks.link([boxes[in_frame == frame] for frame in range(len(frames))]))
-    kept = foremost(linked, boxes, max_faces)
-    crops = [align(frames[in_frame[face]], landmarks[face], boxes[face]) for face in kept]
-    together = tracks.rejoin(linked[kept], frame_times[in_frame[kept]], appearance.describe(np.stack(crops)))
-    facts = dict(zip(CLIP_FIELDS, clip))
-    size, source = (frames.shape[2], frames.shape[1]), (facts["width_px"], facts["height_px"])
-    return Faces(
-        np.stack(crops),
-        frame_times[in_frame[kept]].astype(np.float32),
-        _renumbered(together),
-        box_ops.scaled(boxes[kept], size, source).astype(np.float32),
+    boxes, scores, landmarks = (array[in_frame, row] for array in (seen.boxes, seen.scores, seen.landmarks))
+    boxes_by_frame = [boxes[in_frame == frame] for frame in range(len(seen.frames))]
+    linked = np.concatenate(tracks.link(boxes_by_frame, seen.times))
+    kept = foremost(linked, boxes, most)
+    crops = np.stack([align(seen.frames[in_frame[face]], landmarks[face], boxes[face]) for face in kept])
+    times = seen.times[in_frame[kept]]
+    return FaceCrops(
+        crops,
+        times.astype(np.float32),
+        _renumbered(tracks.rejoin(linked[kept], times, appearance.describe(crops))),
+        box_ops.scaled(boxes[kept], seen.size, seen.source_size).astype(np.float32),
         scores[kept].astype(np.float32),
         np.array([len(kept)], np.int32),
     )
 
 
-def _none() -> Faces:
+def _none() -> FaceCrops:
     blank = np.zeros((1, FACE_PX, FACE_PX, 3), np.uint8)
     row = np.zeros(1, np.float32)
-    return Faces(blank, row, row.astype(np.int32), np.zeros((1, 4), np.float32), row, np.zeros(1, np.int32))
+    return FaceCrops(blank, row, row.astype(np.int32), np.zeros((1, 4), np.float32), row, np.zeros(1, np.int32))
 
 
-def foremost(linked: np.ndarray, boxes: np.ndarray, most_faces: int) -> np.ndarray:
+def foremost(linked: np.ndarray, boxes: np.ndarray, most: int) -> np.ndarray:
     """Return which faces to keep, rising: those of the longest tracks first, of equally long ones of the largest."""
     lengths = np.bincount(linked)
     mean_areas = np.bincount(linked, box_ops.areas(boxes)) / lengths
     order = np.lexsort([np.arange(len(linked)), linked, -mean_areas[linked], -lengths[linked]])
-    return np.sort(order[:most_faces])
+    return np.sort(order[:most])
 
 
 def _renumbered(linked: np.ndarray) -> np.ndarray:

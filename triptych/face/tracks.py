@@ -1,6 +1,7 @@
 """Tracks: which faces of the frames are the same person's, by where they are, and after an absence by how they look.
 
-At two frames a second a face moves by about its own width, so overlap alone is too strict: nearness counts as well.
+From one sampled frame to the next, half a second, a face moves by about its own width, so overlap alone is too strict:
+nearness counts as well. What else counts are seconds, whatever the rate of sampling (`probe.FRAMES_PER_SECOND`).
 Who comes back within REJOIN_S and looks like who left goes on as the same person; the look is a texture of one clip's
 crops (`appearance.py`), not an identity. In doubt somebody is new: two tracks of one person are better than one of two.
 """
@@ -9,14 +10,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from itertools import permutations
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from triptych.face import appearance
 from triptych.face import boxes as box_ops
 
-MAX_STEPS = 3
-"""A face may be missed in two samples, a turn of the head, and still go on as the same track."""
+MAX_MISSED_S = 1.25
+"""A face may be missed for so long, a turn of the head, and still go on as the same track.
+
+Counted from the first frame without it, so that a picture that stands still misses nobody.
+"""
 
 REACH = 1.0
 """How far a face's middle moves from one sample to the next at most, in sides of the face."""
@@ -30,26 +36,26 @@ REJOIN_S = 10.0
 SAME = 0.77
 """Tracks that look at least so alike are the same person's.
 
-Measured on clips of seven people (benchmarks/face_looks.py): at most 0.70 for two of them. One who reads to the
-camera is 0.76 to 0.90 like himself, and 0.83 in another recording; one who turns his head and laughs 0.50 to 0.80,
+Measured on clips of seven people (benchmarks/face_looks.py): at most 0.69 for two of them. One who reads to the
+camera is 0.76 to 0.91 like himself, and 0.82 in another recording; one who turns his head and laughs 0.49 to 0.88,
 median 0.62: he is often counted anew after an absence.
 """
 
-LOOKS = 5
-"""So many of the last faces before an absence are compared with as many of the first after it: the best pair counts."""
+LOOKS_S = 2.25
+"""The faces of so many seconds before an absence are compared with those after it: the best pair counts."""
 
 
-def link(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
+def link(frames: Sequence[np.ndarray], times_s: np.ndarray) -> list[np.ndarray]:
     """Return the track of every box: for each frame's boxes [k, 4], INT32 [k], numbered by first appearance.
 
-    Greedy: in each frame the surest pair of a track and a box is joined first.
+    `times_s` [frames] are rising. In each frame tracks and boxes are assigned so that their affinities add up to most.
     """
     last_boxes, last_seen = np.zeros((0, 4)), np.zeros(0, dtype=int)
     linked = []
     for step, boxes in enumerate(frames):
         tracks = np.full(len(boxes), -1, dtype=np.int32)
-        missed = step - last_seen
-        for track, box in _pairs(np.where(missed[:, None] <= MAX_STEPS, affinity(last_boxes, boxes), 0)):
+        missed_s = times_s[step] - times_s[last_seen + 1]
+        for track, box in _pairs(np.where(missed_s[:, None] <= MAX_MISSED_S, affinity(last_boxes, boxes), 0)):
             tracks[box] = track
         fresh = np.flatnonzero(tracks < 0)
         tracks[fresh] = len(last_boxes) + np.arange(len(fresh))
@@ -63,22 +69,28 @@ def link(frames: Sequence[np.ndarray]) -> list[np.ndarray]:
 def rejoin(tracks: np.ndarray, times_s: np.ndarray, looks: np.ndarray) -> np.ndarray:
     """Return the tracks [m] with those of a person who was away joined into the first, from `times_s` [m] and `looks`.
 
-    `looks` [m, width] are those of `appearance.describe`. Greedy: the pair of tracks that look most alike is joined
-    first, each track with at most one before and one after it. Both are never seen at once.
+    `looks` [m, width] are those of `appearance.describe`. Each track is joined with at most one before and one after
+    it, so that the joined look most alike altogether; they are never seen at once.
     """
-    numbers = np.unique(tracks)
-    of = [np.flatnonzero(tracks == number)[np.argsort(times_s[tracks == number], kind="stable")] for number in numbers]
-    alike = np.zeros((len(of), len(of)))
-    for before, left in enumerate(of):
-        for after, came in enumerate(of):
-            absence = times_s[came[0]] - times_s[left[-1]]
-            if 0 < absence <= REJOIN_S:
-                best = appearance.likeness(looks[left[-LOOKS:]], looks[came[:LOOKS]]).max()
-                alike[before, after] = best if best >= SAME else 0
+    in_time = np.argsort(times_s, kind="stable")
+    faces = [in_time[tracks[in_time] == number] for number in np.unique(tracks)]
+    alike = np.zeros((len(faces), len(faces)))
+    for before, after in permutations(range(len(faces)), 2):
+        alike[before, after] = _likeness_across(faces[before], faces[after], times_s, looks)
     joined = tracks.copy()
-    for before, after in sorted(_pairs(alike), key=lambda pair: times_s[of[pair[1]][0]]):
-        joined[of[after]] = joined[of[before][0]]
+    for before, after in sorted(_pairs(alike), key=lambda pair: times_s[faces[pair[1]][0]]):
+        joined[faces[after]] = joined[faces[before][0]]
     return joined
+
+
+def _likeness_across(before: np.ndarray, after: np.ndarray, times_s: np.ndarray, looks: np.ndarray) -> float:
+    """Return how alike the end of one track and the start of another look, both rows by time; 0: not one person."""
+    left_s, came_s = times_s[before[-1]], times_s[after[0]]
+    if not 0 < came_s - left_s <= REJOIN_S:
+        return 0.0
+    last, first = before[times_s[before] > left_s - LOOKS_S], after[times_s[after] < came_s + LOOKS_S]
+    best = float(appearance.likeness(looks[last], looks[first]).max())
+    return best if best >= SAME else 0.0
 
 
 def positions(tracks: np.ndarray, times_s: np.ndarray) -> np.ndarray:
@@ -105,14 +117,6 @@ def affinity(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def _pairs(likeness: np.ndarray) -> list[tuple[int, int]]:
-    """Return pairs (row, column) by falling likeness, each row and column once, none with likeness 0."""
-    order = np.argsort(-likeness, axis=None, kind="stable")
-    pairs, rows, columns = [], set(), set()
-    for row, column in zip(*np.unravel_index(order, likeness.shape)):
-        if likeness[row, column] <= 0:
-            break
-        if row not in rows and column not in columns:
-            pairs.append((int(row), int(column)))
-            rows.add(row)
-            columns.add(column)
-    return pairs
+    """Return the pairs (row, column) whose likenesses add up to most, each row and column once, none with 0."""
+    rows, columns = linear_sum_assignment(likeness, maximize=True)
+    return [(row, column) for row, column in zip(rows.tolist(), columns.tolist()) if likeness[row, column] > 0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -70,23 +71,23 @@ def decode(data: Data, max_seconds: float) -> Audio:
     with open_clip(data) as container:
         stream = audio_stream(container)
         if stream is None:
-            return _without("absent", "the file has no audio track")
+            return _without("absent", "no_audio_track")
         if stream.codec_context is None:
-            return _without("failed", "the format of the audio track is not known")
+            return _without("failed", "unknown_audio_format")
         frames = _frames(container, stream, origin_s(container, data), max_seconds)
         try:
             pcm = _lay_out(_runs(frames), round(max_seconds * SAMPLE_RATE_HZ))
         except (*DECODE_ERRORS, ZeroDivisionError):  # a layout or rate that libswresample does not take
             pcm = _NOTHING
         if len(pcm) == 0:
-            return _without("failed", f"the {codec_name(stream)} audio could not be decoded")
+            return _without("failed", "undecodable_audio", codec_name(stream))
     if np.abs(pcm).max() < SILENCE_PEAK:
-        return _without("absent", "the audio track is silent")
+        return _without("absent", "silent")
     return Audio(pcm, OK)
 
 
-def _without(state: str, reason: str) -> Audio:
-    return Audio(_NOTHING, Status(state, reason))
+def _without(state: str, reason: str, value: str = "") -> Audio:
+    return Audio(_NOTHING, Status(state, reason, value))
 
 
 def _frames(
@@ -138,18 +139,27 @@ def _lay_out(runs: Iterable[tuple[float, np.ndarray]], max_samples: int) -> np.n
     return pcm.astype(np.float32) / 32768
 
 
-def chunks(pcm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cut sound for the speech recogniser at pauses, so that no word is cut.
+class Windows(NamedTuple):
+    """Sound cut for a model: `pcm` FP32 [w, samples], zero-padded; without sound one row of zeros.
 
-    `pcm` FP32 [samples]. Returns FP32 [c, 480000], zero-padded, and FP32 [c, 2], the start and end in seconds of the
-    sound in each; without sound one row of zeros with equal start and end. What is beyond MAX_CHUNKS is left out.
+    `spans` FP32 [w, 2] are the start and end in seconds of the sound in each, equal where there is none.
+    """
+
+    pcm: np.ndarray
+    spans: np.ndarray
+
+
+def chunks(pcm: np.ndarray) -> Windows:
+    """Cut sound FP32 [samples] for the speech recogniser at pauses, so that no word is cut, into windows of 30 s.
+
+    What is beyond MAX_CHUNKS is left out.
     """
     bounds = [0]
     while len(pcm) - bounds[-1] > CHUNK_SAMPLES and len(bounds) < MAX_CHUNKS:
         bounds.append(_cut(pcm, bounds[-1], MAX_CHUNKS - len(bounds)))
     bounds.append(min(len(pcm), bounds[-1] + CHUNK_SAMPLES))
     starts, ends = np.array(bounds[:-1]), np.array(bounds[1:])
-    return _cut_out(pcm, starts, ends, CHUNK_SAMPLES), _spans(starts, ends)
+    return _cut_out(pcm, starts, ends, CHUNK_SAMPLES)
 
 
 def _cut(pcm: np.ndarray, start: int, chunks_left: int) -> int:
@@ -162,35 +172,27 @@ def _cut(pcm: np.ndarray, start: int, chunks_left: int) -> int:
     return earliest + int(np.argmin(energy[PAUSE_SAMPLES:] - energy[:-PAUSE_SAMPLES])) + PAUSE_SAMPLES // 2
 
 
-def sound_windows(pcm: np.ndarray, samples: int = SOUND_SAMPLES) -> tuple[np.ndarray, np.ndarray]:
-    """Cut sound for the sound tagger: FP32 [p, samples] and FP32 [p, 2], see `windows`."""
+def sound_windows(pcm: np.ndarray, samples: int = SOUND_SAMPLES) -> Windows:
+    """Cut sound FP32 [n] for the sound tagger, see `windows`."""
     return windows(pcm, samples, round(samples * SOUND_HOP_SAMPLES / SOUND_SAMPLES), MAX_SOUND_WINDOWS)
 
 
-def voice_windows(pcm: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cut sound for the voice model: FP32 [w, 48000] and FP32 [w, 2], see `windows`."""
+def voice_windows(pcm: np.ndarray) -> Windows:
+    """Cut sound FP32 [n] for the voice model into windows of 3 s, see `windows`."""
     return windows(pcm, VOICE_SAMPLES, VOICE_HOP_SAMPLES, MAX_VOICE_WINDOWS)
 
 
-def windows(pcm: np.ndarray, samples: int, hop: int, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cut sound into overlapping windows, the last one zero-padded; further apart than `hop` if they would be too many.
-
-    `pcm` FP32 [n]. Returns FP32 [windows, samples], and FP32 [windows, 2], the start and end in seconds of the sound
-    in each; without sound one row of zeros with equal start and end.
-    """
+def windows(pcm: np.ndarray, samples: int, hop: int, most: int) -> Windows:
+    """Cut sound FP32 [n] into overlapping windows; further apart than `hop` if they would be more than `most`."""
     rest = max(len(pcm) - samples, 0)
     hop = max(hop, math.ceil(rest / (most - 1)))
     starts = np.arange(0, rest + hop, hop)
     ends = np.minimum(starts + samples, len(pcm))
-    return _cut_out(pcm, starts, ends, samples), _spans(starts, ends)
+    return _cut_out(pcm, starts, ends, samples)
 
 
-def _cut_out(pcm: np.ndarray, starts: np.ndarray, ends: np.ndarray, samples: int) -> np.ndarray:
+def _cut_out(pcm: np.ndarray, starts: np.ndarray, ends: np.ndarray, samples: int) -> Windows:
     pieces = np.zeros((len(starts), samples), np.float32)
     for piece, start, end in zip(pieces, starts, ends):
         piece[: end - start] = pcm[start:end]
-    return pieces
-
-
-def _spans(starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    return (np.stack([starts, ends], axis=1) / SAMPLE_RATE_HZ).astype(np.float32)
+    return Windows(pieces, (np.stack([starts, ends], axis=1) / SAMPLE_RATE_HZ).astype(np.float32))

@@ -77,21 +77,22 @@ def blank(status: Status) -> Video:
 def decode(data: Data, planned_times: np.ndarray, max_side: int = MAX_SIDE_PX) -> Video:
     """Decode the frames at `planned_times` (FP32 [n], clip seconds, rising), longer side at most `max_side` px.
 
-    A frame that cannot be decoded is replaced by the next that can. ClipError when the file cannot be opened.
+    A frame that cannot be decoded is replaced by the next if that is decoded anyway, else left out. ClipError when the
+    file cannot be opened.
     """
     with open_clip(data) as container:
         stream = video_stream(container)
         if stream is None:
-            return blank(Status("absent", "the file has no video track"))
+            return blank(Status("absent", "no_video_track"))
         if stream.codec_context is None:
-            return blank(Status("failed", "the format of the video track is not known"))
+            return blank(Status("failed", "unknown_video_format"))
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = min(MAX_THREADS, os.cpu_count() or 1)
         stream.codec_context.options = {"max_pixels": str(max(MAX_FRAME_PX, 2 * stream.width * stream.height))}
         job = _Job.prepare(container, stream, origin_s(container, data), planned_times)
         pictures = list(job.pictures(max_side)) or list(job.without_skipping().pictures(max_side))
         if not pictures:
-            return blank(Status("failed", f"no frame of the {codec_name(stream)} video could be decoded"))
+            return blank(Status("failed", "undecodable_video", codec_name(stream)))
     images, times = zip(*pictures)
     return Video(np.stack(images), np.array(times, np.float32), OK)
 

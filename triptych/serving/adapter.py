@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]
+from tritonclient.utils import triton_to_np_dtype
 
-from triptych.errors import ClipError, TriptychError
+from triptych.errors import ClipError, RequestError, TriptychError
 from triptych_client import contract
 
 Arrays = Mapping[str, np.ndarray]
@@ -41,9 +42,11 @@ def response(request: Any, step: contract.Step, outputs: Arrays) -> Any:
 
 
 def failure(error: Exception, step: contract.Step) -> Any:
-    """Return an error response: INVALID_ARGUMENT for a bad clip, INTERNAL (with a log) for anything else."""
+    """Return an error response, INTERNAL (with a log) unless the clip or a parameter of the request is at fault."""
     if isinstance(error, ClipError):
         return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error), pb_utils.TritonError.INVALID_ARG))
+    if isinstance(error, RequestError):
+        return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error), pb_utils.TritonError.UNSUPPORTED))
     logging.getLogger(step.name).error("request failed", exc_info=error)
     text = str(error) if isinstance(error, TriptychError) else f"{type(error).__name__}: {error}"
     return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"{step.name}: {text}"))
@@ -76,14 +79,4 @@ def _answer(request: Any, step: contract.Step, function: Callable[..., Arrays]) 
 
 
 def _typed(array: np.ndarray, dtype: str) -> np.ndarray:
-    wanted = np.dtype(object) if dtype == "BYTES" else np.dtype(NUMPY[dtype])
-    return np.ascontiguousarray(array, dtype=wanted)
-
-
-NUMPY = {
-    "BOOL": np.bool_,
-    "UINT8": np.uint8,
-    "INT32": np.int32,
-    "INT64": np.int64,
-    "FP32": np.float32,
-}
+    return np.ascontiguousarray(array, dtype=triton_to_np_dtype(dtype))

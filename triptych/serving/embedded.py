@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import os
-import shutil
-import socket
 import subprocess
 import sys
-import sysconfig
 import time
 from collections.abc import Sequence
-from contextlib import closing
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 
 import tritonclient.grpc as triton
 
 from triptych.errors import TriptychError
+from triptych.generations import link
 from triptych.paths import BACKENDS, BUILD, MODEL_REPOSITORY
+from triptych.serving.host import (
+    LIBPYTHON,
+    PYTHON,
+    check_path,
+    free_port,
+    package_folder,
+    python_library,
+    triton_home,
+    why_not_listen,
+)
+from triptych.serving.sources import copy_whole
 
 # glibc gives the pages of a freed tensor back at once and takes them anew for the next: with these settings it keeps
 # them, which makes a step with tensors of 44 MB three to five times as fast.
@@ -27,35 +34,11 @@ MALLOC = {
     "MALLOC_TRIM_THRESHOLD_": str(16 << 30),
     "MALLOC_TOP_PAD_": str(256 << 20),
 }
+PACKAGES = ("triptych", "triptych_client")
+"""What the steps' code is built on."""
 START_SECONDS = 180.0
 STOP_SECONDS = 30.0
 POLL_SECONDS = 0.1
-
-
-def triton_home() -> Path:
-    """Return the folder of Triton's binaries; TriptychError when the wheel is not installed."""
-    spec = find_spec("pytriton")
-    if spec is None or spec.origin is None:
-        raise TriptychError("the embedded Triton is missing: pip install nvidia-pytriton==0.7.0")
-    return Path(spec.origin).parent / "tritonserver"
-
-
-def python_library() -> Path | None:
-    """Return the shared libpython of this interpreter, or None when there is none."""
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    name = f"libpython{version}.so.1.0"
-    folders = [sysconfig.get_config_var("LIBDIR"), Path(sys.base_prefix) / "lib", "/usr/lib/x86_64-linux-gnu"]
-    for folder in folders:
-        if folder and (Path(folder) / name).is_file():
-            return Path(folder) / name
-    return None
-
-
-def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def lay_out_backends(target: Path) -> Path:
@@ -64,39 +47,39 @@ def lay_out_backends(target: Path) -> Path:
     A Python-based backend whose library is a symlink is refused ("escapes backend directory").
     """
     home = triton_home()
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    stub = home / "python_backend_stubs" / version / "triton_python_backend_stub"
+    stub = home / "python_backend_stubs" / PYTHON / "triton_python_backend_stub"
     if not stub.is_file():
-        raise TriptychError(f"the embedded Triton has no stub for Python {version}; use Python 3.10 to 3.12")
+        raise TriptychError(f"the embedded Triton has no stub for Python {PYTHON}; use Python 3.10 to 3.12")
     python = target / "python"
     python.mkdir(parents=True, exist_ok=True)
     native = home / "backends" / "python"
     for source in (native / "libtriton_python.so", native / "triton_python_backend_utils.py", stub):
-        _copy(source, python / source.name)
+        copy_whole(source, python / source.name)
     for source in BACKENDS.glob("*/model.py"):
         (target / source.parent.name).mkdir(exist_ok=True)
-        _copy(source, target / source.parent.name / source.name)
+        copy_whole(source, target / source.parent.name / source.name)
     return target
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copy a file, whole or not at all: another server may be reading the target."""
-    have, want = target.stat() if target.is_file() else None, source.stat()
-    if have and (have.st_size, int(have.st_mtime)) == (want.st_size, int(want.st_mtime)):
-        return
-    partial = target.with_name(f".{target.name}.{os.getpid()}")
-    shutil.copy2(source, partial)
-    partial.replace(target)
+def lay_out_packages(target: Path) -> Path:
+    """Make a folder in which a step finds the packages that this process runs, and return it.
+
+    The stubs take no PYTHONPATH, and import from the folder that they are started in before all others: in that of the
+    user, any numpy.py would do.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    for name in PACKAGES:
+        link(target / name, str(package_folder(name, f"the package {name} is missing: install it anew").resolve()))
+    return target
 
 
 def environment() -> dict[str, str]:
     """Return the server's environment: this Python for its stubs, Triton's libraries, and malloc settings."""
     library = python_library()
     if library is None:
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise TriptychError(
-            f"Triton needs the shared library libpython{version}.so.1.0, which this Python lacks: "
-            f"sudo apt-get install libpython{version}"
+            f"Triton needs the shared library {LIBPYTHON}, which this Python lacks: sudo apt-get install "
+            f"libpython{PYTHON}"
         )
     libraries = [str(library.parent), str(triton_home().parent.parent / "nvidia_pytriton.libs")]
     inherited = os.environ.get("LD_LIBRARY_PATH", "")
@@ -126,14 +109,14 @@ class EmbeddedServer:
         metrics_port: int = 0,
         options: Sequence[str] = (),
     ) -> None:
-        self.repository = repository
-        self.work = work
+        self.repository = repository.absolute()
+        self.work = work.absolute()
         self.host = host
         self.grpc_port = grpc_port or free_port()
         self.http_port = http_port or free_port()
         self.metrics_port = metrics_port or free_port()
         self.options = options
-        self.log = work / f"triton-{self.grpc_port}.log"
+        self.log = self.work / f"triton-{self.grpc_port}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -161,12 +144,19 @@ class EmbeddedServer:
 
     def start(self) -> EmbeddedServer:
         """Start the server and return when every model is ready; TriptychError with the log's words if it fails."""
+        self._check_ports()
+        for folder in (self.repository, self.work):
+            check_path(folder)
         self.work.mkdir(parents=True, exist_ok=True)
         command = self.command()
-        for model in self.repository.glob("*/config.pbtxt"):
-            (model.parent / "1").mkdir(exist_ok=True)  # an ensemble wants a version folder, which may be empty
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(command, env=environment(), stdout=log, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(
+                command,
+                env=environment(),
+                cwd=lay_out_packages(self.work / "packages"),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
         try:
             self._wait_until_ready()
         except BaseException:
@@ -190,6 +180,16 @@ class EmbeddedServer:
         """Wait until the server ends by itself and return its exit status."""
         return self.process.wait() if self.process else 0
 
+    def _check_ports(self) -> None:
+        """Raise TriptychError for a port that cannot be had: another Triton on it would answer in the place of ours."""
+        for service, port in {"gRPC": self.grpc_port, "HTTP": self.http_port, "metrics": self.metrics_port}.items():
+            reason = why_not_listen(port, self.host)
+            if reason:
+                raise TriptychError(
+                    f"cannot listen on port {port} of {self.host} for {service}: {reason}. Stop what listens there, or "
+                    f"choose another: triptych serve --{service.lower()}-port PORT"
+                )
+
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         with triton.InferenceServerClient(self.grpc_url) as client:
@@ -208,9 +208,9 @@ class EmbeddedServer:
             return False
 
     def _complaints(self) -> str:
-        lines = self.log.read_text(errors="replace").splitlines()
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         errors = [line for line in lines if line.startswith(("E", "error", "W")) and "failed" in line.lower()]
-        return "\n".join((errors or lines)[-5:])
+        return "\n".join(errors[-5:] or [*lines[:1], *lines[1:][-4:]])
 
     def __enter__(self) -> EmbeddedServer:
         return self.start()

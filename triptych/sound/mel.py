@@ -1,7 +1,8 @@
 """Log-mel spectrograms of the sound and the voice channel: their numbers, and a plain numpy reference of each.
 
 The served features are DALI pipelines (`model_repository/*_features/1/dali.py`) that take these numbers and are held
-against these functions by tests; training uses the functions themselves. Numpy only, so that it runs anywhere.
+against these functions by tests; training uses the functions themselves. Numpy only, so that it runs anywhere. Numbers
+have the names that librosa and torchaudio give them: `N_FFT`, `WIN_LENGTH`, `HOP_LENGTH` in samples, `F_MIN` in Hz.
 """
 
 from __future__ import annotations
@@ -10,48 +11,49 @@ import numpy as np
 
 from triptych_client.contract import SAMPLE_RATE_HZ, VOICE_SAMPLES
 
-WINDOW_SAMPLES = SAMPLE_RATE_HZ * 25 // 1000
-HOP_SAMPLES = SAMPLE_RATE_HZ * 10 // 1000
-FFT_SIZE = 512
-"""The next power of two above the window of 25 ms."""
+WIN_LENGTH = SAMPLE_RATE_HZ * 25 // 1000
+HOP_LENGTH = SAMPLE_RATE_HZ * 10 // 1000
+"""In samples: windows of 25 ms every 10 ms, which all the models here have."""
+N_FFT = 512
+"""The next power of two above the window."""
 
-SOUND_MELS = 64
-SOUND_RANGE_HZ = (125.0, 7500.0)
+SOUND_N_MELS = 64
+SOUND_F_MIN, SOUND_F_MAX = 125.0, 7500.0
 SOUND_FLOOR = 1e-3
 """Added to a band's magnitude before the logarithm."""
 SOUND_FRAMES = 96
-SOUND_SAMPLES = WINDOW_SAMPLES + (SOUND_FRAMES - 1) * HOP_SAMPLES
+SOUND_SAMPLES = WIN_LENGTH + (SOUND_FRAMES - 1) * HOP_LENGTH
 """15600 samples, 0.975 s: one patch of YAMNet (github.com/tensorflow/models, research/audioset/yamnet/params.py)."""
 
-FBANK_MELS = 128
-FBANK_RANGE_HZ = (20.0, 8000.0)
+FBANK_N_MELS = 128
+FBANK_F_MIN, FBANK_F_MAX = 20.0, 8000.0
 """Kaldi's default range (feat/mel-computations.h)."""
 FBANK_FLOOR = 2.0**-23
 """Least power of a band, float32's epsilon, as in Kaldi (feat/feature-fbank.cc)."""
 FBANK_PREEMPHASIS = 0.97
-FBANK_SAMPLES = 1024 * HOP_SAMPLES
+FBANK_SAMPLES = 1024 * HOP_LENGTH
 """10.24 s: what the Audio Spectrogram Transformer hears at once (Gong et al. 2021, Interspeech)."""
-FBANK_FRAMES = 1 + (FBANK_SAMPLES - WINDOW_SAMPLES) // HOP_SAMPLES
+FBANK_FRAMES = 1 + (FBANK_SAMPLES - WIN_LENGTH) // HOP_LENGTH
 """1022: frames lie within the sound, the last two of the model's 1024 are padding."""
 
-VOICE_MELS = 64
-VOICE_RANGE_HZ = (50.0, 8000.0)
+VOICE_N_MELS = 64
+VOICE_F_MIN, VOICE_F_MAX = 50.0, 8000.0
 """From below the pitch of a deep voice to the highest frequency there is."""
 VOICE_FLOOR = 1e-6
 """Least power of a band: about that of white noise at -80 dB of full scale, below any microphone's own."""
-VOICE_FRAMES = VOICE_SAMPLES // HOP_SAMPLES
+VOICE_FRAMES = VOICE_SAMPLES // HOP_LENGTH
 
 Array = np.ndarray
 
 
 def hann() -> Array:
     """Return the periodic Hann window, [400] float32 (as `tf.signal.hann_window` and `torch.hann_window`)."""
-    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW_SAMPLES) / WINDOW_SAMPLES)).astype(np.float32)
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WIN_LENGTH) / WIN_LENGTH)).astype(np.float32)
 
 
 def symmetric_hann() -> Array:
     """Return the symmetric Hann window, [400] float32, as Kaldi's is."""
-    return np.hanning(WINDOW_SAMPLES).astype(np.float32)
+    return np.hanning(WIN_LENGTH).astype(np.float32)
 
 
 def sound_filters() -> Array:
@@ -59,16 +61,16 @@ def sound_filters() -> Array:
 
     The constant component (bin 0) has no weight there.
     """
-    low, high = _hz_to_htk_mel(np.array(SOUND_RANGE_HZ))
-    filters = _triangles(_hz_to_htk_mel(bins_hz()), np.linspace(low, high, SOUND_MELS + 2))
+    low, high = _hz_to_htk_mel(np.array([SOUND_F_MIN, SOUND_F_MAX]))
+    filters = _triangles(_hz_to_htk_mel(bins_hz()), np.linspace(low, high, SOUND_N_MELS + 2))
     filters[:, 0] = 0
     return filters
 
 
 def fbank_filters() -> Array:
     """Return Kaldi's mel filters, [128, 257] float32: triangles in HTK mels (feat/mel-computations.cc)."""
-    low, high = _hz_to_htk_mel(np.array(FBANK_RANGE_HZ))
-    return _triangles(_hz_to_htk_mel(bins_hz()), np.linspace(low, high, FBANK_MELS + 2))
+    low, high = _hz_to_htk_mel(np.array([FBANK_F_MIN, FBANK_F_MAX]))
+    return _triangles(_hz_to_htk_mel(bins_hz()), np.linspace(low, high, FBANK_N_MELS + 2))
 
 
 def voice_filters() -> Array:
@@ -76,8 +78,8 @@ def voice_filters() -> Array:
 
     As `librosa.filters.mel(htk=False, norm=None)` and DALI's `mel_filter_bank(mel_formula="slaney", normalize=False)`.
     """
-    low, high = _hz_to_slaney_mel(np.array(VOICE_RANGE_HZ))
-    return _triangles(bins_hz(), _slaney_mel_to_hz(np.linspace(low, high, VOICE_MELS + 2)))
+    low, high = _hz_to_slaney_mel(np.array([VOICE_F_MIN, VOICE_F_MAX]))
+    return _triangles(bins_hz(), _slaney_mel_to_hz(np.linspace(low, high, VOICE_N_MELS + 2)))
 
 
 def sound_log_mel(pcm: Array) -> Array:
@@ -95,10 +97,10 @@ def fbank(pcm: Array) -> Array:
     ln(max(mel, 2**-23)) of the power spectrogram of frames that were freed of their mean, pre-emphasised and windowed
     (feat/feature-window.cc; `torchaudio.compliance.kaldi.fbank(window_type="hanning", num_mel_bins=128)`).
     """
-    frames = np.lib.stride_tricks.sliding_window_view(pcm, WINDOW_SAMPLES)[::HOP_SAMPLES]
+    frames = np.lib.stride_tricks.sliding_window_view(pcm, WIN_LENGTH)[::HOP_LENGTH]
     frames = frames - frames.mean(axis=1, keepdims=True)
     before = np.concatenate([frames[:, :1], frames[:, :-1]], axis=1)
-    spectra = np.fft.rfft((frames - FBANK_PREEMPHASIS * before) * symmetric_hann(), FFT_SIZE)
+    spectra = np.fft.rfft((frames - FBANK_PREEMPHASIS * before) * symmetric_hann(), N_FFT)
     return np.log(np.maximum(np.abs(spectra) ** 2 @ fbank_filters().T, FBANK_FLOOR)).astype(np.float32)
 
 
@@ -108,20 +110,20 @@ def voice_log_mel(pcm: Array) -> Array:
     ln(max(mel, 1e-6)) of the power spectrogram; frame i is centred on sample 160 i, with the ends mirrored
     (and the 301st frame dropped) as Whisper and librosa do.
     """
-    mirrored = np.pad(pcm, WINDOW_SAMPLES // 2, mode="reflect")
+    mirrored = np.pad(pcm, WIN_LENGTH // 2, mode="reflect")
     power = np.abs(_spectra(mirrored, VOICE_FRAMES)) ** 2
     return np.log(np.maximum(voice_filters() @ power.T, VOICE_FLOOR)).astype(np.float32)
 
 
 def _spectra(pcm: Array, frames: int) -> Array:
     """Return the complex spectrum of each windowed frame, [frames, 257]."""
-    windows = np.lib.stride_tricks.sliding_window_view(pcm, WINDOW_SAMPLES)[::HOP_SAMPLES][:frames]
-    return np.fft.rfft(windows * hann(), FFT_SIZE)
+    windows = np.lib.stride_tricks.sliding_window_view(pcm, WIN_LENGTH)[::HOP_LENGTH][:frames]
+    return np.fft.rfft(windows * hann(), N_FFT)
 
 
 def bins_hz() -> Array:
     """Return the frequencies of a spectrum's bins, [257]."""
-    return np.linspace(0, SAMPLE_RATE_HZ / 2, FFT_SIZE // 2 + 1)
+    return np.linspace(0, SAMPLE_RATE_HZ / 2, N_FFT // 2 + 1)
 
 
 def _triangles(bins: Array, edges: Array) -> Array:

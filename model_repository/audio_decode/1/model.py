@@ -21,15 +21,15 @@ class TritonPythonModel:
 
     def decode(self, video, clip):
         sound = audio.decode(video, self.max_seconds)
-        chunks, chunk_spans = audio.chunks(sound.pcm)
-        sound_windows, sound_spans = audio.sound_windows(sound.pcm, self.sound_samples)
-        voice_windows, voice_spans = audio.voice_windows(sound.pcm)
+        chunks = audio.chunks(sound.pcm)
+        sound_windows = audio.sound_windows(sound.pcm, self.sound_samples)
+        voice_windows = audio.voice_windows(sound.pcm)
         return {
-            "CHUNKS": chunks,
-            "CHUNK_SPANS": chunk_spans,
-            "SOUND_WINDOWS": sound_windows,
-            "SOUND_SPANS": sound_spans,
-            "VOICE_WINDOWS": voice_windows,
-            "VOICE_SPANS": voice_spans,
+            "CHUNKS": chunks.pcm,
+            "CHUNK_SPANS": chunks.spans,
+            "SOUND_WINDOWS": sound_windows.pcm,
+            "SOUND_SPANS": sound_windows.spans,
+            "VOICE_WINDOWS": voice_windows.pcm,
+            "VOICE_SPANS": voice_windows.spans,
             "AUDIO_STATUS": sound.status.tensor(),
         }

@@ -1,22 +1,25 @@
 """Triton adapter: frames and detections -> aligned faces with their tracks. See triptych/face/crop.py and tracks.py."""
 
-from triptych.face import crop as faces
-from triptych.face import tracks
+from triptych.face import crop, tracks
 from triptych.media.limits import Limits
 from triptych.serving import adapter
+from triptych_client.contract import CLIP_FIELDS
 
 
 class TritonPythonModel:
     """Cuts out the faces of one clip a request."""
 
     def initialize(self, args):
-        self.max_faces = faces.most(Limits.from_environment())
+        self.max_faces = crop.max_faces(Limits.from_environment())
 
     def execute(self, requests):
         return adapter.each(requests, "face_crop", self.crop)
 
     def crop(self, clip, frames, frame_times, boxes, scores, landmarks):
-        found = faces.crop_all(clip, frames, frame_times, boxes, scores, landmarks, self.max_faces)
+        facts = dict(zip(CLIP_FIELDS, clip))
+        source_size = facts["width_px"], facts["height_px"]
+        seen = crop.DetectedFrames(frames, frame_times, boxes, scores, landmarks, source_size)
+        found = crop.crop_all(seen, self.max_faces)
         return {
             "FACES": found.crops,
             "FACE_TIMES": found.times,

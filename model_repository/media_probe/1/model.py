@@ -1,6 +1,6 @@
 """Triton adapter of the first step: bytes -> its facts and the frames to sample. See triptych/media/probe.py."""
 
-from triptych.media import probe as media
+from triptych.media import probe
 from triptych.media.limits import Limits
 from triptych.serving import adapter
 
@@ -15,7 +15,7 @@ class TritonPythonModel:
         return adapter.each(requests, "media_probe", self.probe)
 
     def probe(self, video):
-        facts = media.probe(video, self.limits)
+        facts = probe.probe(video, self.limits)
         return {
             "CLIP": facts.clip(),
             "PLANNED_INDICES": facts.planned_indices,

@@ -5,7 +5,6 @@
 - kaldi-fbank: `triptych.sound.mel.fbank` of 10.24 s, [1022 frames, 128 mels], for the Audio Spectrogram Transformer.
 """
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -14,22 +13,19 @@ from nvidia.dali.pipeline import DataNode
 from nvidia.dali.plugin.triton import autoserialize
 
 from triptych.serving import settings
+from triptych.sound import dali
 from triptych.sound.mel import (
     FBANK_FLOOR,
     FBANK_FRAMES,
     FBANK_PREEMPHASIS,
-    FFT_SIZE,
-    HOP_SAMPLES,
+    HOP_LENGTH,
+    N_FFT,
     SOUND_FLOOR,
-    WINDOW_SAMPLES,
+    WIN_LENGTH,
     fbank_filters,
-    hann,
     sound_filters,
     symmetric_hann,
 )
-
-DEVICE = os.environ.get("TRIPTYCH_DALI_DEVICE", "cpu")
-"""`gpu` runs the operators on the GPU of a data-centre host; no GPU was at hand to try it."""
 
 GROUP_MELS = 8
 
@@ -44,7 +40,7 @@ def mel(spectrum: DataNode, filters: np.ndarray) -> DataNode:
     for group in np.split(filters, len(filters) // GROUP_MELS):
         covered = np.flatnonzero(group.any(axis=0))
         start, stop = int(covered[0]), int(covered[-1]) + 1
-        weights = types.Constant(group[None, :, start:stop], device=DEVICE)
+        weights = types.Constant(group[None, :, start:stop], device=dali.device())
         weighted = fn.expand_dims(spectrum[:, start:stop], axes=1) * weights
         groups.append(fn.reductions.sum(weighted, axes=2))
     return fn.cat(*groups, axis=1)
@@ -52,15 +48,7 @@ def mel(spectrum: DataNode, filters: np.ndarray) -> DataNode:
 
 def yamnet_log_mel(pcm: DataNode) -> DataNode:
     """Return the log-mel spectrogram of sound [15600]: [96, 64]."""
-    magnitude = fn.spectrogram(
-        pcm,
-        nfft=FFT_SIZE,
-        window_length=WINDOW_SAMPLES,
-        window_step=HOP_SAMPLES,
-        window_fn=hann().tolist(),
-        center_windows=False,
-        power=1,
-    )
+    magnitude = dali.spectrogram(pcm, power=1, center=False)
     return math.log(mel(fn.transpose(magnitude, perm=[1, 0]), sound_filters()) + SOUND_FLOOR)
 
 
@@ -69,10 +57,10 @@ def kaldi_fbank(pcm: DataNode) -> DataNode:
     frames = kaldi_frames(pcm)
     power = fn.spectrogram(
         fn.reshape(frames, shape=[-1]),
-        nfft=FFT_SIZE,
-        window_length=FFT_SIZE,
-        window_step=FFT_SIZE,
-        window_fn=[1.0] * FFT_SIZE,
+        nfft=N_FFT,
+        window_length=N_FFT,
+        window_step=N_FFT,
+        window_fn=[1.0] * N_FFT,
         center_windows=False,
         power=2,
     )
@@ -81,23 +69,21 @@ def kaldi_fbank(pcm: DataNode) -> DataNode:
 
 def kaldi_frames(pcm: DataNode) -> DataNode:
     """Return overlapping frames, each freed of its mean, pre-emphasised, windowed and 0-padded: [1022, 512]."""
-    hops = fn.reshape(pcm, shape=[-1, HOP_SAMPLES])
-    rest = WINDOW_SAMPLES - 2 * HOP_SAMPLES
+    hops = fn.reshape(pcm, shape=[-1, HOP_LENGTH])
+    rest = WIN_LENGTH - 2 * HOP_LENGTH
     parts = (hops[0:FBANK_FRAMES], hops[1 : FBANK_FRAMES + 1], hops[2 : FBANK_FRAMES + 2, 0:rest])
     frames = fn.cat(*parts, axis=1)
     frames = frames - fn.reductions.mean(frames, axes=[1], keep_dims=True)
-    before = fn.cat(frames[:, 0:1], frames[:, 0 : WINDOW_SAMPLES - 1], axis=1)
-    window = types.Constant(symmetric_hann()[None], device=DEVICE)
-    return fn.pad((frames - FBANK_PREEMPHASIS * before) * window, axes=[1], shape=[FFT_SIZE], fill_value=0.0)
+    before = fn.cat(frames[:, 0:1], frames[:, 0 : WIN_LENGTH - 1], axis=1)
+    window = types.Constant(symmetric_hann()[None], device=dali.device())
+    return fn.pad((frames - FBANK_PREEMPHASIS * before) * window, axes=[1], shape=[N_FFT], fill_value=0.0)
 
 
 FEATURES = {"yamnet-log-mel": yamnet_log_mel, "kaldi-fbank": kaldi_fbank}
 
 
 @autoserialize
-@pipeline_def(batch_size=128, num_threads=2, device_id=None, output_dtype=[types.FLOAT], output_ndim=[2])
+@pipeline_def(**dali.options("sound_features"))
 def sound_features() -> DataNode:
     """Return the pipeline SOUND_WINDOWS -> FEATURES."""
-    pcm = fn.external_source(name="SOUND_WINDOWS", device="cpu", dtype=types.FLOAT, ndim=1)
-    features = FEATURES[settings.read_text(Path(__file__).parent, "features")]
-    return features(pcm.gpu() if DEVICE == "gpu" else pcm)
+    return FEATURES[settings.read_text(Path(__file__).parent, "features")](dali.sound("sound_features"))

@@ -2,7 +2,7 @@
 
 import json
 
-from triptych.media.video import decode as decode_on_cpu
+from triptych.media.video import decode
 from triptych.serving import adapter
 
 
@@ -20,9 +20,6 @@ class TritonPythonModel:
     def execute(self, requests):
         return adapter.each(requests, "video_decode", self.decode)
 
-    def decode(self, video, clip, planned_indices, planned_times):
-        if self.gpu:
-            decoded = self.gpu.decode(video, planned_indices, planned_times)
-        else:
-            decoded = decode_on_cpu(video, planned_times)
+    def decode(self, video, planned_indices, planned_times):
+        decoded = self.gpu.decode(video, planned_indices, planned_times) if self.gpu else decode(video, planned_times)
         return {"FRAMES": decoded.frames, "FRAME_TIMES": decoded.times, "VIDEO_STATUS": decoded.status.tensor()}

@@ -1,4 +1,4 @@
-"""Triton adapter of speech recognition: the requests of a batch are decoded together. See triptych/whisper."""
+"""Triton adapter of speech recognition: the requests of a batch are decoded together. See triptych/words/whisper."""
 
 import json
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from triptych.serving import adapter
-from triptych.words.whisper.decoding import Wish
+from triptych.words.whisper.decoding import DecodingOptions
 from triptych.words.whisper.model import Device
 from triptych.words.whisper.recogniser import Recogniser
 from triptych.words.whisper.transcripts import tensors
@@ -24,7 +24,7 @@ class Job:
     request: Any
     log_mel: np.ndarray
     spans: np.ndarray
-    wish: Wish
+    options: DecodingOptions
 
 
 class TritonPythonModel:
@@ -47,8 +47,8 @@ class TritonPythonModel:
         if request.is_cancelled():
             return adapter.cancelled()
         try:
-            wish = self.recogniser.wish(adapter.parameters(request))
-            return Job(request, *adapter.read(request, STEP).values(), wish)
+            options = self.recogniser.options(adapter.parameters(request))
+            return Job(request, *adapter.read(request, STEP).values(), options)
         except Exception as error:
             return adapter.failure(error, STEP)
 
@@ -68,7 +68,7 @@ class TritonPythonModel:
         transcripts = self.recogniser.transcribe(
             np.concatenate([job.log_mel for job in jobs]),
             np.concatenate([job.spans for job in jobs]),
-            [job.wish for job in jobs for _ in job.spans],
+            [job.options for job in jobs for _ in job.spans],
         )
         rows = iter(transcripts)
         return [adapter.response(job.request, STEP, tensors([next(rows) for _ in job.spans])) for job in jobs]

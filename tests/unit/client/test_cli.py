@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from samples import client as samples
 from triptych_client import cli, clips, plugins
+from triptych_client import schema as answer_schema
 from triptych_client.errors import InvalidClip
 from triptych_client.output import Format, Sieve, write_folder
 from triptych_client.plugins import SERVER_COMMANDS
@@ -54,7 +56,7 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], N
 def test_help_lists_all_commands(run: Run, capsys: pytest.CaptureFixture[str]):
     assert run("--help") == 0
     text = capsys.readouterr().out
-    assert all(command in text for command in ("analyze", *SERVER_COMMANDS))
+    assert all(command in text for command in ("analyze", "schema", *SERVER_COMMANDS))
 
 
 def test_versions(run: Run, capsys: pytest.CaptureFixture[str]):
@@ -68,7 +70,14 @@ def test_server_commands_tell_what_they_need(
 ):
     monkeypatch.setattr(plugins, "entry_points", lambda group: [])
     assert run(command, "--any", "thing") == 2
-    assert f"`triptych {command}` needs the server package: pip install triptych" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f"`triptych {command}` needs the server package: pip install '.[export,demo]' in a checkout" in told
+    assert "pip install './triptych-0.1.0-py3-none-any.whl[export,demo]' beside its wheel" in told
+
+
+def test_schema_is_printed(run: Run, capsys: pytest.CaptureFixture[str]):
+    assert run("schema") == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(answer_schema.load()))
 
 
 def test_unknown_command_is_a_usage_error(run: Run):

@@ -51,6 +51,7 @@ def test_answer_has_what_the_tensors_say():
 def test_channel_that_is_not_ok_has_a_reason_and_no_numbers():
     voice = samples.analysis().channels["voice"]
     assert (voice.status, voice.reason, voice.weight) == ("absent", "no model exported", 0)
+    assert (voice.reason_code, voice.reason_value) == ("no_model", "")
     assert voice.probabilities is None
     assert voice.contribution is None
 
@@ -66,11 +67,21 @@ def test_clip_without_any_evidence():
     assert {channel.status for channel in answer.channels.values()} == {"absent", "failed"}
 
 
-def test_rationale_in_a_language():
+def test_words_in_a_language():
     answer = samples.analysis()
+    russian = answer.in_language("ru")
     assert answer.rationale.startswith("Sadness")
-    assert answer.in_language("ru").rationale.startswith("Грусть")
-    assert answer.in_language("en") == answer
+    assert russian.rationale.startswith("Грусть")
+    assert (answer.channels["voice"].reason, russian.channels["voice"].reason) == (
+        "no model exported",
+        "модель не установлена",
+    )
+    assert russian.in_language("en") == answer
+
+
+def test_an_answer_that_was_read_back_knows_both_languages():
+    answer = samples.analysis()
+    assert Analysis.from_dict(json.loads(answer.to_json())).in_language("ru") == answer.in_language("ru")
 
 
 def test_numbers_are_the_shortest_decimals_of_float32():
@@ -114,6 +125,24 @@ def test_an_answer_written_before_people_were_told_apart_is_read():
     assert Analysis.from_dict(older).people == ()
 
 
+def test_an_answer_written_before_reasons_had_codes_keeps_its_words():
+    older = samples.analysis().to_dict()
+    del older["rationale_parts"]
+    for channel in older["channels"].values():
+        del channel["reason_code"], channel["reason_value"]
+    VALIDATOR.validate(older)
+    answer = Analysis.from_dict(older)
+    assert answer.rationale_parts is None
+    assert answer.in_language("ru") == answer
+
+
+def test_something_else_is_refused_by_what_is_wrong():
+    other = samples.analysis().to_dict()
+    other["emotion"]["confidence"] = "high"
+    with pytest.raises(ValueError, match=r"\$\.emotion\.confidence"):
+        Analysis.from_dict(other)
+
+
 def test_another_schema_is_refused():
     with pytest.raises(ValueError, match="triptych/2"):
         Analysis.from_dict({**samples.analysis().to_dict(), "schema": "triptych/2"})
@@ -121,6 +150,9 @@ def test_another_schema_is_refused():
 
 shares = st.floats(0, 1, width=32)
 seconds = st.floats(0, 60, width=32)
+parts = st.tuples(*map(st.sampled_from, (contract.RATIONALE_KINDS, contract.CHANNELS, contract.EMOTIONS))).flatmap(
+    lambda part: st.text(max_size=99 * (part[1] in ("sound", "words"))).map(lambda what: (*part, what))
+)
 
 
 def rows(data: st.DataObject, shape: tuple[int, ...], elements: st.SearchStrategy[float], missing: bool) -> np.ndarray:
@@ -132,7 +164,7 @@ def rows(data: st.DataObject, shape: tuple[int, ...], elements: st.SearchStrateg
 
 
 def some_tensors(data: st.DataObject) -> dict[str, np.ndarray]:
-    m, u, t, k = (data.draw(st.integers(0, 3)) for _ in range(4))
+    m, u, t, k, r = (data.draw(st.integers(0, 3)) for _ in range(5))
     ok = data.draw(arrays(np.bool_, 4))
     alone = rows(data, (4, 7), shares, missing=False)
     alone[~ok] = np.nan
@@ -142,7 +174,9 @@ def some_tensors(data: st.DataObject) -> dict[str, np.ndarray]:
         PROBABILITIES=rows(data, (7,), shares, missing=False),
         CHANNEL_PROBABILITIES=alone,
         CHANNEL_WEIGHTS=np.where(ok, rows(data, (4,), shares, missing=False), 0).astype(np.float32),
-        CHANNEL_STATUS=samples.strings([["ok", ""] if is_ok else ["failed", "why"] for is_ok in ok]),
+        CHANNEL_STATUS=samples.strings([["ok", "", ""] if is_ok else ["absent", "no_face", "7"] for is_ok in ok]),
+        RATIONALE_PARTS=samples.strings(data.draw(st.lists(parts, min_size=r, max_size=r))).reshape(-1, 4),
+        RATIONALE_SPANS=rows(data, (r, 2), seconds, missing=False),
         TIMELINE_SPANS=rows(data, (t, 2), seconds, missing=False),
         TIMELINE_PROBABILITIES=rows(data, (t, 7), shares, missing=True),
         TIMELINE_CHANNELS=rows(data, (t, 4, 7), shares, missing=True),

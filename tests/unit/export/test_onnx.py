@@ -118,6 +118,18 @@ def test_inputs_that_the_network_leaves_out_are_declared():
     assert [value.shape for value in session.run(None, feeds)] == [(4, 7), (4, 3)]
 
 
+def test_a_network_that_gives_other_outputs_than_its_step_is_an_error():
+    class OneOutput(Served):
+        def example(self) -> tuple[Tensor]:
+            return (torch.zeros(2, 112, 112, 3, dtype=torch.uint8),)
+
+        def forward(self, faces: Tensor) -> Tensor:
+            return faces.float().mean((1, 2))
+
+    with pytest.raises(TriptychError, match=r"OneOutput takes 1 tensors and gives 1, .* FACES and LOGITS, EMBEDDING"):
+        exporter.to_onnx(OneOutput(), STEPS["expression"])
+
+
 def test_the_files_of_a_model(tmp_path: Path):
     graph = helper.make_graph([], "none", [], [])
     parts = {
@@ -139,7 +151,7 @@ def test_a_network_that_takes_other_folders_is_named_with_what_it_is_given():
 
 def test_a_package_that_a_network_needs_is_named_with_the_remedy():
     entry = Entry("odd", "t", "MIT", step="text_emotion", network="no_such_package.module:Network")
-    with pytest.raises(TriptychError, match=r"no_such_package is missing: pip install -e '\.\[export\]'"):
+    with pytest.raises(TriptychError, match=r"no_such_package is missing: pip install 'triptych\[export\]'"):
         exporter.parts(entry, [])
 
 

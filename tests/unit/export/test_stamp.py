@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from export import catalog, stamp
 from triptych.paths import ROOT
 from triptych_client import contract
-from triptych_client.contract import STEPS, Step, Tensor
+from triptych_client.contract import STEPS, Tensor
 
 TEXT = {"text_emotion", "text_tokens", "sound_emotion"}
 """Steps whose models read texts: those of the words channel, and the descriptions of sounds."""
@@ -49,10 +50,10 @@ def test_nothing_is_stale_when_nothing_has_changed(before: dict[str, str]):
         ("triptych.words.text", "MAX_UTTERANCES", set()),
         ("triptych.sound.mel", "SOUND_SAMPLES", {"audio_decode"}),
         ("triptych.sound.mel", "SOUND_FRAMES", {"sound_tagger"}),
-        ("triptych.sound.mel", "SOUND_MELS", {"sound_tagger"}),
+        ("triptych.sound.mel", "SOUND_N_MELS", {"sound_tagger"}),
         ("triptych.sound.mel", "SOUND_FLOOR", set()),
         ("triptych.sound.mel", "VOICE_FRAMES", {"voice_emotion"}),
-        ("triptych.sound.mel", "VOICE_MELS", {"voice_emotion"}),
+        ("triptych.sound.mel", "VOICE_N_MELS", {"voice_emotion"}),
         ("triptych.sound.mel", "FBANK_SAMPLES", set()),
         ("triptych_client.contract", "FACE_PX", {"expression"}),
         ("triptych_client.contract", "MAX_FACES_PER_FRAME", {"face_detector"}),
@@ -111,10 +112,10 @@ def test_the_tensors_of_a_step_make_its_model_stale_and_their_meaning_does_not(
 ):
     step = STEPS["voice_emotion"]
     same = Tensor("LOGITS", "FP32", (7,), "said in other words")
-    monkeypatch.setitem(contract.STEPS, step.name, Step(step.name, step.max_batch_size, step.inputs, (same,)))
+    monkeypatch.setitem(contract.STEPS, step.name, replace(step, outputs=(same,)))
     assert stale(before) == set()
     wider = Tensor("LOGITS", "FP32", (8,), "logits over EMOTIONS")
-    monkeypatch.setitem(contract.STEPS, step.name, Step(step.name, step.max_batch_size, step.inputs, (wider,)))
+    monkeypatch.setitem(contract.STEPS, step.name, replace(step, outputs=(wider,)))
     assert stale(before) == {"voice_emotion"}
 
 

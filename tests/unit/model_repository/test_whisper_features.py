@@ -39,3 +39,11 @@ def test_dali_equals_transformers(log_mels, name):
     features = WhisperFeatureExtractor()(CHUNKS[name], sampling_rate=16_000, return_tensors="np").input_features[0]
     assert log_mels[name].shape == features.shape == (80, 3000)
     np.testing.assert_allclose(log_mels[name], features, atol=1e-4)
+
+
+def test_gpu_operators_serialise(monkeypatch, tmp_path):
+    on_cpu = dali_pipelines.serialise("whisper_features", tmp_path)
+    assert dali_pipelines.devices(on_cpu) == {"cpu"}
+    monkeypatch.setenv("TRIPTYCH_DALI_DEVICE", "gpu")
+    on_gpu = dali_pipelines.serialise("whisper_features", tmp_path)
+    assert "gpu" in dali_pipelines.devices(on_gpu)

@@ -46,4 +46,7 @@ def test_a_number_that_is_not_given_is_an_error_and_no_blank() -> None:
 
 
 def test_a_table_has_a_line_for_each_row() -> None:
-    assert card.table([("a", 1), ("b", 2.5)], "name", "value") == "| name | value |\n|---|---|\n| a | 1 |\n| b | 2.5 |"
+    lines = card.table([("a", 1), ("b", "0.50")], "name", "value").splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert [cells[0], *cells[2:]] == [["name", "value"], ["a", "1"], ["b", "0.50"]]
+    assert set(lines[1]) == {"|", "-"}

@@ -150,7 +150,9 @@ def test_without_its_packages_every_command_names_the_remedy_in_one_line(tmp_pat
     said = done.stderr.splitlines()
     assert "Traceback" not in done.stderr
     assert said[1::2] == [" ".join(("1", *words)) for words in calls]
-    names = [re.search(r"to train, (\w+)\S* is missing: pip install -e '\.\[training\]'", line) for line in said[::2]]
+    names = [
+        re.search(r"to train, (\w+)\S* is missing: pip install 'triptych\[training\]'", line) for line in said[::2]
+    ]
     assert {name and name[1] for name in names} <= set(absent)
 
 

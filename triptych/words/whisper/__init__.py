@@ -1,1 +1,1 @@
-"""Whisper: features to utterances, batched across requests."""
+"""Whisper: features to segments, batched across requests."""

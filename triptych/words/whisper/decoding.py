@@ -7,17 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.special import softmax
 
-from triptych.words.whisper.model import Model, Windows
-from triptych.words.whisper.rules import Rules, choose, constrain, probabilities
+from triptych.words.whisper.model import DecoderState, Model
+from triptych.words.whisper.rules import Rules, choose, constrain
 
 MAX_NEW_TOKENS = 224
 """Half of the decoder's 448 positions: `sample_len` of the reference."""
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is asked for: a task of the rules, and a language of theirs; None: the likeliest one."""
+class DecodingOptions:
+    """What is asked for: a task of the rules, and one of their languages; None: the likeliest one."""
 
     task: str = "transcribe"
     language: str | None = None
@@ -39,42 +40,41 @@ class Decoding:
         return sum(self.logprobs) / (len(self.tokens) + 1)
 
 
-def decode(model: Model, log_mel: np.ndarray, wishes: Sequence[Wish], rules: Rules) -> list[Decoding | None]:
-    """Decode float32 log-mels [b, 80, 3000], a wish for each; None for a window whose logits are not finite.
+def decode(
+    model: Model, log_mel: np.ndarray, options: Sequence[DecodingOptions], rules: Rules
+) -> list[Decoding | None]:
+    """Decode float32 log-mels [b, 80, 3000], with options for each; None for a window whose logits are not finite.
 
     All windows go through the decoder together; those that have ended leave it.
     """
-    rows = [_Row(wish, rules) for wish in wishes]
-    windows = model.encode(log_mel)
-    for row, logits in zip(rows, windows.step(_column(rules.start_of_transcript, rows)), strict=True):
-        row.hear(logits)
-    going = _running(rows, windows)
-    while going:
-        for row, logits in zip(going, windows.step(np.array([row.coming for row in going])), strict=True):
-            row.advance(logits)
-        going = _running(going, windows)
-    return [row.result() for row in rows]
+    hypotheses = [_Hypothesis(each, rules) for each in options]
+    state = model.encode(log_mel)
+    start = np.full((len(options), 1), rules.start_of_transcript)
+    for hypothesis, logits in zip(hypotheses, state.step(start), strict=True):
+        hypothesis.begin(logits)
+    running = _running(hypotheses, state)
+    while running:
+        next_ids = np.array([hypothesis.next_ids for hypothesis in running])
+        for hypothesis, logits in zip(running, state.step(next_ids), strict=True):
+            hypothesis.advance(logits)
+        running = _running(running, state)
+    return [hypothesis.result() for hypothesis in hypotheses]
 
 
-def _column(token: int, rows: Sequence[object]) -> np.ndarray:
-    return np.full((len(rows), 1), token)
-
-
-def _running(rows: list[_Row], windows: Windows) -> list[_Row]:
-    """Return the rows that have not ended, in the order that their windows then have."""
-    running = [place for place, row in enumerate(rows) if not row.ended]
-    if not running or len(running) == len(rows):
-        return [rows[place] for place in running]
-    return [rows[place] for place in windows.keep(running)]
+def _running(hypotheses: list[_Hypothesis], state: DecoderState) -> list[_Hypothesis]:
+    """Return the hypotheses that have not ended, in the order that their windows then have in the decoder."""
+    rows = [row for row, hypothesis in enumerate(hypotheses) if not hypothesis.ended]
+    kept = state.keep(rows) if 0 < len(rows) < len(hypotheses) else rows
+    return [hypotheses[row] for row in kept]
 
 
 @dataclass
-class _Row:
-    """One window on its way. `coming` are the tokens that the decoder takes next."""
+class _Hypothesis:
+    """What is decoded of one window so far. `next_ids` are the tokens that the decoder takes next."""
 
-    wish: Wish
+    options: DecodingOptions
     rules: Rules
-    coming: tuple[int, ...] = ()
+    next_ids: tuple[int, ...] = ()
     language: str = ""
     language_probability: float = math.nan
     no_speech_probability: float = math.nan
@@ -83,16 +83,16 @@ class _Row:
     ended: bool = False
     failed: bool = False
 
-    def hear(self, logits: np.ndarray) -> None:
+    def begin(self, logits: np.ndarray) -> None:
         """Take the language and whether there is speech from the logits after the start of the transcript."""
         if self._unusable(logits):
             return
         names, tokens = list(self.rules.languages), list(self.rules.languages.values())
-        shares = probabilities(logits[tokens])
-        self.language = self.wish.language or names[int(shares.argmax())]
-        self.language_probability = float(shares[names.index(self.language)])
-        self.no_speech_probability = float(probabilities(logits)[self.rules.no_speech])
-        self.coming = self.rules.languages[self.language], self.rules.tasks[self.wish.task]
+        probabilities = softmax(logits[tokens])
+        self.language = self.options.language or names[int(probabilities.argmax())]
+        self.language_probability = float(probabilities[names.index(self.language)])
+        self.no_speech_probability = float(softmax(logits)[self.rules.no_speech])
+        self.next_ids = self.rules.languages[self.language], self.rules.tasks[self.options.task]
 
     def advance(self, logits: np.ndarray) -> None:
         """Take the next token from the logits after the last one; they are changed."""
@@ -105,7 +105,7 @@ class _Row:
             self.ended = True
         else:
             self.tokens.append(token)
-            self.coming = (token,)
+            self.next_ids = (token,)
             self.ended = len(self.tokens) == MAX_NEW_TOKENS
 
     def result(self) -> Decoding | None:

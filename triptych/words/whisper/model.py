@@ -35,7 +35,7 @@ class Model:
         self.encoder = _session(folder / "encoder.onnx", threads, device)
         self.decoder = _session(folder / "decoder.onnx", threads, device)
 
-    def encode(self, log_mel: np.ndarray) -> Windows:
+    def encode(self, log_mel: np.ndarray) -> DecoderState:
         """Encode float32 log-mels [b, 80, 3000], one by one: one fills the processor, and takes 1/b of the memory."""
         outputs = self.encoder.get_outputs()
         cross = [np.empty((len(log_mel), *output.shape[1:]), np.float32) for output in outputs]
@@ -46,11 +46,11 @@ class Model:
                 target = array[row : row + 1]
                 binding.bind_output(output.name, "cpu", 0, np.float32, target.shape, target.ctypes.data)
             self.encoder.run_with_iobinding(binding)
-        return Windows(self.decoder, cross, self.device)
+        return DecoderState(self.decoder, cross, self.device)
 
 
-class Windows:
-    """Windows that are being decoded: what the decoder reads of the encoder, and its own keys and values so far.
+class DecoderState:
+    """The decoder's state for several windows: what it reads of the encoder, and its own keys and values so far.
 
     A step copies none of it: ONNX Runtime reads the encoder's arrays where they are, and what one step puts out is
     bound as what the next one takes in.

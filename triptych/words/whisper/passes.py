@@ -13,8 +13,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from triptych.words.whisper.decoding import Decoding, Wish
+from triptych.sound.mel import HOP_LENGTH
+from triptych.words.whisper.decoding import Decoding, DecodingOptions
 from triptych.words.whisper.rules import Rules
+from triptych_client.contract import SAMPLE_RATE_HZ
 
 NO_SPEECH_PROBABILITY = 0.6
 SPEECH_LOGPROB = -1.0
@@ -24,10 +26,9 @@ WORTH_A_PASS_S = 1.0
 """Sound that is left, and sound that the last pass has covered, for another pass: the reference takes any length, and
 hears words in the padding."""
 MAX_PASSES = 4
-FRAMES_PER_SECOND = 100
-"""Of a log-mel."""
+MEL_FRAMES_PER_SECOND = SAMPLE_RATE_HZ // HOP_LENGTH
 
-Decode = Callable[[np.ndarray, Sequence[Wish]], list[Decoding | None]]
+Decode = Callable[[np.ndarray, Sequence[DecodingOptions]], list[Decoding | None]]
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,18 @@ class Pass:
     silent: bool
 
 
-def in_passes(
-    decode: Decode, log_mel: np.ndarray, sound_s: Sequence[float], wishes: Sequence[Wish], rules: Rules
+def decode_in_passes(
+    decode: Decode, log_mel: np.ndarray, sound_s: Sequence[float], options: Sequence[DecodingOptions], rules: Rules
 ) -> list[list[Pass]]:
     """Decode log-mels [b, 80, 3000] that hold `sound_s` seconds of sound each; return the passes of each window.
 
-    `decode` takes log-mels and a wish for each. A window that it can make nothing of has no passes from there on.
+    `decode` takes log-mels and options for each. A window that it can make nothing of has no passes from there on.
     """
-    windows = [_Window(*window) for window in zip(log_mel, sound_s, wishes, strict=True)]
-    while going := [window for window in windows if window.next_s is not None]:
-        mels = np.stack([window.rest() for window in going])
-        for window, decoding in zip(going, decode(mels, [window.wish for window in going]), strict=True):
-            window.take(decoding, rules)
+    windows = [_Window(*window) for window in zip(log_mel, sound_s, options, strict=True)]
+    while running := [window for window in windows if window.next_s is not None]:
+        mels = np.stack([window.remaining_mel() for window in running])
+        for window, decoding in zip(running, decode(mels, [window.options for window in running]), strict=True):
+            window.add(decoding, rules)
     return [window.passes for window in windows]
 
 
@@ -61,23 +62,23 @@ def is_silent(decoding: Decoding) -> bool:
 
 @dataclass
 class _Window:
-    """One window on its way; the next pass starts at `next_s`, None: there is no next one."""
+    """One window and its passes so far; the next starts at `next_s`, None: there is no next one."""
 
     log_mel: np.ndarray
     sound_s: float
-    wish: Wish
+    options: DecodingOptions
     next_s: float | None = 0.0
     passes: list[Pass] = field(default_factory=list)
 
-    def rest(self) -> np.ndarray:
+    def remaining_mel(self) -> np.ndarray:
         """Return the log-mel from the next pass on, moved to the front; zeros follow, as in the reference."""
-        start = round((self.next_s or 0.0) * FRAMES_PER_SECOND)
+        start = round((self.next_s or 0.0) * MEL_FRAMES_PER_SECOND)
         moved = np.zeros_like(self.log_mel)
         moved[:, : moved.shape[1] - start] = self.log_mel[:, start:]
         return moved
 
-    def take(self, decoding: Decoding | None, rules: Rules) -> None:
-        """Note a pass, and whether there is to be another."""
+    def add(self, decoding: Decoding | None, rules: Rules) -> None:
+        """Add a pass, and whether there is to be another."""
         offset_s, self.next_s = self.next_s or 0.0, None
         if decoding is None:
             logging.getLogger(__name__).warning("a window was left out: its logits are not finite")
@@ -87,7 +88,7 @@ class _Window:
             covered_s = rules.seconds(decoding.tokens[finished - 2])
             if min(covered_s, self.sound_s - offset_s - covered_s) >= WORTH_A_PASS_S:
                 self.next_s = offset_s + covered_s
-                self.wish = replace(self.wish, language=decoding.language)
+                self.options = replace(self.options, language=decoding.language)
                 decoding = replace(decoding, tokens=decoding.tokens[:finished], logprobs=decoding.logprobs[:finished])
         self.passes.append(Pass(offset_s, decoding, silent))
 

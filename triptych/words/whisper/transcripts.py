@@ -1,4 +1,4 @@
-"""From decoded tokens to utterances, with their times; silence and repetition; the tensors of the contract."""
+"""From decoded tokens to segments, with their times; silence and repetition; the tensors of the contract."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _REPEATED = re.compile(r"(.{2,100}?)\1{2,}", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Utterance:
+class Segment:
     """Words between two timestamps. Times in seconds of the clip; `logprob` is the mean of its text tokens."""
 
     start_s: float
@@ -34,25 +34,25 @@ class Utterance:
 
 
 @dataclass(frozen=True)
-class Transcript:
-    """What was said in one window. Without sound: no tokens, NaN; without speech: no utterances, no language."""
+class WindowTranscript:
+    """What was said in one window. Without sound: no tokens, NaN; without speech: no segments, no language."""
 
-    utterances: tuple[Utterance, ...] = ()
+    segments: tuple[Segment, ...] = ()
     language: str = ""
     language_probability: float = math.nan
     no_speech_probability: float = math.nan
     tokens: tuple[int, ...] = ()
 
 
-def transcript(passes: Sequence[Pass], span: np.ndarray, rules: Rules, tokenizer: Tokenizer) -> Transcript:
+def transcript(passes: Sequence[Pass], span: np.ndarray, rules: Rules, tokenizer: Tokenizer) -> WindowTranscript:
     """Return what was said in a window whose sound lies at `span`, [2] seconds of the clip; one pass at least."""
-    utterances = [utterance for item in passes for utterance in _utterances(item, span, rules, tokenizer)]
-    if compression_ratio(" ".join(utterance.text for utterance in utterances)) > MAX_COMPRESSION_RATIO:
-        utterances = without_repeats(utterances)
+    segments = [segment for item in passes for segment in _segments(item, span, rules, tokenizer)]
+    if compression_ratio(" ".join(segment.text for segment in segments)) > MAX_COMPRESSION_RATIO:
+        segments = without_repeats(segments)
     first = passes[0].decoding
-    return Transcript(
-        tuple(utterances),
-        first.language if utterances else "",
+    return WindowTranscript(
+        tuple(segments),
+        first.language if segments else "",
         first.language_probability,
         first.no_speech_probability,
         tuple(token for item in passes for token in item.decoding.tokens),
@@ -65,36 +65,36 @@ def compression_ratio(text: str) -> float:
     return len(data) / len(zlib.compress(data))
 
 
-def without_repeats(utterances: Sequence[Utterance]) -> list[Utterance]:
+def without_repeats(segments: Sequence[Segment]) -> list[Segment]:
     """Keep one of what a looping decoder said again and again.
 
     The reference decodes such a window anew, at random. Here the same clip gets the same answer: what is said three
-    times or more in a row within an utterance is kept once, and an utterance like the one before it is dropped.
+    times or more in a row within a segment is kept once, and a segment like the one before it is dropped.
     """
-    kept: list[Utterance] = []
-    for utterance in utterances:
-        text = _REPEATED.sub(r"\1", utterance.text).strip()
+    kept: list[Segment] = []
+    for segment in segments:
+        text = _REPEATED.sub(r"\1", segment.text).strip()
         if not kept or kept[-1].text != text:
-            kept.append(replace(utterance, text=text))
+            kept.append(replace(segment, text=text))
     return kept
 
 
-def _utterances(item: Pass, span: np.ndarray, rules: Rules, tokenizer: Tokenizer) -> list[Utterance]:
+def _segments(item: Pass, span: np.ndarray, rules: Rules, tokenizer: Tokenizer) -> list[Segment]:
     if item.silent:
         return []
     start_s, end_s = float(span[0]) + item.offset_s, float(span[1])
     found = []
-    for segment in _segments(item.decoding, rules):
-        text = tokenizer.decode(segment.tokens).strip()
-        first = start_s + rules.seconds(segment.start)
-        last = end_s if segment.end is None else min(start_s + rules.seconds(segment.end), end_s)
+    for timed in _timed_tokens(item.decoding, rules):
+        text = tokenizer.decode(timed.tokens).strip()
+        first = start_s + rules.seconds(timed.start)
+        last = end_s if timed.end is None else min(start_s + rules.seconds(timed.end), end_s)
         if text and first < end_s:  # what begins after the sound was read into its padding
-            found.append(Utterance(first, last, text, float(np.mean(segment.logprobs))))
+            found.append(Segment(first, last, text, float(np.mean(timed.logprobs))))
     return found
 
 
 @dataclass(frozen=True)
-class _Segment:
+class _TimedTokens:
     """Text tokens after a timestamp; `end` is the timestamp that closes it, None where the text ends without one."""
 
     start: int
@@ -103,8 +103,8 @@ class _Segment:
     logprobs: list[float]
 
 
-def _segments(decoding: Decoding, rules: Rules) -> list[_Segment]:
-    segments = []
+def _timed_tokens(decoding: Decoding, rules: Rules) -> list[_TimedTokens]:
+    found = []
     start, tokens, logprobs = rules.timestamp_begin, [], []
     for token, logprob in zip(decoding.tokens, decoding.logprobs, strict=False):
         if not rules.is_timestamp(token):
@@ -112,17 +112,20 @@ def _segments(decoding: Decoding, rules: Rules) -> list[_Segment]:
             logprobs.append(logprob)
             continue
         if tokens:
-            segments.append(_Segment(start, token, tokens, logprobs))
+            found.append(_TimedTokens(start, token, tokens, logprobs))
         start, tokens, logprobs = token, [], []
     if tokens:
-        segments.append(_Segment(start, None, tokens, logprobs))
-    return segments
+        found.append(_TimedTokens(start, None, tokens, logprobs))
+    return found
 
 
-def tensors(transcripts: Sequence[Transcript]) -> dict[str, np.ndarray]:
-    """Return the outputs of the step `whisper` for the windows of one request, padded to the longest of them."""
+def tensors(transcripts: Sequence[WindowTranscript]) -> dict[str, np.ndarray]:
+    """Return the outputs of the step `whisper` for the windows of one request, padded to the longest of them.
+
+    A segment of Whisper is an utterance of the contract.
+    """
     count = len(transcripts)
-    most = max([1, *(len(item.utterances) for item in transcripts)])
+    most = max([1, *(len(item.segments) for item in transcripts)])
     longest = max([1, *(len(item.tokens) for item in transcripts)])
     texts = np.full((count, most), b"", dtype=object)
     spans = np.full((count, most, 2), np.nan, np.float32)
@@ -130,10 +133,10 @@ def tensors(transcripts: Sequence[Transcript]) -> dict[str, np.ndarray]:
     tokens = np.full((count, longest), -1, np.int32)
     for row, item in enumerate(transcripts):
         tokens[row, : len(item.tokens)] = item.tokens
-        for place, utterance in enumerate(item.utterances):
-            texts[row, place] = utterance.text.encode()
-            spans[row, place] = utterance.start_s, utterance.end_s
-            logprobs[row, place] = utterance.logprob
+        for place, segment in enumerate(item.segments):
+            texts[row, place] = segment.text.encode()
+            spans[row, place] = segment.start_s, segment.end_s
+            logprobs[row, place] = segment.logprob
     return {
         "UTTERANCES": texts,
         "UTTERANCE_SPANS": spans,

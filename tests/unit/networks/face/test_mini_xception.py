@@ -79,7 +79,9 @@ def test_the_demo_video_goes_from_sad_to_happy(graph, repository: Path, weights:
     facts = probe(data, Limits())
     film = decode(data, facts.planned_times)
     detector = ort.InferenceSession(repository / "face_detector" / "1" / "model.onnx")
-    found = crop.crop_all(facts.clip(), film.frames, film.times, *detector.run(None, {"FRAMES": film.frames}), 256)
+    detections = detector.run(None, {"FRAMES": film.frames})
+    size = (facts.width_px, facts.height_px)
+    found = crop.crop_all(crop.DetectedFrames(film.frames, film.times, *detections, size), 256)
     assert found.count == len(film.frames)
     assert set(found.tracks) == {0}
     seen = np.array(EMOTIONS)[graph.run(["LOGITS"], inputs_of(found.crops))[0].argmax(axis=1)]

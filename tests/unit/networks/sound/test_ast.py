@@ -39,7 +39,7 @@ def test_parity_with_transformers_features_and_model(exported, samples: int):
     model, _, graph = exported
     sound = NOISE[:samples]
     features = mel.fbank(padded(sound))
-    frames = 1 + (samples - mel.WINDOW_SAMPLES) // mel.HOP_SAMPLES
+    frames = 1 + (samples - mel.WIN_LENGTH) // mel.HOP_LENGTH
     if samples < mel.FBANK_SAMPLES:  # frames that reach over the end of the sound: transformers leaves them out
         features[frames : frames + 2] = np.log(mel.FBANK_FLOOR)
     (tags,) = graph.run(["TAGS"], {"FEATURES": np.stack([features, features])})

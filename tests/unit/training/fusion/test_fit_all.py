@@ -17,7 +17,7 @@ from training.fusion import fit_all, items, pairs, report
 from training.fusion.evidence import CONDITIONS, Bank, cached, features, moments
 from training.fusion.models import Models
 from training.fusion.pairs import LabelledClips
-from triptych.answer.evidence import Channel
+from triptych.answer.evidence import ChannelInput
 from triptych.answer.fusion import fuse
 from triptych.answer.parameters import FEATURES, Calibration, Parameters
 from triptych.answer.status import OK, Status
@@ -63,7 +63,7 @@ def test_calibration_goes_through_the_mean_over_rows():
     logits, weights, sure = random.normal(size=(4, 7)), random.uniform(0.1, 1, 4), random.uniform(0, 1, 4)
     spans = np.array([[0, 1]] * 4)
     plain, calibrated = (
-        Channel("face", OK, how).gather(spans, logits, weights, sure, Status("absent"))
+        ChannelInput("face", OK, how).gather(spans, logits, weights, sure, Status("absent"))
         for how in (Calibration(), calibration)
     )
     np.testing.assert_allclose(features(moments(plain)[None], calibration)[0], calibrated.features().sum(axis=0))

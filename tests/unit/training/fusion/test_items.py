@@ -149,7 +149,7 @@ def test_only_the_speakers_asked_for_are_in_the_bank(tmp_path: Path) -> None:
     write_corpus(tmp_path, "ravdess", 3)
     write_corpus(tmp_path, "emodb", 1)
     assert data_speech.speakers(tmp_path) == {"ravdess 0", "ravdess 1", "ravdess 2", "emodb 0"}
-    evidence = items.evidence.Channel("sound", items.OK).gather
+    evidence = items.evidence.ChannelInput("sound", items.OK).gather
     spans, rows = np.array([[0.0, 1.0]], np.float32), np.zeros((1, 7), np.float32)
     part = evidence(spans, rows, np.ones(1), np.ones(1), items.OK)
     bank = items.speech(tmp_path, {"ravdess 1", "emodb 0"}, "sound", lambda recording: part)

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from samples.fusion import HAPPY, SAD, towards, trained
-from triptych.answer.answer import Manifest, answer
+from samples.fusion import HAPPY, POOL, SAD, towards, trained
+from triptych.answer.answer import answer
+from triptych.answer.manifest import Manifest
 from triptych.answer.parameters import Calibration
-from triptych.errors import TriptychError
+from triptych.answer.status import OK, Status
 from triptych_client import contract, decode
 
 LABELS = ("Speech", "Giggle", "Silence")
 MODELS = (("face", "fer-cnn", "0" * 64, "MIT"),)
-MANIFEST = Manifest(MODELS, frozenset(), LABELS, parameters=trained())
-STATUS = {"ok": ["ok", ""], "silent": ["absent", "the audio track is silent"], "none": ["absent", "no audio"]}
+CALIBRATIONS = dict.fromkeys(contract.CHANNELS, Calibration())
+MANIFEST = Manifest(MODELS, frozenset(), LABELS, trained(), calibrations=CALIBRATIONS)
 
 
 def strings(values: object) -> np.ndarray:
@@ -33,8 +34,8 @@ def inputs(seconds: float = 10.0, **changes: np.ndarray) -> dict[str, np.ndarray
     spans = np.stack([starts, np.minimum(starts + 3, seconds)], axis=1).astype(np.float32)
     return {
         "CLIP": np.array([seconds, 640, 360, 25, 1, 1], np.float32),
-        "VIDEO_STATUS": strings(STATUS["ok"]),
-        "AUDIO_STATUS": strings(STATUS["ok"]),
+        "VIDEO_STATUS": OK.tensor(),
+        "AUDIO_STATUS": OK.tensor(),
         "FRAME_TIMES": moments,
         "FACE_TIMES": moments,
         "FACE_TRACKS": np.zeros(len(moments), np.int32),
@@ -47,19 +48,17 @@ def inputs(seconds: float = 10.0, **changes: np.ndarray) -> dict[str, np.ndarray
         "SOUND_LOGITS": np.zeros((len(spans), 7), np.float32),
         "VOICE_SPANS": spans,
         "VOICE_LOGITS": np.array([towards(SAD)] * len(spans), np.float32),
-        "CHUNK_SPANS": np.array([[0, seconds]], np.float32),
         "UTTERANCES": strings([["He left me.", "He is laughing.", ""]]),
         "UTTERANCE_SPANS": np.array([[[0.5, 3.0], [2.0, 4.0], [np.nan, np.nan]]], np.float32),
         "UTTERANCE_LOGPROBS": np.array([[-0.1, -0.2, np.nan]], np.float32),
         "LANGUAGES": strings([["en"]]),
-        "NO_SPEECH_PROBS": np.array([[0.1]], np.float32),
         "WORDS_LOGITS": np.array([towards(SAD), towards(HAPPY, 1)], np.float32),
         **changes,
     }
 
 
 MUTE = {
-    "AUDIO_STATUS": strings(STATUS["silent"]),
+    "AUDIO_STATUS": Status("absent", "silent").tensor(),
     "UTTERANCES": strings([[""]]),
     "UTTERANCE_SPANS": np.full((1, 1, 2), np.nan, np.float32),
     "UTTERANCE_LOGPROBS": np.full((1, 1), np.nan, np.float32),
@@ -82,9 +81,10 @@ def decoded(outputs: dict[str, np.ndarray]) -> decode.Analysis:
     return decode.analysis({"CLIP": inputs()["CLIP"], **typed}, None, "2.51.0")
 
 
-def reasons(outputs: dict[str, np.ndarray]) -> dict[str, str]:
-    rows = zip(contract.CHANNELS, outputs["CHANNEL_STATUS"])
-    return {name: reason.decode() for name, (state, reason) in rows if state != b"ok"}
+def statuses(outputs: dict[str, np.ndarray]) -> dict[str, Status]:
+    """Return the status of each channel that is not simply ok."""
+    found = {name: Status.read(row) for name, row in zip(contract.CHANNELS, outputs["CHANNEL_STATUS"])}
+    return {name: status for name, status in found.items() if status != OK}
 
 
 def test_every_channel_answers():
@@ -98,6 +98,24 @@ def test_every_channel_answers():
     assert all(said.expressed for said in answered.transcript.utterances)
 
 
+class Recorded(dict[str, np.ndarray]):
+    """The step's inputs, and which of them were read."""
+
+    def __init__(self, arrays: dict[str, np.ndarray]) -> None:
+        super().__init__(arrays)
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        self.read.add(name)
+        return super().__getitem__(name)
+
+
+def test_every_input_of_the_step_is_read():
+    recorded = Recorded(inputs())
+    answer(recorded, MANIFEST)
+    assert recorded.read == {tensor.name for tensor in contract.STEPS["fusion"].inputs} == set(recorded)
+
+
 def test_no_channel_at_all_is_a_uniform_answer_that_abstains():
     outputs = answer(inputs(**MUTE, **FACELESS), MANIFEST)
     answered = decoded(outputs)
@@ -106,15 +124,16 @@ def test_no_channel_at_all_is_a_uniform_answer_that_abstains():
     assert answered.people == ()
     assert answered.emotion.track is None
     assert answered.rationale == "No channel gave evidence."
-    assert reasons(outputs) == {
-        "face": "no face found in 20 sampled frames",
-        **dict.fromkeys(("sound", "voice", "words"), "the audio track is silent"),
+    assert statuses(outputs) == {
+        "face": Status("absent", "no_face", "20"),
+        **dict.fromkeys(("sound", "voice", "words"), Status("absent", "silent")),
     }
 
 
 def test_speech_is_what_voice_and_words_need():
     changes = {name: array for name, array in MUTE.items() if name != "AUDIO_STATUS"}
-    assert reasons(answer(inputs(**changes), MANIFEST)) == dict.fromkeys(("voice", "words"), "no speech detected")
+    found = statuses(answer(inputs(**changes), MANIFEST))
+    assert found == dict.fromkeys(("voice", "words"), Status("absent", "no_speech"))
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])
@@ -146,7 +165,6 @@ def two_languages() -> dict[str, np.ndarray]:
         UTTERANCE_SPANS=np.array([[[0.5, 3.0]], [[5.0, 9.0]]], np.float32),
         UTTERANCE_LOGPROBS=np.array([[-0.1], [-0.2]], np.float32),
         LANGUAGES=strings([["en"], ["de"]]),
-        NO_SPEECH_PROBS=np.array([[0.1], [0.1]], np.float32),
         WORDS_LOGITS=np.array([towards(SAD), towards(HAPPY, 9)], np.float32),
     )
 
@@ -159,48 +177,30 @@ def test_two_languages_in_a_clip():
 
 
 def test_words_that_the_model_does_not_know_do_not_count():
-    english = Manifest(MODELS, frozenset(), LABELS, frozenset({"en"}), trained())
+    english = replace(MANIFEST, languages=frozenset({"en"}))
     assert decoded(answer(two_languages(), english)).channels["words"].probabilities["happiness"] < 0.5
-    russian = Manifest(MODELS, frozenset(), LABELS, frozenset({"ru"}), trained())
-    assert reasons(answer(two_languages(), russian)) == {
-        "words": "speech in an unsupported language for the words model: de, en"
-    }
-    assert reasons(answer(two_languages(), english, translated=True)) == {}
+    russian = replace(MANIFEST, languages=frozenset({"ru"}))
+    assert statuses(answer(two_languages(), russian)) == {"words": Status("absent", "unsupported_language", "de, en")}
+    assert statuses(answer(two_languages(), english, translated=True)) == {}
 
 
 def test_a_channel_without_a_model_says_so():
-    vacant = Manifest(MODELS, frozenset({"voice"}), LABELS)
-    assert reasons(answer(inputs(), vacant)) == {"voice": "no model exported"}
+    vacant = replace(MANIFEST, vacant=frozenset({"voice"}))
+    assert statuses(answer(inputs(), vacant)) == {"voice": Status("absent", "no_model")}
+
+
+def test_a_channel_whose_model_is_not_calibrated_is_used_and_says_so():
+    published = replace(MANIFEST, calibrations={name: Calibration() for name in ("face", "sound", "voice")})
+    outputs = answer(inputs(), published)
+    assert statuses(outputs) == {"words": Status("ok", "uncalibrated")}
+    words = decoded(outputs).channels["words"]
+    assert (words.status, words.reason) == ("ok", "its model is not calibrated")
+    assert words.probabilities == decoded(answer(inputs(), MANIFEST)).channels["words"].probabilities
+    assert statuses(answer(inputs(**MUTE), published))["words"] == Status("absent", "silent"), "nothing was taken"
 
 
 def test_a_calibration_is_for_one_channel():
-    sure = Manifest(MODELS, frozenset(), LABELS, calibrations={"words": Calibration(np.full(7, 5.0), np.zeros(7))})
-    plain, louder = (answer(inputs(), manifest) for manifest in (Manifest(MODELS, frozenset(), LABELS), sure))
+    sure = replace(MANIFEST, calibrations={**CALIBRATIONS, "words": Calibration(np.full(7, 5.0), np.zeros(7))})
+    plain, louder = (answer(inputs(), replace(manifest, parameters=POOL)) for manifest in (MANIFEST, sure))
     assert louder["TEXT_PROBABILITIES"].max() > plain["TEXT_PROBABILITIES"].max()
     assert louder["CHANNEL_PROBABILITIES"][:3].tolist() == plain["CHANNEL_PROBABILITIES"][:3].tolist()
-
-
-def manifest_folder(folder: Path, name: str) -> Path:
-    line = {"step": "expression", "role": "face", "name": name, "sha256": "", "licence": "MIT", "vacant": False}
-    words = {**line, "step": "text_emotion", "role": "words", "name": "bert", "languages": ["en"]}
-    (folder / "models.json").write_text(json.dumps([line, words]))
-    (folder / "labels.txt").write_text("\n".join(LABELS))
-    return folder
-
-
-def test_the_manifest_is_read_with_its_numbers(tmp_path: Path):
-    folder = manifest_folder(tmp_path, "fer-cnn")
-    assert Manifest.read(folder).parameters.pooled
-    trained().write(folder / "fusion.json", {})
-    Calibration(np.full(7, 2.0), np.zeros(7)).write(folder / "calibration" / "face.json", "fer-cnn", "", {})
-    manifest = Manifest.read(folder)
-    assert not manifest.parameters.pooled
-    assert manifest.calibrations["face"].scale.tolist() == [2.0] * 7
-    assert manifest.languages == {"en"}
-
-
-def test_a_calibration_of_another_model_is_refused(tmp_path: Path):
-    folder = manifest_folder(tmp_path, "swinv2")
-    Calibration().write(folder / "calibration" / "face.json", "fer-cnn", "", {})
-    with pytest.raises(TriptychError, match="fer-cnn, not swinv2"):
-        Manifest.read(folder)

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given
+from scipy.special import softmax
 
 from samples import fusion as samples
 from samples.fusion import HAPPY, POOL, SAD, clip, says, trained
-from triptych.answer.fusion import fuse, row_contributions, softmax
+from triptych.answer.fusion import fuse, row_contributions
 from triptych.answer.parameters import Calibration, Parameters
 from triptych.errors import TriptychError
 from triptych_client.contract import CHANNELS, EMOTIONS
@@ -114,10 +115,10 @@ def test_a_calibration_is_written_and_read_again(tmp_path: Path):
         Calibration.read(path, "swinv2")
 
 
-def test_without_files_nothing_is_calibrated_and_channels_are_averaged(tmp_path: Path):
-    assert Parameters.read(tmp_path / "fusion.json").pooled
-    logits = np.array([3.0, 1, 0, 0, -4, 0, 0])
-    assert Calibration.read(tmp_path / "face.json").apply(logits).tolist() == logits.tolist()
+@pytest.mark.parametrize("kind", [Parameters, Calibration])
+def test_a_file_that_is_missing_is_refused_by_name(kind: type[Parameters | Calibration], tmp_path: Path):
+    with pytest.raises(TriptychError, match=r"numbers\.json is missing: `triptych export`"):
+        kind.read(tmp_path / "numbers.json")
 
 
 @pytest.mark.parametrize(

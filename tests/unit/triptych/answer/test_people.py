@@ -6,68 +6,69 @@ import numpy as np
 
 from samples.fusion import HAPPY, POOL, SAD, towards
 from triptych.answer import people
-from triptych.answer.evidence import Channel
-from triptych.answer.people import Choice, Faces
-from triptych.answer.status import OK
+from triptych.answer.evidence import ChannelInput
+from triptych.answer.people import FaceRows, MainTrack
+from triptych.answer.status import OK, Status
 from triptych.answer.timeline import windows
 
-FACE = Channel("face", OK)
+FACE = ChannelInput("face", OK)
 NO_SPEECH = np.zeros((0, 2))
 
 
-def faces(*seen: tuple[float, int, float, int], frames: int = 20) -> Faces:
+def faces(*seen: tuple[float, int, float, int], frames: int = 20) -> FaceRows:
     """Faces given as (time, track, side, emotion), in a clip of frames every half second."""
     times, tracks, sides, emotions = (np.array(column) for column in zip(*seen))
     boxes = np.stack([np.zeros(len(seen)), np.zeros(len(seen)), sides, sides], axis=1)
     logits = np.array([towards(emotion) for emotion in emotions])
-    return Faces(np.arange(frames) / 2, times, tracks.astype(int), boxes, np.ones(len(seen)), logits)
+    return FaceRows(np.arange(frames) / 2, times, tracks.astype(int), boxes, np.ones(len(seen)), logits)
 
 
-def crowd(count: int) -> Faces:
+def crowd(count: int) -> FaceRows:
     return faces(*[(step / 2, track, 20 + track, track % 7) for step in range(20) for track in range(count)])
 
 
-NOBODY = Faces(np.arange(20) / 2, np.zeros(0), np.zeros(0, int), np.zeros((0, 4)), np.zeros(0), np.zeros((0, 7)))
+NOBODY = FaceRows(np.arange(20) / 2, np.zeros(0), np.zeros(0, int), np.zeros((0, 4)), np.zeros(0), np.zeros((0, 7)))
 
 
 def test_one_person_is_the_only_one():
-    assert people.choose(faces((0, 0, 50, SAD)), NO_SPEECH) == Choice(0, "only")
-    assert people.choose(NOBODY, NO_SPEECH) == Choice(-1, "")
+    assert people.choose(faces((0, 0, 50, SAD)), NO_SPEECH) == MainTrack(0, "only")
+    assert people.choose(NOBODY, NO_SPEECH) == MainTrack(-1, "")
 
 
 def test_without_speech_it_is_the_largest():
     both = faces((0, 0, 60, SAD), (0, 1, 100, HAPPY), (0.5, 0, 60, SAD))
-    assert people.choose(both, NO_SPEECH) == Choice(1, "size")
+    assert people.choose(both, NO_SPEECH) == MainTrack(1, "size")
 
 
 def test_who_is_seen_during_most_of_the_speech_comes_before_the_largest():
     turns = [(step / 2, int(step >= 10), 50 + 100 * (step >= 10), SAD) for step in range(20)]
-    assert people.choose(faces(*turns), np.array([[0.0, 4.0]])) == Choice(0, "speech")
-    assert people.choose(faces(*turns), np.array([[3.75, 5.75]])) == Choice(1, "size"), "both are seen as long"
+    assert people.choose(faces(*turns), np.array([[0.0, 4.0]])) == MainTrack(0, "speech")
+    assert people.choose(faces(*turns), np.array([[3.75, 5.75]])) == MainTrack(1, "size"), "both are seen as long"
 
 
 def test_ten_faces_have_ten_timelines():
     ten = crowd(10)
-    found = people.describe(ten, FACE, POOL, windows(10.0), NO_SPEECH)
+    found = people.describe(ten, FACE, POOL, windows(10.0))
     assert found.spans.shape == (10, 2)
     assert found.timelines.shape == (10, 9, 7)
     assert found.probabilities.argmax(axis=1).tolist() == [track % 7 for track in range(10)]
-    assert people.choose(ten, NO_SPEECH) == Choice(9, "size")
+    assert people.choose(ten, NO_SPEECH) == MainTrack(9, "size")
 
 
 def test_a_timeline_is_empty_while_a_person_is_away():
     leaves = faces((0.0, 0, 50, SAD), (0.5, 0, 50, SAD), (9.0, 0, 50, HAPPY))
-    found = people.describe(leaves, FACE, POOL, windows(10.0), np.array([[0.0, 1.0], [8.9, 9.5]]))
+    found = people.describe(leaves, FACE, POOL, windows(10.0))
     assert found.timelines[0, 0].argmax() == SAD
     assert np.isnan(found.timelines[0, 4]).all()
     assert found.timelines[0, -1].argmax() == HAPPY
     np.testing.assert_allclose(found.spans, [[0, 9]])
-    np.testing.assert_allclose(found.speech_s, [0.75 + 0.35])
+    speech = np.array([[0.0, 1.0], [8.9, 9.5]])
+    np.testing.assert_allclose(people.speech_seconds(leaves, speech), [0.75 + 0.35])
 
 
 def test_nobody_has_no_rows():
-    found = people.describe(NOBODY, FACE, POOL, windows(10.0), NO_SPEECH)
-    assert (found.spans.shape, found.speech_s.shape) == ((0, 2), (0,))
+    found = people.describe(NOBODY, FACE, POOL, windows(10.0))
+    assert (found.spans.shape, people.speech_seconds(NOBODY, NO_SPEECH).shape) == ((0, 2), (0,))
     assert (found.probabilities.shape, found.timelines.shape) == ((0, 7), (0, 9, 7))
 
 
@@ -76,4 +77,4 @@ def test_only_the_faces_of_one_person_are_that_person_s_evidence():
     one = both.of(FACE, 0)
     assert one.summary().argmax() == SAD
     assert one.reliability.tolist() == [2 / 20] * 2
-    assert both.of(FACE, -1).status.reason == "no face found in 20 sampled frames"
+    assert both.of(FACE, -1).status == Status("absent", "no_face", "20")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,8 +14,9 @@ def box(x: float, y: float = 100, side: float = 50) -> list[float]:
     return [x - side / 2, y - side / 2, x + side / 2, y + side / 2]
 
 
-def link(*frames: list[list[float]]) -> list[list[int]]:
-    return [linked.tolist() for linked in tracks.link([np.array(boxes).reshape(-1, 4) for boxes in frames])]
+def link(*frames: list[list[float]], rate_hz: float = 2) -> list[list[int]]:
+    boxes = [np.array(found).reshape(-1, 4) for found in frames]
+    return [linked.tolist() for linked in tracks.link(boxes, np.arange(len(frames)) / rate_hz)]
 
 
 def test_a_face_that_moves_stays_one_track():
@@ -33,12 +35,23 @@ def test_a_face_of_another_size_is_someone_else():
     assert link([box(100, side=40)], [box(100, side=120)]) == [[0], [1]]
 
 
-def test_a_face_missed_twice_goes_on():
-    assert link([box(100)], [], [], [box(110)]) == [[0], [], [], [0]]
+def test_when_the_camera_pans_everybody_goes_on():
+    assert link([box(100), box(175)], [box(140), box(215)]) == [[0, 1], [0, 1]]
 
 
-def test_a_face_missed_for_long_is_new():
-    assert link([box(100)], [], [], [], [box(100)])[-1] == [1]
+@pytest.mark.parametrize("rate_hz", [1, 2, 4, 8])
+def test_a_face_missed_for_a_second_goes_on_at_any_rate(rate_hz: int):
+    assert link([box(100)], *[[]] * rate_hz, [box(110)], rate_hz=rate_hz)[-1] == [0]
+
+
+@pytest.mark.parametrize("rate_hz", [2, 4, 8])
+def test_a_face_missed_for_long_is_new_at_any_rate(rate_hz: int):
+    assert link([box(100)], *[[]] * (3 * rate_hz // 2), [box(100)], rate_hz=rate_hz)[-1] == [1]
+
+
+def test_a_picture_that_stands_still_misses_nobody():
+    frames = [np.array([box(100)])] * 3
+    assert [one.tolist() for one in tracks.link(frames, np.array([0, 0.5, 12.0]))] == [[0], [0], [0]]
 
 
 def test_positions_are_whose_face_and_when():
@@ -60,6 +73,7 @@ def test_no_frames_and_no_faces():
 
 
 ANNA, BORIS = np.eye(2, 4, dtype=np.float32)
+ANNA_LAUGHING = np.array([0.8, 0, 0.6, 0], np.float32)
 
 
 def rejoin(*seen: tuple[float, int, np.ndarray]) -> list[int]:
@@ -88,6 +102,19 @@ def test_cuts_between_two_people_make_two_tracks():
     assert rejoin(*[(4 * scene, scene, look) for scene, look in enumerate(scenes)]) == [0, 1, 0, 1, 0]
 
 
+def test_who_comes_back_twice_is_the_same_all_along():
+    assert rejoin((0, 0, ANNA), (4, 1, ANNA_LAUGHING), (8, 2, ANNA)) == [0, 0, 0]
+
+
+@pytest.mark.parametrize("rate_hz", [1, 2, 4, 8])
+def test_a_look_is_that_of_the_same_seconds_at_any_rate(rate_hz: int):
+    """Anna turns away for three seconds before she leaves: her look before that does not count."""
+    times = np.arange(5 * rate_hz) / rate_hz
+    seen = [(float(time), 0, ANNA if time < 2 else BORIS) for time in times]
+    assert rejoin(*seen, (7, 1, ANNA))[-1] == 1
+    assert rejoin(*seen, (7, 1, BORIS))[-1] == 0
+
+
 def test_a_blank_crop_is_nobody_s():
     blank = np.zeros(4, np.float32)
     assert rejoin((0, 0, blank), (4, 1, blank)) == [0, 1]
@@ -103,16 +130,26 @@ def test_nobody_is_in_a_frame_twice_after_rejoining(seen: list[tuple[int, int, i
         assert len(set(placed)) == len(placed)
 
 
+COORDINATES = st.floats(-100, 740)
+
+
 @settings(deadline=None)  # a machine that also trains is slow now and then
 @given(
     st.lists(
-        st.lists(st.tuples(st.floats(0, 640), st.floats(0, 360), st.floats(0, 200)), max_size=5), min_size=1, max_size=8
+        st.lists(st.tuples(COORDINATES, COORDINATES, COORDINATES, COORDINATES), max_size=5), min_size=1, max_size=8
     )
 )
-def test_tracks_are_numbered_by_first_appearance_and_once_a_frame(places: list[list[tuple[float, float, float]]]):
-    linked = link(*[[box(*place) for place in frame] for frame in places])
-    assert [len(frame) for frame in linked] == [len(frame) for frame in places]
+def test_tracks_are_numbered_by_first_appearance_and_once_a_frame(boxes: list[list[tuple[float, ...]]]):
+    linked = link(*[[list(one) for one in frame] for frame in boxes])
+    assert [len(frame) for frame in linked] == [len(frame) for frame in boxes]
     assert all(len(set(frame)) == len(frame) for frame in linked)
     flat = [track for frame in linked for track in frame]
     firsts = sorted(set(flat), key=flat.index)
     assert firsts == list(range(len(firsts)))
+
+
+@given(st.lists(st.tuples(st.floats(0, 640), st.floats(0, 360), st.floats(1, 200)), min_size=1, max_size=5))
+def test_who_does_not_move_goes_on(places: list[tuple[float, float, float]]):
+    frame = [box(*place) for place in places]
+    assert link(frame, frame)[0] == list(range(len(places)))
+    assert sorted(link(frame, frame)[1]) == list(range(len(places)))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samples import clips
+from triptych.answer.status import Status
 from triptych.media import audio
 from triptych_client.contract import CHUNK_SAMPLES, SAMPLE_RATE_HZ
 
@@ -45,7 +46,7 @@ def test_a_damaged_stretch_does_not_shift_what_follows():
     broken = bytearray(whole)
     broken[packets // 3 * 188 : packets // 2 * 188] = bytes(188 * (packets // 2 - packets // 3))
     loud = [np.argmax(np.abs(audio.decode(data, 60).pcm) > 0.35) / SAMPLE_RATE_HZ for data in (whole, bytes(broken))]
-    assert loud[1] == pytest.approx(loud[0], abs=0.05)
+    assert loud == pytest.approx([2.0, 2.0], abs=0.05)
 
 
 def test_no_more_is_decoded_than_allowed():
@@ -55,9 +56,9 @@ def test_no_more_is_decoded_than_allowed():
 @pytest.mark.parametrize(
     ("data", "state", "reason"),
     [
-        (clips.make(clips.greys(3)), "absent", "the file has no audio track"),
-        (clips.make(sound=clips.tone(1.0, level=0.0005)), "absent", "the audio track is silent"),
-        (clips.make(sound=clips.tone(1.0, level=0)), "absent", "the audio track is silent"),
+        (clips.make(clips.greys(3)), "absent", "no_audio_track"),
+        (clips.make(sound=clips.tone(1.0, level=0.0005)), "absent", "silent"),
+        (clips.make(sound=clips.tone(1.0, level=0)), "absent", "silent"),
     ],
 )
 def test_without_sound_there_is_a_reason(data: bytes, state: str, reason: str):
@@ -69,7 +70,7 @@ def test_an_undecodable_track_has_failed():
     data = clips.make(sound=clips.tone(0.3), form="matroska")
     start = data.index(b"\x1f\x43\xb6\x75")  # the cluster with the packets
     decoded = audio.decode(data[: start + 20], 60)
-    assert (decoded.status.state, decoded.status.reason) == ("failed", "the aac audio could not be decoded")
+    assert decoded.status == Status("failed", "undecodable_audio", "aac")
 
 
 def noise(samples: int) -> np.ndarray:

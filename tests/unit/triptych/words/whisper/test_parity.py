@@ -15,12 +15,12 @@ from transformers.utils import logging
 
 from networks.whisper.published import load_model
 from samples.whisper_recordings import SPOKEN, cut_off, recordings
-from triptych.errors import ClipError
-from triptych.words.whisper.decoding import Wish
-from triptych.words.whisper.model import Device, Windows
+from triptych.errors import RequestError
+from triptych.words.whisper.decoding import DecodingOptions
+from triptych.words.whisper.model import DecoderState, Device
 from triptych.words.whisper.passes import is_silent
 from triptych.words.whisper.recogniser import Recogniser
-from triptych.words.whisper.transcripts import Transcript
+from triptych.words.whisper.transcripts import WindowTranscript
 
 NAMES = [*SPOKEN, "silence", "noise"]
 BATCH = 8
@@ -85,7 +85,7 @@ def decoded(recogniser, log_mels):
     """The recordings as the served model decodes them, in batches."""
     mels, found = np.stack(list(log_mels.values())), []
     for batch in (mels[:BATCH], mels[BATCH:]):
-        found += recogniser.decode(batch, [Wish()] * len(batch))
+        found += recogniser.decode(batch, [DecodingOptions()] * len(batch))
     return dict(zip(NAMES, found, strict=True))
 
 
@@ -128,7 +128,7 @@ def test_windows_that_stay_go_on_as_if_alone(recogniser):
     shapes = [(4, 8, 64, 1500), (4, 8, 1500, 64)] * 6
     cross = [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
     ids = np.array([[50258, 11], [50259, 12], [50260, 13], [50261, 14]])
-    everyone, some = (Windows(decoder, [array.copy() for array in cross], Device()) for _ in range(2))
+    everyone, some = (DecoderState(decoder, [array.copy() for array in cross], Device()) for _ in range(2))
     np.testing.assert_array_equal(everyone.step(ids[:, :1]), some.step(ids[:, :1]))
     order = some.keep([1, 3])
     assert sorted(order) == [1, 3]
@@ -143,7 +143,7 @@ def test_decoding_equals_transformers_token_for_token(decoded, expected, languag
 
 def test_translation_equals_transformers(model, recogniser, log_mels):
     log_mel = log_mels["Spanish"][None]
-    (translated,) = recogniser.decode(log_mel, [Wish("translate", "es")])
+    (translated,) = recogniser.decode(log_mel, [DecodingOptions("translate", "es")])
     theirs = model.generate(torch.from_numpy(log_mel), return_timestamps=True, task="translate", language="es")
     assert list(translated.tokens) == spoken(model, theirs[0])
     assert "coffee" in recogniser.tokenizer.decode(translated.tokens)
@@ -151,47 +151,56 @@ def test_translation_equals_transformers(model, recogniser, log_mels):
 
 def test_speech_beyond_the_last_pair_equals_transformers(model, recogniser):
     log_mel = extract([cut_off()])
-    (found,) = recogniser.transcribe(log_mel, np.array([[0, 30]]), [Wish(language="en")])
+    (found,) = recogniser.transcribe(log_mel, np.array([[0, 30]]), [DecodingOptions(language="en")])
     theirs = model.generate(torch.from_numpy(log_mel), return_timestamps=True, task="transcribe", language="en")
     assert list(found.tokens) == spoken(model, theirs[0])
-    assert found.utterances[-1].text.startswith("she said that the sea gives")
-    assert 24 < found.utterances[-1].start_s < found.utterances[-1].end_s <= 30
+    assert found.segments[-1].text.startswith("she said that the sea gives")
+    assert 24 < found.segments[-1].start_s < found.segments[-1].end_s <= 30
 
 
 def test_rows_of_a_batch_are_independent(recogniser, log_mels, decoded):
     broken = np.full((80, 3000), np.nan, np.float32)
     mels = np.stack([broken, log_mels["Spanish"], log_mels["a greeting"], log_mels["Spanish"], log_mels["German"]])
     spans = np.array([[0, 5], [0, 2.8], [7, 7], [30, 32.8], [0, 3]])
-    wishes = [Wish(), Wish(), Wish(), Wish("translate", "es"), Wish()]
-    failed, spanish, soundless, translated, german = recogniser.transcribe(mels, spans, wishes)
-    assert failed == soundless == Transcript()
+    options = [
+        DecodingOptions(),
+        DecodingOptions(),
+        DecodingOptions(),
+        DecodingOptions("translate", "es"),
+        DecodingOptions(),
+    ]
+    failed, spanish, soundless, translated, german = recogniser.transcribe(mels, spans, options)
+    assert failed == soundless == WindowTranscript()
     assert spanish.tokens == decoded["Spanish"].tokens
     assert german.tokens == decoded["German"].tokens
-    assert spanish.utterances[0].text == "Buenos días, quiero un café con leche."
+    assert spanish.segments[0].text == "Buenos días, quiero un café con leche."
     assert spanish.language == translated.language == "es"
-    assert "coffee" in translated.utterances[0].text
-    assert translated.utterances[0].start_s >= 30
+    assert "coffee" in translated.segments[0].text
+    assert translated.segments[0].start_s >= 30
 
 
 def test_without_sound_nothing_is_computed(recogniser, monkeypatch):
     monkeypatch.setattr(recogniser, "decode", None)
     nothing = np.zeros((2, 80, 3000), np.float32)
-    assert recogniser.transcribe(nothing, np.zeros((2, 2)), [Wish(), Wish()]) == [Transcript(), Transcript()]
+    assert recogniser.transcribe(nothing, np.zeros((2, 2)), [DecodingOptions(), DecodingOptions()]) == [
+        WindowTranscript(),
+        WindowTranscript(),
+    ]
 
 
 def test_noise_has_no_speech(decoded):
     assert is_silent(decoded["noise"])
 
 
-def test_wishes_are_read_from_parameters(recogniser):
-    assert recogniser.wish({}) == Wish("transcribe", None)
-    assert recogniser.wish({"task": "translate", "language": "ru", "other": 1}) == Wish("translate", "ru")
+def test_options_are_read_from_parameters(recogniser):
+    assert recogniser.options({}) == DecodingOptions("transcribe", None)
+    assert recogniser.options({"task": "translate", "language": "ru", "other": 1}) == DecodingOptions("translate", "ru")
 
 
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [({"task": "sing"}, "transcribe or translate"), ({"language": "elvish"}, "en, zh, de"), ({"task": 5}, "is 5")],
 )
-def test_an_unknown_wish_is_refused(recogniser, parameters, message):
-    with pytest.raises(ClipError, match=message):
-        recogniser.wish(parameters)
+def test_an_unknown_option_is_refused(recogniser, parameters, message):
+    with pytest.raises(RequestError, match=message):
+        recogniser.options(parameters)

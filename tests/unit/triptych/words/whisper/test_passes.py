@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from triptych.words.whisper.decoding import Decoding, Wish
-from triptych.words.whisper.passes import MAX_PASSES, in_passes, is_silent
+from triptych.words.whisper.decoding import Decoding, DecodingOptions
+from triptych.words.whisper.passes import MAX_PASSES, decode_in_passes, is_silent
 from triptych.words.whisper.rules import Rules
 
 RULES = Rules(1, 0, 2, 3, 1000, 0.02, 50, {"en": 4, "ru": 5}, {"transcribe": 6, "translate": 7}, [], [])
@@ -28,12 +28,12 @@ class Script:
     def __init__(self, *decodings):
         self.decodings = list(decodings)
         self.mels: list[np.ndarray] = []
-        self.wishes: list[Wish] = []
+        self.options: list[DecodingOptions] = []
 
-    def __call__(self, mels, wishes):
+    def __call__(self, mels, options):
         self.mels += list(mels)
-        self.wishes += wishes
-        return [self.decodings.pop(0) for _ in wishes]
+        self.options += options
+        return [self.decodings.pop(0) for _ in options]
 
 
 def ramp() -> np.ndarray:
@@ -42,7 +42,7 @@ def ramp() -> np.ndarray:
 
 
 def run(script: Script, sound_s: float):
-    (passes,) = in_passes(script, ramp(), [sound_s], [Wish()], RULES)
+    (passes,) = decode_in_passes(script, ramp(), [sound_s], [DecodingOptions()], RULES)
     assert not script.decodings
     return passes
 
@@ -72,7 +72,9 @@ def test_the_next_pass_starts_at_the_last_pair(unfinished):
     assert len(passes[0].decoding.logprobs) == len(first)
     np.testing.assert_array_equal(script.mels[1][:, :1000], ramp()[0, :, 2000:])
     assert not script.mels[1][:, 1000:].any()
-    assert script.wishes == [Wish(), Wish(language="ru")], "the language stays that of the first pass"
+    assert script.options == [DecodingOptions(), DecodingOptions(language="ru")], (
+        "the language stays that of the first pass"
+    )
 
 
 @pytest.mark.parametrize(("end_s", "sound_s"), [(20.0, 20.5), (0.5, 20.0)])
@@ -94,7 +96,9 @@ def test_passes_are_bounded():
 
 def test_a_window_that_fails_leaves_the_others():
     script = Script(None, said(at(0), WORD, at(5)))
-    failed, heard = in_passes(script, np.repeat(ramp(), 2, axis=0), [30, 30], [Wish(), Wish()], RULES)
+    failed, heard = decode_in_passes(
+        script, np.repeat(ramp(), 2, axis=0), [30, 30], [DecodingOptions(), DecodingOptions()], RULES
+    )
     assert failed == []
     assert len(heard) == 1
 

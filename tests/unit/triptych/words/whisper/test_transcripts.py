@@ -14,8 +14,8 @@ from triptych.words.whisper.passes import Pass
 from triptych.words.whisper.rules import Rules
 from triptych.words.whisper.transcripts import (
     MAX_COMPRESSION_RATIO,
-    Transcript,
-    Utterance,
+    Segment,
+    WindowTranscript,
     compression_ratio,
     tensors,
     transcript,
@@ -37,20 +37,20 @@ def heard(*tokens: int, silent: bool = False, offset_s: float = 0.0, logprob: fl
     return Pass(offset_s, Decoding("en", 0.9, 0.1, tokens, (logprob,) * (len(tokens) + 1)), silent)
 
 
-def spans(found: Transcript) -> list[tuple[float, float, str]]:
-    return [(round(item.start_s, 3), round(item.end_s, 3), item.text) for item in found.utterances]
+def spans(found: WindowTranscript) -> list[tuple[float, float, str]]:
+    return [(round(item.start_s, 3), round(item.end_s, 3), item.text) for item in found.segments]
 
 
 def test_pairs_of_timestamps_make_utterances():
     found = transcript([heard(at(0), 10, 11, 12, at(2), at(2.5), 13, at(4))], SPAN, RULES, TOKENIZER)
     assert spans(found) == [(40.0, 42.0, "where is he"), (42.5, 44.0, "no")]
     assert found.language == "en"
-    assert found.utterances[0].logprob == pytest.approx(-0.5)
+    assert found.segments[0].logprob == pytest.approx(-0.5)
 
 
 def test_logprob_is_that_of_the_words_alone():
     decoding = Decoding("en", 0.9, 0.1, (at(0), 10, 11, at(2)), (-9.0, -0.2, -0.4, -9.0, -9.0))
-    (utterance,) = transcript([Pass(0.0, decoding, False)], SPAN, RULES, TOKENIZER).utterances
+    (utterance,) = transcript([Pass(0.0, decoding, False)], SPAN, RULES, TOKENIZER).segments
     assert utterance.logprob == pytest.approx(-0.3)
 
 
@@ -72,14 +72,14 @@ def test_a_second_pass_counts_from_where_it_began():
 
 def test_a_silent_pass_says_nothing_and_has_no_language():
     found = transcript([heard(at(0), 13, at(3), silent=True)], SPAN, RULES, TOKENIZER)
-    assert found.utterances == ()
+    assert found.segments == ()
     assert found.language == ""
     assert found.language_probability == 0.9
 
 
 @given(st.lists(st.one_of(st.sampled_from([10, 11, 12, 13]), st.integers(1000, 2500)), max_size=20))
 def test_any_tokens_make_utterances_within_the_sound(tokens):
-    for utterance in transcript([heard(*tokens)], SPAN, RULES, TOKENIZER).utterances:
+    for utterance in transcript([heard(*tokens)], SPAN, RULES, TOKENIZER).segments:
         assert 40 <= utterance.start_s < 60
         assert utterance.end_s <= 60
         assert utterance.text
@@ -92,8 +92,7 @@ def test_a_loop_is_cut():
 
 def test_repeats_are_kept_once():
     said = [
-        Utterance(start, start + 1, text, -0.1)
-        for start, text in enumerate(("Ha-ha-ha-ha! Oh.", "Yes.", "Yes.", "No."))
+        Segment(start, start + 1, text, -0.1) for start, text in enumerate(("Ha-ha-ha-ha! Oh.", "Yes.", "Yes.", "No."))
     ]
     assert [(item.start_s, item.text) for item in without_repeats(said)] == [(0, "Ha-ha! Oh."), (1, "Yes."), (3, "No.")]
 
@@ -105,8 +104,8 @@ def test_ordinary_speech_does_not_compress_like_a_loop():
 
 
 def test_tensors_are_those_of_the_contract_padded_to_the_longest():
-    long = Transcript((Utterance(0, 1, "Да.", -0.1), Utterance(1, 2, "Нет.", -0.2)), "ru", 0.9, 0.1, (1000, 10, 1050))
-    outputs = tensors([long, Transcript()])
+    long = WindowTranscript((Segment(0, 1, "Да.", -0.1), Segment(1, 2, "Нет.", -0.2)), "ru", 0.9, 0.1, (1000, 10, 1050))
+    outputs = tensors([long, WindowTranscript()])
     assert list(outputs) == [tensor.name for tensor in contract.STEPS["whisper"].outputs]
     assert outputs["UTTERANCES"].tolist() == [["Да.".encode(), "Нет.".encode()], [b"", b""]]
     np.testing.assert_array_equal(outputs["UTTERANCE_SPANS"][0], [[0, 1], [1, 2]])
@@ -118,7 +117,7 @@ def test_tensors_are_those_of_the_contract_padded_to_the_longest():
 
 
 def test_nothing_said_is_one_padded_place():
-    outputs = tensors([Transcript()])
+    outputs = tensors([WindowTranscript()])
     shapes = {name: array.shape for name, array in outputs.items()}
     assert shapes == {
         "UTTERANCES": (1, 1),

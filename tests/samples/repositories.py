@@ -1,0 +1,48 @@
+"""Model repositories for tests, beside the one that is served: made without exporting anew what is exported there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from export.stamp import SOURCES, STAMP, Stamp
+
+LARGE_BYTES = 1 << 20
+
+
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """Copy a file; a large one, which is only read, gets a second name instead."""
+    if os.path.getsize(source) > LARGE_BYTES:
+        os.link(source, target)
+    else:
+        shutil.copy2(source, target)
+
+
+def take_exports(source: Path, target: Path, entries: Mapping[str, str]) -> None:
+    """Take over what `source` holds of `entries` (step -> entry) where it was exported later than what `target` holds.
+
+    Whether it is up to date is not asked: an export into `target` afterwards sees to that.
+    """
+    for step, entry in entries.items():
+        here, there = target / step / "1", source / step / "1"
+        if Stamp.read(there).entry == entry and _exported_at(there) > _exported_at(here):
+            _empty(here)
+            for path in sorted(_exports(there), key=lambda path: path.name == STAMP):
+                link_or_copy(path, here / path.name)
+
+
+def _exported_at(folder: Path) -> float:
+    stamp = folder / STAMP
+    return stamp.stat().st_mtime if stamp.is_file() else 0.0
+
+
+def _empty(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in _exports(folder):
+        path.unlink()
+
+
+def _exports(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.is_file() and path.name not in SOURCES]
