@@ -116,7 +116,9 @@ def recorded(data: Path, tagger: onnxruntime.InferenceSession) -> list[TaggedSou
     """
     kinds = _kinds()
     sounds = [
-        TaggedSound(str(path.relative_to(data / FOLDER)), kinds[label.lower()], *listen(path, tagger), recorded=True)
+        TaggedSound(
+            str(path.relative_to(data / FOLDER)), kinds[label.lower()], *tag_windows(path, tagger), recorded=True
+        )
         for path, label in labelled(data)
         if label.lower() in kinds
     ]
@@ -151,7 +153,7 @@ def _rows(table: Path) -> list[dict[str, str]]:
         raise TriptychError(f"{table} is not a readable table: {error}. Fetch it again.") from error
 
 
-def listen(path: Path, tagger: onnxruntime.InferenceSession) -> tuple[np.ndarray, np.ndarray]:
+def tag_windows(path: Path, tagger: onnxruntime.InferenceSession) -> tuple[np.ndarray, np.ndarray]:
     """Return the tagger's probabilities [p, classes] in the windows of a recording, and the windows' lengths [p]."""
     try:
         sound = audio.decode(path.read_bytes(), MAX_SECONDS)

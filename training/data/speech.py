@@ -44,7 +44,7 @@ class Recording:
 class SpeechWindows:
     """Windows f16 [w, ..], the clip [w] that each is of, and label, speaker and corpus of each clip.
 
-    A window is log-mel [64, 300], or whatever else `windows` was told to make of 3 s.
+    A window is log-mel [64, 300], or other features of 3 s.
     """
 
     windows: Tensor
@@ -94,13 +94,13 @@ def recordings(data: Path) -> Iterator[Recording]:
 
 def windows(clips: Iterable[Recording], features: Callable[[np.ndarray], np.ndarray] = voice_log_mel) -> SpeechWindows:
     """Cut recordings into windows of 3 s, and take the features of each: f32 [48000] -> f32 [..]."""
-    heard, facts = [], []
+    rows, facts = [], []
     for number, clip in enumerate(clips):
-        heard += [(number, torch.from_numpy(features(window)).half()) for window in cut(clip.pcm)]
+        rows += [(number, torch.from_numpy(features(window)).half()) for window in cut(clip.pcm)]
         facts.append((clip.label, clip.speaker, clip.corpus))
-    clip_of_window, rows = zip(*heard, strict=True)
+    clip_of_window, features_of_window = zip(*rows, strict=True)
     labels, speakers, corpora = (np.array(column) for column in zip(*facts, strict=True))
-    return SpeechWindows(torch.stack(rows), np.array(clip_of_window), labels, speakers, corpora)
+    return SpeechWindows(torch.stack(features_of_window), np.array(clip_of_window), labels, speakers, corpora)
 
 
 def cut(pcm: np.ndarray) -> list[np.ndarray]:

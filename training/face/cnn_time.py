@@ -67,9 +67,9 @@ def train_cnn_time(data: Path, out: Path, schedule: Schedule = SCHEDULE) -> None
 def train_layers(model: CnnTime, train: LabelledFaces, validation: LabelledFaces, out: Path, schedule: Schedule) -> Log:
     """Train the temporal layers of `model` in place, its CNN staying as it is; return the log."""
     seed = schedule.layers.seed
-    watch = face_tracks.watch_once
-    tracks = watch(out / "train.safetensors", model.cnn, train, schedule.sequences, DISTURBED, seed + 1)
-    held_out = watch(out / "validation.safetensors", model.cnn, validation, HELD_OUT, 0.5, seed + 2)
+    extract = face_tracks.cached_features
+    tracks = extract(out / "train.safetensors", model.cnn, train, schedule.sequences, DISTURBED, seed + 1)
+    held_out = extract(out / "validation.safetensors", model.cnn, validation, HELD_OUT, 0.5, seed + 2)
     task = Task(
         batches_per_epoch=len(tracks) // BATCH_SIZE,
         batches=lambda epoch, generator: face_tracks.batches(tracks, generator),

@@ -13,7 +13,7 @@ from networks.face.cnn_time import CnnTime
 from training.card import Card
 from training.data.fer import LabelledFaces
 from training.face.teacher import predict
-from training.face.tracks import Tracks, answer, watch
+from training.face.tracks import Tracks, answer, extract_features
 from training.metrics import RESAMPLES, Scores, expected_calibration_error, fit_temperature, score
 
 CONDITIONS = {"undisturbed": 0.0, "disturbed": 1.0}
@@ -28,7 +28,9 @@ def measure(model: CnnTime, validation: LabelledFaces, device: str) -> tuple[Car
     """Return the card, whose values hold the temperature, and the scores on single pictures, calibrated and not."""
     labels = validation.labels.numpy()
     logits = predict(model.cnn, validation.images).numpy()
-    tracks = {name: watch(model.cnn, validation, SEQUENCES, share, SEED) for name, share in CONDITIONS.items()}
+    tracks = {
+        name: extract_features(model.cnn, validation, SEQUENCES, share, SEED) for name, share in CONDITIONS.items()
+    }
     temperature = fit_temperature(labels, logits)
     values = {
         "temperature": temperature,

@@ -60,8 +60,8 @@ def compose(faces: LabelledFaces, chosen: Tensor, disturbed: bool | Tensor, gene
 def _partners(faces: LabelledFaces, chosen: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Return the first and the last picture of each sequence, rows of `faces` [n] and [n]; one of them is `chosen`."""
     kind = torch.rand(len(chosen), generator=generator)
-    wanted = torch.where(kind < HELD + VARIED, faces.labels[chosen], NEUTRAL)
-    other = torch.where(kind < HELD, chosen, _random_row_of(wanted, faces.labels, generator))
+    classes = torch.where(kind < HELD + VARIED, faces.labels[chosen], NEUTRAL)
+    other = torch.where(kind < HELD, chosen, _random_row_of(classes, faces.labels, generator))
     backwards = torch.rand(len(chosen), generator=generator) < 0.5
     return torch.where(backwards, chosen, other), torch.where(backwards, other, chosen)
 

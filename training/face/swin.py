@@ -123,9 +123,9 @@ def distillation(teacher: nn.Module) -> Callable[[nn.Module, tuple[Tensor, Tenso
     def loss(student: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         faces, targets = batch
         with torch.no_grad():
-            wanted = softmax(teacher(faces).float() / DISTILLATION_TEMPERATURE, dim=1)
+            soft_targets = softmax(teacher(faces).float() / DISTILLATION_TEMPERATURE, dim=1)
         logits = student(faces).float()
-        softened = cross_entropy(logits / DISTILLATION_TEMPERATURE, wanted) * DISTILLATION_TEMPERATURE**2
+        softened = cross_entropy(logits / DISTILLATION_TEMPERATURE, soft_targets) * DISTILLATION_TEMPERATURE**2
         return DISTILLATION_WEIGHT * softened + (1 - DISTILLATION_WEIGHT) * cross_entropy(logits, targets)
 
     return loss

@@ -46,27 +46,27 @@ class Tracks:
 
 
 @torch.inference_mode()
-def watch(cnn: FaceCnn, faces: LabelledFaces, count: int, disturbed: float, seed: int) -> Tracks:
+def extract_features(cnn: FaceCnn, faces: LabelledFaces, count: int, disturbed: float, seed: int) -> Tracks:
     """Make a sequence of each of `count` pictures chosen at random, a share of them disturbed, and look at them."""
     generator = torch.Generator().manual_seed(seed)
     parts = []
     for chosen in torch.randperm(len(faces), generator=generator)[:count].split(BATCH_SIZE):
         spoilt = torch.rand(len(chosen), generator=generator) < disturbed
         sequences = motion.compose(faces, chosen, spoilt, generator)
-        seen = fer.preprocess(sequences.rows()[0], View()).contiguous(memory_format=torch.channels_last)
-        features = cnn.body(cnn.stem(seen)).mean((2, 3)).unflatten(0, (-1, FRAMES))
+        pixels = fer.preprocess(sequences.rows()[0], View()).contiguous(memory_format=torch.channels_last)
+        features = cnn.body(cnn.stem(pixels)).mean((2, 3)).unflatten(0, (-1, FRAMES))
         parts.append((features, sequences.times_ms, sequences.targets))
     return Tracks(*(torch.cat(column) for column in zip(*parts)))
 
 
-def watch_once(path: Path, cnn: FaceCnn, faces: LabelledFaces, count: int, disturbed: float, seed: int) -> Tracks:
-    """Return what `watch` returns, kept in a file for the run that is interrupted and called again.
+def cached_features(path: Path, cnn: FaceCnn, faces: LabelledFaces, count: int, disturbed: float, seed: int) -> Tracks:
+    """Return what `extract_features` returns, kept in a file for the run that is interrupted and called again.
 
     TriptychError when the file cannot be read or written.
     """
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        made = vars(watch(cnn, faces, count, disturbed, seed))
+        made = vars(extract_features(cnn, faces, count, disturbed, seed))
         write_atomically(path, lambda partial: save_file(made, partial))
     try:
         return Tracks(**load_file(path))

@@ -45,7 +45,7 @@ def read(folder: Path) -> list[dict[str, str]]:
     return rows
 
 
-def listen(folder: Path, rows: list[dict[str, str]], client: Client) -> LabelledClips:
+def served_evidence(folder: Path, rows: list[dict[str, str]], client: Client) -> LabelledClips:
     """Return the clips as the ensemble sees them; a channel that a clip lacks is NaN. TriptychError: one is refused."""
     x = np.zeros((len(rows), *EVIDENCE.dims))
     for number, row in enumerate(track(rows, "clips")):

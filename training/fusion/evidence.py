@@ -60,9 +60,9 @@ def moments(part: Evidence) -> Array:
 
 def bank(channel: str, rows: dict[str, list[Evidence]], labels: Array, groups: Array) -> Bank:
     """Return the items of a channel from their uncalibrated evidence in each condition."""
-    found = {name: np.array([moments(part) for part in parts]) for name, parts in rows.items()}
-    total = {name: np.array([part.weights.sum() for part in parts]) for name, parts in rows.items()}
-    return Bank(channel, found, total, labels, groups)
+    means = {name: np.array([moments(part) for part in parts]) for name, parts in rows.items()}
+    totals = {name: np.array([part.weights.sum() for part in parts]) for name, parts in rows.items()}
+    return Bank(channel, means, totals, labels, groups)
 
 
 def cached(path: Path, channel: str, make: Callable[[], Bank]) -> Bank:
@@ -75,8 +75,8 @@ def cached(path: Path, channel: str, make: Callable[[], Bank]) -> Bank:
         write_atomically(path, lambda partial: _save(partial, labels=made.labels, groups=made.groups, **arrays))
     try:
         with np.load(path, allow_pickle=False) as file:
-            found, total = ({name: file[f"{kind}_{name}"] for name in CONDITIONS} for kind in ("moments", "weights"))
-            return Bank(channel, found, total, file["labels"], file["groups"])
+            means, totals = ({name: file[f"{kind}_{name}"] for name in CONDITIONS} for kind in ("moments", "weights"))
+            return Bank(channel, means, totals, file["labels"], file["groups"])
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise TriptychError(f"{path} is damaged: {error}. Delete it, then run the same command.") from error
 

@@ -77,9 +77,9 @@ def answers(parameters: Parameters, x: Array, subset: tuple[int, ...]) -> Array:
 
     Channels that a clip does not have (NaN) are left out.
     """
-    there = np.isfinite(x).all(axis=2) & np.isin(np.arange(len(CHANNELS)), subset)
-    terms = np.einsum("cef,ncf->nce", parameters.weights, np.where(there[:, :, None], x, 0))
-    count = np.maximum(there.sum(axis=1), 1)[:, None] if parameters.pooled else 1
+    valid = np.isfinite(x).all(axis=2) & np.isin(np.arange(len(CHANNELS)), subset)
+    terms = np.einsum("cef,ncf->nce", parameters.weights, np.where(valid[:, :, None], x, 0))
+    count = np.maximum(valid.sum(axis=1), 1)[:, None] if parameters.pooled else 1
     return terms.sum(axis=1) / count + parameters.bias
 
 

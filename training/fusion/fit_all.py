@@ -8,6 +8,7 @@ triptych train fusion --clips DIR --out DIR                       from clips tha
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -37,27 +38,43 @@ EVIDENCE, WEIGHTS, FOLDER = "evidence", "weights", "fusion"
 `weights/fusion`."""
 
 
+@dataclass(frozen=True)
+class Source:
+    """What is fitted on: the exported models, the items of each channel, which of them to fit and to test on."""
+
+    models: Models
+    banks: Mapping[str, Bank]
+    fit_rows: Mapping[str, Array]
+    test_rows: Mapping[str, Array]
+
+    @classmethod
+    def collect(cls, data: Path, out: Path, repository: Path, check: VoiceCheck) -> Source:
+        """Read `data` through the models of `repository`; what they said is kept in `out` for the next time."""
+        models = Models(repository)
+        banks = items.collect(data, out / EVIDENCE, models, check)
+        return cls(models, banks, *pairs.split(banks))
+
+    def calibrate(self, channel: str) -> Calibration:
+        """Fit a channel's calibration."""
+        return fusion_fit.calibrate(self.banks[channel], self.fit_rows[channel])
+
+
 def train_fusion(
     data: Path,
     out: Path,
     check: VoiceCheck = VOICE_CHECK,
     repository: Path = MODEL_REPOSITORY,
 ) -> None:
-    """Calibrate every channel and fit the regression on `data`; all goes to `out/weights`, laid out as `weights/` is.
-
-    What the models said is kept in `out/evidence` for the next time.
-    """
-    models = Models(repository)
-    banks = items.collect(data, out / EVIDENCE, models, check)
-    fit_rows, test_rows = pairs.split(banks)
-    calibrations = {channel: fusion_fit.calibrate(banks[channel], fit_rows[channel]) for channel in CHANNELS}
-    parameters = fusion_fit.fit(pairs.draw(banks, fit_rows, calibrations, FIT_CLIPS, seed=1))
+    """Calibrate every channel and fit the regression on `data`; all goes to `out/weights`, laid out as `weights/`."""
+    source = Source.collect(data, out, repository, check)
+    calibrations = {channel: source.calibrate(channel) for channel in CHANNELS}
+    parameters = fusion_fit.fit(pairs.draw(source.banks, source.fit_rows, calibrations, FIT_CLIPS, seed=1))
     command = _command(check)
     for channel, calibration in calibrations.items():
-        _keep(out / WEIGHTS, models, channel, calibration, command)
-    entries = {channel: models.entry(channel) for channel in CHANNELS}
+        _keep(out / WEIGHTS, source.models, channel, calibration, command)
+    entries = {channel: source.models.entry(channel) for channel in CHANNELS}
     parameters.write(_made(out / WEIGHTS / FOLDER) / FUSION_FILE, {"command": command, "fitted_with": entries})
-    _measure(out / WEIGHTS, parameters, calibrations, banks, test_rows, models, command)
+    _measure(out / WEIGHTS, source, parameters, calibrations, command)
 
 
 def calibrate_channel(
@@ -77,16 +94,13 @@ def calibrate_channel(
     regression = installed / FOLDER / FUSION_FILE
     if not regression.is_file():
         raise TriptychError(f"there is no {regression}: run `triptych train fusion` once without --calibrate")
-    models = Models(repository)
-    banks = items.collect(data, out / EVIDENCE, models, check)
-    fit_rows, test_rows = pairs.split(banks)
-    entries = {name: models.entry(name) for name in CHANNELS}
-    files = {name: installed / entries[name] / CALIBRATION_FILE for name in CHANNELS}
+    source = Source.collect(data, out, repository, check)
+    files = {name: installed / source.models.entry(name) / CALIBRATION_FILE for name in CHANNELS}
     calibrations = {name: Calibration.read(path) if path.is_file() else Calibration() for name, path in files.items()}
-    calibrations[channel] = fusion_fit.calibrate(banks[channel], fit_rows[channel])
+    calibrations[channel] = source.calibrate(channel)
     command = _command(check, f" --calibrate {channel}")
-    _keep(out / WEIGHTS, models, channel, calibrations[channel], command)
-    _measure(out / WEIGHTS, Parameters.read(regression), calibrations, banks, test_rows, models, command)
+    _keep(out / WEIGHTS, source.models, channel, calibrations[channel], command)
+    _measure(out / WEIGHTS, source, Parameters.read(regression), calibrations, command)
 
 
 def train_on_clips(folder: Path, out: Path, repository: Path = MODEL_REPOSITORY) -> None:
@@ -96,7 +110,7 @@ def train_on_clips(folder: Path, out: Path, repository: Path = MODEL_REPOSITORY)
     """
     rows = fusion_clips.read(folder)
     with EmbeddedServer(repository) as server, Client(server.grpc_url) as client:
-        fit, test = fusion_clips.split(fusion_clips.listen(folder, rows, client))
+        fit, test = fusion_clips.split(fusion_clips.served_evidence(folder, rows, client))
     parameters = fusion_fit.fit(fit)
     command = "triptych train fusion --clips DIR --out DIR"
     parameters.write(_made(out / WEIGHTS / FOLDER) / FUSION_FILE, {"command": command})
@@ -112,22 +126,16 @@ def _keep(weights: Path, models: Models, channel: str, calibration: Calibration,
 
 
 def _measure(
-    weights: Path,
-    parameters: Parameters,
-    calibrations: Mapping[str, Calibration],
-    banks: Mapping[str, Bank],
-    rows: Mapping[str, Array],
-    models: Models,
-    command: str,
+    weights: Path, source: Source, parameters: Parameters, calibrations: Mapping[str, Calibration], command: str
 ) -> None:
     """Write the card of these numbers, measured on test clips."""
-    test = pairs.draw(banks, rows, calibrations, TEST_CLIPS, seed=2)
+    test = pairs.draw(source.banks, source.test_rows, calibrations, TEST_CLIPS, seed=2)
     clean, noisy = (report.measure(parameters, test, condition) for condition in CONDITIONS)
     values = {
         "command": command,
         "noise": items.NOISE.values(),
         "noisy_subsets": [row.cells() for row in noisy],
-        "calibrations": [_calibration(banks[c], rows[c], calibrations[c], models.entry(c)) for c in CHANNELS],
+        "calibrations": [_calibration(source, channel, calibrations[channel]) for channel in CHANNELS],
     }
     report.write(_made(weights / FOLDER), "fusion/by_label.md", parameters, test, clean, **values)
 
@@ -137,14 +145,15 @@ def _made(folder: Path) -> Path:
     return folder
 
 
-def _calibration(bank: Bank, rows: Array, calibration: Calibration, entry: str) -> ChannelCalibration:
+def _calibration(source: Source, channel: str, calibration: Calibration) -> ChannelCalibration:
     """Return what calibration does to a channel, measured on its test items with each emotion weighing the same."""
+    bank, rows = source.banks[channel], source.test_rows[channel]
     labels = np.repeat(np.arange(len(EMOTIONS)), fusion_fit.PER_EMOTION)
     logits = bank.logits()[pairs.items(bank, rows, labels, np.random.default_rng(0))]
     before, after = (
         expected_calibration_error(labels, softmax(z, axis=1)) for z in (logits, calibration.apply(logits))
     )
-    return ChannelCalibration(bank.channel, entry, before, after)
+    return ChannelCalibration(channel, source.models.entry(channel), before, after)
 
 
 def _command(check: VoiceCheck, extra: str = "") -> str:

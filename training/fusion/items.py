@@ -169,13 +169,13 @@ def texts(data: Path, models: Models) -> Bank:
     unseen = unseen.choose(data_text.single_rows(unseen.targets))
     random = np.random.default_rng(0)
     pool = [word for text in unseen.texts[:2000] for word in text.split()]
-    said = {"clean": unseen.texts, "noise": tuple(misheard(text, pool, random) for text in unseen.texts)}
+    by_condition = {"clean": unseen.texts, "noise": tuple(misheard(text, pool, random) for text in unseen.texts)}
     rows = {}
     for name, right in (("clean", 1.0), ("noise", 1 - WORD_ERRORS)):
         spans = np.array([[0.0, 1.0]])
         rows[name] = [
             evidence.words(ChannelInput("words", OK), UtteranceRows(spans, np.log([right]), ["en"], logits[None]), ())
-            for logits in models.words(said[name])
+            for logits in models.words(by_condition[name])
         ]
     return bank("words", rows, unseen.targets.argmax(1), np.arange(len(unseen)))
 
@@ -222,9 +222,9 @@ def events(data: Path, models: Models) -> Bank:
         raise TriptychError(f"there is no {table}: --data is the folder that holds audio_tags/")
     with table.open(encoding="utf-8", newline="") as file:
         named = [(row["file"], EVENTS.get(row["label"], "")) for row in csv.DictReader(file)]
-    heard = [_sound(models, data_speech.decode((folder / name).read_bytes())) for name, _ in track(named, "events")]
+    parts = [_sound(models, data_speech.decode((folder / name).read_bytes())) for name, _ in track(named, "events")]
     labels = np.array([EMOTIONS.index(emotion) if emotion else -1 for _, emotion in named])
-    return bank("event", dict.fromkeys(CONDITIONS, heard), labels, np.array([name for name, _ in named]))
+    return bank("event", dict.fromkeys(CONDITIONS, parts), labels, np.array([name for name, _ in named]))
 
 
 def _sound(models: Models, pcm: Array) -> Evidence:

@@ -94,8 +94,8 @@ class Models:
         """Return spans [w, 2] and logits [w, 7] of the voice windows of pcm [samples]."""
         windows, spans = audio.voice_windows(pcm)
         kind = settings.read_text(self.repository / "voice_features" / "1", "features")
-        heard = {"log-mel": mel.voice_log_mel, "waveform": lambda window: window[None]}[kind]
-        features = np.stack([heard(window) for window in windows])
+        extract = {"log-mel": mel.voice_log_mel, "waveform": lambda window: window[None]}[kind]
+        features = np.stack([extract(window) for window in windows])
         return spans, _run(self._session("voice_emotion"), {"FEATURES": features}, "LOGITS")
 
     def words(self, texts: Sequence[str]) -> Array:

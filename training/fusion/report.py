@@ -58,8 +58,8 @@ class ChannelCalibration:
 
 def measure(parameters: Parameters, clips: LabelledClips, condition: str = "clean") -> list[Row]:
     """Return the scores of every subset of channels, on the clips that have these channels."""
-    having = {subset: with_channels(clips, subset) for subset in SUBSETS}
-    return [_row(parameters, part, condition, subset) for subset, part in having.items() if len(part.labels)]
+    complete = {subset: with_channels(clips, subset) for subset in SUBSETS}
+    return [_row(parameters, part, condition, subset) for subset, part in complete.items() if len(part.labels)]
 
 
 def with_channels(clips: LabelledClips, subset: tuple[int, ...]) -> LabelledClips:

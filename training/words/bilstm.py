@@ -60,9 +60,9 @@ def train(texts: Texts, encoder: Path, out: Path, settings: Settings) -> tuple[B
 
     `encoder` is the folder of multilingual-e5-small: the tokenizer and the embeddings to start from.
     """
-    learnt, watched = texts.of([TRAIN]), texts.of([VALIDATION])
+    learnt, validation = texts.of([TRAIN]), texts.of([VALIDATION])
     tokenizer = e5.load_tokenizer(encoder)
-    sequences, held = token_ids(tokenizer, learnt.texts), token_ids(tokenizer, watched.texts)
+    sequences, validation_sequences = token_ids(tokenizer, learnt.texts), token_ids(tokenizer, validation.texts)
     torch.manual_seed(settings.seed)
     model = BilstmAttention()
     start(model, _vocabulary(sequences, encoder, out))
@@ -70,7 +70,7 @@ def train(texts: Texts, encoder: Path, out: Path, settings: Settings) -> tuple[B
         batches_per_epoch=len(sequences) // BATCH_SIZE,
         batches=lambda epoch, generator: batches(sequences, learnt.targets, generator),
         loss=_loss,
-        evaluate=lambda average: evaluate(average, held, watched),
+        evaluate=lambda average: evaluate(average, validation_sequences, validation),
     )
     return model, fit(model, task, settings, out)
 

@@ -58,13 +58,13 @@ def _best_threshold(target: Array, score: Array) -> float:
     return float((thresholds[best] + below) / 2)
 
 
-def _outcomes(targets: Array, found: Array) -> tuple[Array, Array]:
-    """Return what was rightly found, and the sum of what was found and what is there: of the labels present [n, l]."""
+def _outcomes(targets: Array, predicted: Array) -> tuple[Array, Array]:
+    """Return true positives, and predicted plus actual positives, of the labels that some text has, [n, labels]."""
     present = targets.any(0)
-    targets, found = targets[:, present].astype(float), found[:, present].astype(float)
-    return targets * found, targets + found
+    targets, predicted = targets[:, present].astype(float), predicted[:, present].astype(float)
+    return targets * predicted, targets + predicted
 
 
-def _macro_f1(right: Array, there: Array, counts: Array) -> Array:
+def _macro_f1(true_positives: Array, positives: Array, counts: Array) -> Array:
     """Return the mean over labels of 2 TP / (2 TP + FP + FN), each text counted so often."""
-    return (2 * (counts @ right) / np.maximum(counts @ there, 1)).mean()
+    return (2 * (counts @ true_positives) / np.maximum(counts @ positives, 1)).mean()
