@@ -128,22 +128,14 @@ def _step_faults(repository: Path, line: dict[str, Any]) -> list[str]:
     """Compare the files of a step with what its stamp says of them, and the stamp with the line of the manifest."""
     step, name = line["step"], line["name"]
     target = repository / step / "1"
-    try:
-        stamp = json.loads((target / STAMP).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    stamp = Stamp.read(target)
+    if not stamp.entry:
         return [f"{step} is not exported to the end"]
-    if stamp.get("entry") != name:
-        return [f"{step} holds {stamp.get('entry')}, and the manifest says {name}"]
-    if "files" not in stamp:
+    if stamp.entry != name:
+        return [f"{step} holds {stamp.entry}, and the manifest says {name}"]
+    if not stamp.files:
         return [f"{step} was exported by an older version"]
-    faults = {name: _file_fault(target / name, digest) for name, digest in stamp["files"].items()}
-    return [f"{step}/1/{name} {fault}" for name, fault in faults.items() if fault]
-
-
-def _file_fault(path: Path, digest: str) -> str:
-    if not path.is_file():
-        return "is missing"
-    return "" if sha256(path) == digest else "is not what was exported"
+    return [f"{step}/1/{file} {fault}" for file, fault in stamp.damaged(target).items()]
 
 
 def _served(entry: Entry, target: Path) -> Served:

@@ -70,9 +70,10 @@ class Stamp:
         """Write the stamp into a version folder."""
         write_json(target / STAMP, asdict(self))
 
-    def damaged(self, target: Path) -> list[str]:
-        """Return the files of the export that are gone from its version folder, or are not as they were written."""
-        return [name for name, digest in self.files.items() if not _is(target / name, digest)]
+    def damaged(self, target: Path) -> dict[str, str]:
+        """Return what is wrong, by name, with the files that are gone from the version folder or not as written."""
+        faults = {name: _fault(target / name, digest) for name, digest in self.files.items()}
+        return {name: fault for name, fault in faults.items() if fault}
 
 
 @dataclass(frozen=True)
@@ -166,5 +167,7 @@ def _tensors(tensors: Iterable[Tensor]) -> list[Any]:
     return [[tensor.name, tensor.dtype, tensor.dims] for tensor in tensors]
 
 
-def _is(path: Path, digest: str) -> bool:
-    return path.is_file() and sha256(path) == digest
+def _fault(path: Path, digest: str) -> str:
+    if not path.is_file():
+        return "is missing"
+    return "" if sha256(path) == digest else "is not what was exported"
