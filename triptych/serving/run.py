@@ -97,7 +97,8 @@ class Serving:
         ]
         self.channel = grpc.aio.insecure_channel(server.grpc_url, options=[*self.message_options, *RECONNECT])
         token = settings.security.token()
-        self.gate = Gate(self.channel, self.admission, tickets, self.max_clip_bytes, token)
+        self.spans = tracing.Spans(settings.otlp_endpoint)
+        self.gate = Gate(self.channel, self.admission, tickets, self.max_clip_bytes, self.spans, token)
         self.health = health.aio.HealthServicer()
 
     async def open_door(self) -> grpc.aio.Server:
@@ -120,9 +121,9 @@ class Serving:
         await web.TCPSite(runner, self.settings.web.host, self.settings.web.port).start()
         return runner
 
-    async def change(self, state: State) -> None:
+    async def change(self, ready: bool, reason: str = "") -> None:
         """Let clips in, or tell them why not."""
-        self.gate.state = state
+        self.gate.state = state = State(ready, reason)
         metrics.READY.set(state.ready)
         serving = health_pb2.HealthCheckResponse.ServingStatus
         for name in ("", ENSEMBLE):
@@ -149,7 +150,6 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
         tickets = Tickets(board)
         options = [*settings.options]
         if settings.otlp_endpoint:
-            tracing.configure(settings.otlp_endpoint)
             options += tracing.triton_options(settings.otlp_endpoint)
         server = EmbeddedServer(
             settings.repository, work=settings.work, options=options, environment={VARIABLE: str(board)}
@@ -158,15 +158,16 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
         door, page = await service.open_door(), await service.open_web()
         try:
             await asyncio.to_thread(server.start)
-            await service.change(State(True))
+            await service.change(ready=True)
             yield service
-            await service.change(State(False, "the server is stopping"))
+            await service.change(ready=False, reason="the server is stopping")
             await door.stop(DRAIN_SECONDS)
             await service.gate.drain()
         finally:
             await door.stop(None)
             await page.cleanup()
             await asyncio.to_thread(server.stop)
+            await asyncio.to_thread(service.spans.close)
 
 
 async def serve(settings: Settings) -> int:

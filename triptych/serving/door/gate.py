@@ -19,10 +19,11 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError, ServicerContext
 
 from triptych.serving import metrics
-from triptych.serving.door import tickets, tracing, wire
+from triptych.serving.door import tickets, wire
 from triptych.serving.door.admission import Admission, Refusal, Stay
 from triptych.serving.door.calls import REQUEST_ID, Call, Record
 from triptych.serving.door.tickets import Tickets
+from triptych.serving.door.tracing import Headers, Spans
 
 SERVICE = "inference.GRPCInferenceService"
 PASSED = ("ModelMetadata", "ModelConfig", "ModelStatistics")
@@ -60,6 +61,7 @@ class Gate(grpc.GenericRpcHandler):
         admission: Admission,
         tickets: Tickets,
         max_clip_bytes: int,
+        spans: Spans,
         token: str | None = None,
     ) -> None:
         self.state = State(False, "the server is starting")
@@ -67,6 +69,7 @@ class Gate(grpc.GenericRpcHandler):
         self._admission = admission
         self._tickets = tickets
         self._extensions = (f"{wire.PREFIX}max_clip_bytes={max_clip_bytes}",)
+        self._spans = spans
         self._token = token
         self._work: set[asyncio.Task[bytes]] = set()
 
@@ -117,7 +120,7 @@ class Gate(grpc.GenericRpcHandler):
         call, record = Call.of(context), Record()
         context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
         try:
-            with tracing.span(call.metadata, call.request_id) as headers:
+            with self._spans.span(call.metadata, call.request_id) as headers:
                 return await self._infer(bodies, call, record, headers)
         except (Refusal, AioRpcError) as error:
             refusal = failure(error) if isinstance(error, AioRpcError) else error
@@ -129,7 +132,7 @@ class Gate(grpc.GenericRpcHandler):
         finally:
             record.close(call.request_id)
 
-    async def _infer(self, bodies: AsyncIterator[bytes], call: Call, record: Record, headers: tracing.Headers) -> bytes:
+    async def _infer(self, bodies: AsyncIterator[bytes], call: Call, record: Record, headers: Headers) -> bytes:
         self._check_token(call)
         if not self.state.ready:
             raise Refusal(StatusCode.UNAVAILABLE, "mending", self.state.reason, MEND_SECONDS)
@@ -143,7 +146,7 @@ class Gate(grpc.GenericRpcHandler):
         record.status = StatusCode.OK
         return answer
 
-    async def _hand_over(self, body: bytes, stay: Stay, call: Call, headers: tracing.Headers) -> bytes:
+    async def _hand_over(self, body: bytes, stay: Stay, call: Call, headers: Headers) -> bytes:
         """Ask Triton, and wait for its answer. That the caller has left is written on the board, and no more."""
         ticket = self._tickets.take()
         request = wire.with_parameters(body, {tickets.PARAMETER: ticket, tickets.REQUEST_ID: call.request_id})
@@ -157,7 +160,7 @@ class Gate(grpc.GenericRpcHandler):
             metrics.LEFT.inc()
             raise
 
-    async def _ask_triton(self, request: bytes, stay: Stay, ticket: int, headers: tracing.Headers) -> bytes:
+    async def _ask_triton(self, request: bytes, stay: Stay, ticket: int, headers: Headers) -> bytes:
         try:
             answer = await self._channel.unary_unary(f"/{SERVICE}/ModelInfer")(request, metadata=headers)
             stay.answered = True
