@@ -309,7 +309,9 @@ async def collector(spans: list) -> AsyncIterator[str]:
             traces = json.loads(body)
         else:
             traces = MessageToDict(ExportTraceServiceRequest.FromString(body))
-        spans.extend(span for group in traces["resourceSpans"] for part in group["scopeSpans"] for span in part["spans"])
+        spans.extend(
+            span for group in traces["resourceSpans"] for part in group["scopeSpans"] for span in part["spans"]
+        )
         return web.Response()
 
     app, port = web.Application(client_max_size=1 << 24), free_port()
@@ -324,13 +326,13 @@ async def collector(spans: list) -> AsyncIterator[str]:
 async def test_the_spans_of_the_door_and_of_every_step_are_in_the_caller_s_trace(graph: ToyGraph, tmp_path: Path):
     trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
     spans: list = []
-    async with collector(spans) as url:
-        async with (
-            served(graph, tmp_path / "work", otlp_endpoint=url) as serving,
-            grpc.aio.insecure_channel(str(serving.settings.door), WITHOUT_PROXY) as channel,
-        ):
-            await ask(channel, b"film", metadata=(("traceparent", f"00-{trace}-{parent}-01"),))
-    print([(s["name"],s["traceId"],s["spanId"],s.get("parentSpanId")) for s in spans])
+    async with (
+        collector(spans) as url,
+        served(graph, tmp_path / "work", otlp_endpoint=url) as serving,
+        grpc.aio.insecure_channel(str(serving.settings.door), WITHOUT_PROXY) as channel,
+    ):
+        await ask(channel, b"film", metadata=(("traceparent", f"00-{trace}-{parent}-01"),))
+    print([(s["name"], s["traceId"], s["spanId"], s.get("parentSpanId")) for s in spans])
     mine = {span["name"]: span for span in spans}
     assert {"triptych.door", "waits", "notes", "emotion"} <= mine.keys()
 

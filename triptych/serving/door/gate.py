@@ -53,11 +53,10 @@ class State:
 
 
 class Gate(grpc.GenericRpcHandler):
-    """Answers the calls of clients, most of them by asking Triton over `channel`."""
+    """Answers the calls of clients, most of them by asking Triton, once it is connected."""
 
     def __init__(
         self,
-        channel: grpc.aio.Channel,
         admission: Admission,
         tickets: Tickets,
         max_clip_bytes: int,
@@ -65,13 +64,17 @@ class Gate(grpc.GenericRpcHandler):
         token: str | None = None,
     ) -> None:
         self.state = State(False, "the server is starting")
-        self._channel = channel
+        self._channel: grpc.aio.Channel | None = None
         self._admission = admission
         self._tickets = tickets
         self._extensions = (f"{wire.PREFIX}max_clip_bytes={max_clip_bytes}",)
         self._spans = spans
         self._token = token
         self._work: set[asyncio.Task[bytes]] = set()
+
+    def connect(self, channel: grpc.aio.Channel) -> None:
+        """Ask Triton over this channel from now on."""
+        self._channel = channel
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
         """Return what answers a method; None for one that is not let through."""
@@ -109,7 +112,7 @@ class Gate(grpc.GenericRpcHandler):
         """Pass a small request on."""
         try:
             self._check_token(Call.of(context))
-            return await self._channel.unary_unary(f"/{SERVICE}/{method}")(request, timeout=ASK_SECONDS)
+            return await self._triton(method)(request, timeout=ASK_SECONDS)
         except Refusal as refusal:
             await _abort(context, refusal)
         except AioRpcError as error:
@@ -162,7 +165,7 @@ class Gate(grpc.GenericRpcHandler):
 
     async def _ask_triton(self, request: bytes, stay: Stay, ticket: int, headers: Headers) -> bytes:
         try:
-            answer = await self._channel.unary_unary(f"/{SERVICE}/ModelInfer")(request, metadata=headers)
+            answer = await self._triton("ModelInfer")(request, metadata=headers)
             stay.answered = True
             return answer
         finally:
@@ -178,6 +181,11 @@ class Gate(grpc.GenericRpcHandler):
         """Wait until Triton has answered all that it was handed."""
         while self._work:
             await asyncio.wait([*self._work])
+
+    def _triton(self, method: str) -> grpc.aio.UnaryUnaryMultiCallable:
+        if self._channel is None:
+            raise Refusal(StatusCode.UNAVAILABLE, "mending", self.state.reason, MEND_SECONDS)
+        return self._channel.unary_unary(f"/{SERVICE}/{method}")
 
     def _check_token(self, call: Call) -> None:
         if self._token is None:
