@@ -11,3 +11,7 @@ class ClipError(TriptychError):
 
 class RequestError(TriptychError):
     """What was asked for cannot be done with any clip: a request parameter is wrong. Sent as UNIMPLEMENTED."""
+
+
+class CallerLeftError(TriptychError):
+    """Nobody waits for the answer any more. Sent as CANCELLED, if anybody listens."""

@@ -81,7 +81,7 @@ def probe(data: Data, limits: Limits) -> Probe:
 
     ClipError for an unreadable file, one with neither video nor audio, or one over a limit.
     """
-    _check_size(len(data), limits)
+    check_size(len(data), limits)
     with open_clip(data, limits) as container:
         video, audio = video_stream(container), audio_stream(container)
         streams = [stream for stream in (video, audio) if stream]
@@ -123,7 +123,8 @@ def longest_s(limits: Limits) -> float:
     return min(limits.seconds, longest_heard_s())
 
 
-def _check_size(size: int, limits: Limits) -> None:
+def check_size(size: int, limits: Limits) -> None:
+    """Raise ClipError for a file of more bytes than is allowed."""
     mebibytes = size / 2**20
     if mebibytes > limits.mebibytes:
         raise ClipError(

@@ -79,7 +79,7 @@ Allocate: TypeAlias = Callable[[tuple[int, ...]], np.ndarray]
 """Returns memory for UINT8 pictures of a shape [n, H, W, 3], whatever it holds."""
 
 
-class _Damaged(Exception):
+class _DamagedError(Exception):
     """A packet of the clip cannot be decoded as it was written."""
 
 
@@ -94,12 +94,12 @@ def decode(
     attempt = partial(_attempt, data, planned_times, limits or Limits(), allocate or partial(np.empty, dtype=np.uint8))
     try:
         return attempt(min(MAX_THREADS, cores()))
-    except _Damaged:
+    except _DamagedError:
         return attempt(1)
 
 
 def _attempt(data: Data, planned_times: np.ndarray, limits: Limits, allocate: Allocate, threads: int) -> Video:
-    """Decode on so many threads; _Damaged when they are several and the clip is damaged."""
+    """Decode on so many threads; _DamagedError when they are several and the clip is damaged."""
     with open_clip(data, limits) as container:
         stream = video_stream(container)
         if stream is None:
@@ -258,7 +258,7 @@ class _Job:
 def _decode(context: VideoCodecContext, packet: av.Packet | None) -> list[VideoFrame]:
     """Decode a packet, or with None what is still in the decoder; nothing for a damaged one.
 
-    _Damaged when several threads conceal damage.
+    _DamagedError when several threads conceal damage.
     """
     try:
         frames = context.decode(packet)
@@ -267,7 +267,7 @@ def _decode(context: VideoCodecContext, packet: av.Packet | None) -> list[VideoF
     else:
         damaged = any(frame.is_corrupt for frame in frames)
     if damaged and context.thread_count > 1:
-        raise _Damaged
+        raise _DamagedError
     return frames
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]
 from tritonclient.utils import triton_to_np_dtype
 
-from triptych.errors import ClipError, RequestError, TriptychError
+from triptych.errors import CallerLeftError, ClipError, RequestError, TriptychError
 from triptych_client import contract
 
 Arrays = Mapping[str, np.ndarray]
@@ -33,6 +33,11 @@ def parameters(request: Any) -> dict[str, Any]:
     return json.loads(request.parameters() or "{}")
 
 
+def has_left(request: Any) -> bool:
+    """Tell whether nobody waits for the answer to a request any more."""
+    return bool(request.is_cancelled())
+
+
 def response(request: Any, step: contract.Step, outputs: Arrays) -> Any:
     """Return the response with the outputs that were asked for, as the contract's dtypes."""
     wanted = request.requested_output_names()
@@ -47,6 +52,8 @@ def failure(error: Exception, step: contract.Step) -> Any:
         return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error), pb_utils.TritonError.INVALID_ARG))
     if isinstance(error, RequestError):
         return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error), pb_utils.TritonError.UNSUPPORTED))
+    if isinstance(error, CallerLeftError):
+        return cancelled()
     logging.getLogger(step.name).error("request failed", exc_info=error)
     text = str(error) if isinstance(error, TriptychError) else f"{type(error).__name__}: {error}"
     return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"{step.name}: {text}"))

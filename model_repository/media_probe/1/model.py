@@ -1,23 +1,33 @@
-"""Triton adapter of the first step: bytes -> its facts and the frames to sample. See triptych/media/probe.py."""
+"""Triton adapter of the first step: bytes -> its facts and the frames to sample. See triptych/media/probe.py.
 
-from triptych.media import probe
-from triptych.media.limits import Limits
-from triptych.serving import adapter
+The file is read by a decoder, a process of its own: triptych/media/decoders.
+"""
+
+from functools import partial
+
+from triptych.serving import adapter, decoding
 
 
 class TritonPythonModel:
     """Probes one clip a request; refuses what is unreadable or over a limit."""
 
     def initialize(self, args):
-        self.limits = Limits.from_environment()
+        self.decoders = decoding.decoders("media_probe")
 
     def execute(self, requests):
-        return adapter.each(requests, "media_probe", self.probe)
+        return [self.respond(request) for request in requests]
 
-    def probe(self, video):
-        facts = probe.probe(video, self.limits)
+    def respond(self, request):
+        (response,) = adapter.each([request], "media_probe", partial(self.probe, decoding.caller(request)))
+        return response
+
+    def probe(self, caller, video):
+        facts = self.decoders.probe(video, caller)
         return {
             "CLIP": facts.clip(),
             "PLANNED_INDICES": facts.planned_indices,
             "PLANNED_TIMES": facts.planned_times,
         }
+
+    def finalize(self):
+        self.decoders.close()
