@@ -37,6 +37,9 @@ REASONS = {
     "no_video_track": "",
     "unknown_video_format": "",
     "undecodable_video": "codec",
+    "decoder_crashed": "",
+    "decoder_memory": "mebibytes",
+    "decoder_time": "seconds",
     "no_face": "frames",
     "no_audio_track": "",
     "unknown_audio_format": "",
@@ -49,8 +52,8 @@ REASONS = {
 """Why a stream or a channel is as it is, and what the value of that reason tells ("": it has none).
 
 `uncalibrated` goes with a channel that is used: its model's logits were taken as they are. `not_finite`: its model gave
-no numbers; `step_failed`: a step before it could not be computed; `frames`: how many were looked at; `languages`: ISO
-639-1 codes. The client has the words, `Labels.reasons`.
+no numbers; `step_failed`: a step before it could not be computed; `decoder_..`: what ended the process that decoded
+the stream; `frames`: how many were looked at; `languages`: ISO 639-1 codes. The client has the words, `Labels.reasons`.
 """
 
 TASKS = ("transcribe", "translate")
