@@ -1,5 +1,8 @@
 """Triton adapter of the first step: bytes -> its facts and the frames to sample. See triptych/media/probe.py.
 
+The file is read by a decoder, a process of its own: triptych/media/decoders.
+"""
+
 from functools import partial
 
 from triptych.serving import adapter, decoding, options
