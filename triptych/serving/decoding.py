@@ -20,5 +20,4 @@ def decoders(step: str) -> Decoders:
 
 def caller(request: Any) -> Caller:
     """Return for whom a clip is decoded."""
-    request_id = str(adapter.parameters(request).get("request_id", ""))
-    return Caller(request_id, partial(adapter.has_left, request))
+    return Caller(adapter.request_id(request), partial(adapter.has_left, request))

@@ -1,11 +1,12 @@
 """Triton adapter of the first step: bytes -> its facts and the frames to sample. See triptych/media/probe.py.
 
-The file is read by a decoder, a process of its own: triptych/media/decoders.
+The file is read by a decoder, a process of its own: triptych/media/decoders. As the first step, it also refuses what is
+wrong with a request.
 """
 
 from functools import partial
 
-from triptych.serving import adapter, decoding
+from triptych.serving import adapter, decoding, options
 
 
 class TritonPythonModel:
@@ -18,11 +19,12 @@ class TritonPythonModel:
         return [self.respond(request) for request in requests]
 
     def respond(self, request):
-        (response,) = adapter.each([request], "media_probe", partial(self.probe, decoding.caller(request)))
+        (response,) = adapter.each([request], "media_probe", partial(self.probe, request))
         return response
 
-    def probe(self, caller, video):
-        facts = self.decoders.probe(video, caller)
+    def probe(self, request, video):
+        options.check(adapter.parameters(request))
+        facts = self.decoders.probe(video, decoding.caller(request))
         return {
             "CLIP": facts.clip(),
             "PLANNED_INDICES": facts.planned_indices,
