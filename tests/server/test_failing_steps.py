@@ -64,7 +64,7 @@ async def test_a_clip_is_answered_by_the_channels_that_are_left_again_and_again(
     for answer in answers:
         assert {name: (part.status, part.reason_code) for name, part in answer.channels.items()} == {
             "face": ("failed", "not_finite"),
-            "sound": ("ok", None),
+            "sound": ("ok", ""),
             "voice": ("failed", "step_failed"),
             "words": ("failed", "step_failed"),
         }
