@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from base64 import b64decode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta, timezone
@@ -226,6 +227,24 @@ async def test_readiness_is_false_while_something_is_mended_and_callers_are_told
     assert await told() == (True, 200, True, True)
 
 
+async def test_whoever_comes_before_triton_has_started_is_told_so(graph: ToyGraph, tmp_path: Path):
+    door, page = Address("127.0.0.1", free_port()), Address("127.0.0.1", free_port())
+    server = running(Settings(door=door, web=page, repository=graph.root, work=tmp_path / "work"))
+    starting = asyncio.create_task(server.__aenter__())
+    async with grpc.aio.insecure_channel(str(door), WITHOUT_PROXY) as channel:
+        await channel.channel_ready()
+        code, words, trailing = await refusal(ask(channel, b"film"))
+        health = health_pb2_grpc.HealthStub(channel)
+        assert (
+            await health.Check(health_pb2.HealthCheckRequest())
+        ).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        await starting
+        assert size_of(await ask(channel, b"film")) == 4
+    assert (code, words) == (StatusCode.UNAVAILABLE, "the server is starting")
+    assert "grpc-retry-pushback-ms" in trailing
+    await server.__aexit__(None, None, None)
+
+
 async def test_metrics_are_the_door_s_and_triton_s(channel, serving: Serving):
     await ask(channel, b"film")
     await refusal(ask(channel, b"fail"))
@@ -332,9 +351,18 @@ async def test_the_spans_of_the_door_and_of_every_step_are_in_the_caller_s_trace
         grpc.aio.insecure_channel(str(serving.settings.door), WITHOUT_PROXY) as channel,
     ):
         await ask(channel, b"film", metadata=(("traceparent", f"00-{trace}-{parent}-01"),))
-    print([(s["name"], s["traceId"], s["spanId"], s.get("parentSpanId")) for s in spans])
-    mine = {span["name"]: span for span in spans}
-    assert {"triptych.door", "waits", "notes", "emotion"} <= mine.keys()
+    mine = {span["name"]: span for span in spans if identity(span["traceId"]) == trace}
+    parents = {name: identity(span["parentSpanId"]) for name, span in mine.items()}
+    numbers = {name: identity(span["spanId"]) for name, span in mine.items()}
+    assert parents["triptych.door"] == parent
+    assert parents["InferRequest"] == numbers["triptych.door"]
+    assert parents["emotion"] == numbers["InferRequest"]
+    assert parents["waits"] == parents["notes"] == numbers["emotion"]
+
+
+def identity(text: str) -> str:
+    """Return the number of a span or a trace in hexadecimal: Triton sends that, protobuf gives base64."""
+    return text if len(text) in (16, 32) and not text.endswith("=") else b64decode(text).hex()
 
 
 async def test_what_was_let_in_is_answered_before_the_end(graph: ToyGraph, tmp_path: Path):

@@ -97,6 +97,8 @@ def failure(request: Any, error: Exception, step: contract.Step, otherwise: Call
     Elsewhere it is `otherwise()`, which says so in the step's own way, or outputs of no meaning. INTERNAL, with a log,
     unless the clip or a parameter of the request is at fault.
     """
+    if isinstance(error, CallerLeft):
+        return without_caller(request, step)
     if isinstance(error, ClipError) and step.name in MAY_FAIL:
         return _error(str(error), pb_utils.TritonError.INVALID_ARG)
     if isinstance(error, RequestError) and step.name in MAY_FAIL:
@@ -127,8 +129,6 @@ def _answer(
     try:
         inputs = {key.lower(): value for key, value in read(request, step).items()}
         return response(request, step, function(**inputs))
-    except CallerLeft:  # in the middle of the work, which was ended then
-        return without_caller(request, step)
     except Exception as error:
         return failure(request, error, step, otherwise)
 

@@ -227,11 +227,10 @@ class EmbeddedServer:
     def _answers(self, client: triton.InferenceServerClient) -> bool:
         """Tell whether every model is ready, and the one that says so is this server."""
         try:
-            return (
-                bool(client.is_server_ready()) and getattr(client.get_server_metadata(), "name", "") == self._identity()
-            )
+            ready, metadata = client.is_server_ready(), client.get_server_metadata()
         except triton.InferenceServerException:
             return False
+        return bool(ready and metadata and metadata.name == self._identity())
 
     def _identity(self) -> str:
         return f"{self._own().name}.{self._starts}"
