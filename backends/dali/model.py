@@ -22,6 +22,8 @@ import triton_python_backend_utils as pb_utils
 from nvidia.dali import Pipeline
 from nvidia.dali._utils.autoserialize import invoke_autoserialize
 
+from triptych.resources import threads
+
 
 def serialised(folder: str) -> str:
     """Return the bytes of the pipeline in a version folder."""
@@ -53,7 +55,7 @@ class TritonPythonModel:
         config = json.loads(args["model_config"])
         folder = os.path.join(args["model_repository"], args["model_version"])
         parameter = {key: value["string_value"] for key, value in config.get("parameters", {}).items()}
-        self.threads = int(parameter.get("num_threads", 2))
+        self.threads = threads(int(parameter.get("num_threads", 2)))
         self.batch_size = config["max_batch_size"]
         self.inputs = [tensor["name"] for tensor in config["input"]]
         self.outputs = [tensor["name"] for tensor in config["output"]]

@@ -17,6 +17,8 @@ import numpy as np
 import onnxruntime as ort
 import triton_python_backend_utils as pb_utils
 
+from triptych.resources import threads
+
 GRAPH_LEVELS = {
     -1: ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
     1: ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
@@ -31,7 +33,7 @@ def session_options(config: dict[str, Any]) -> ort.SessionOptions:
     options.graph_optimization_level = GRAPH_LEVELS.get(
         int(graph.get("level", 0)), ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     )
-    options.intra_op_num_threads = int(parameter.get("intra_op_thread_count", 0))
+    options.intra_op_num_threads = threads(int(parameter.get("intra_op_thread_count", 0)))
     options.inter_op_num_threads = int(parameter.get("inter_op_thread_count", 0))
     if parameter.get("execution_mode") == "1":
         options.execution_mode = ort.ExecutionMode.ORT_PARALLEL

@@ -8,7 +8,6 @@ left out.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -34,6 +33,7 @@ from triptych.media.container import (
     seconds,
     video_stream,
 )
+from triptych.resources import threads
 
 MAX_SIDE_PX = 640
 """Longer side of a decoded frame: faces of 16 px and more are found in it."""
@@ -87,7 +87,7 @@ def decode(data: Data, planned_times: np.ndarray, max_side: int = MAX_SIDE_PX) -
         if stream.codec_context is None:
             return blank(Status("failed", "unknown_video_format"))
         stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = min(MAX_THREADS, os.cpu_count() or 1)
+        stream.codec_context.thread_count = threads(MAX_THREADS)
         stream.codec_context.options = {"max_pixels": str(max(MAX_FRAME_PX, 2 * stream.width * stream.height))}
         job = _Job.prepare(container, stream, origin_s(container, data), planned_times)
         pictures = list(job.pictures(max_side)) or list(job.without_skipping().pictures(max_side))
