@@ -33,6 +33,7 @@ REASONS = {
     "uncalibrated": "",
     "no_model": "",
     "not_finite": "",
+    "step_failed": "",
     "no_video_track": "",
     "unknown_video_format": "",
     "undecodable_video": "codec",
@@ -48,11 +49,28 @@ REASONS = {
 """Why a stream or a channel is as it is, and what the value of that reason tells ("": it has none).
 
 `uncalibrated` goes with a channel that is used: its model's logits were taken as they are. `not_finite`: its model gave
-no numbers; `frames`: how many were looked at; `languages`: ISO 639-1 codes. The client has the words, `Labels.reasons`.
+no numbers; `step_failed`: a step before it could not be computed; `frames`: how many were looked at; `languages`: ISO
+639-1 codes. The client has the words, `Labels.reasons`.
 """
 
 TASKS = ("transcribe", "translate")
 """What the speech recogniser may be asked for, as the request parameter `task`."""
+
+# fmt: off
+SPOKEN_LANGUAGES = (
+    "en", "zh", "de", "es", "ru", "ko", "fr", "ja", "pt", "tr", "pl", "ca", "nl", "ar", "sv",
+    "it", "id", "hi", "fi", "vi", "he", "uk", "el", "ms", "cs", "ro", "da", "hu", "ta", "no",
+    "th", "ur", "hr", "bg", "lt", "la", "mi", "ml", "cy", "sk", "te", "fa", "lv", "bn", "sr",
+    "az", "sl", "kn", "et", "mk", "br", "eu", "is", "hy", "ne", "mn", "bs", "kk", "sq", "sw",
+    "gl", "mr", "pa", "si", "km", "sn", "yo", "so", "af", "oc", "ka", "be", "tg", "sd", "gu",
+    "am", "yi", "lo", "uz", "fo", "ht", "ps", "tk", "nn", "mt", "sa", "lb", "my", "bo", "tl",
+    "mg", "as", "tt", "haw", "ln", "ha", "ba", "jw", "su", "yue",
+)
+# fmt: on
+"""What the request parameter `language` can be: the languages of Whisper, by speech in its training data
+(openai/whisper, tokenizer.py); `yue` came with large-v3."""
+UNKNOWN_LANGUAGE = "?"
+"""Stands for the language of speech that could not be recognised, because a step failed."""
 
 SAMPLE_RATE_HZ = 16_000
 CHUNK_SAMPLES = 30 * SAMPLE_RATE_HZ
@@ -130,11 +148,15 @@ TRACK_POSITIONS = Tensor(
 )
 FACE_BOXES = Tensor("FACE_BOXES", "FP32", (-1, 4), "[m, 4] box in pixels of the upright source frame")
 FACE_SCORES = Tensor("FACE_SCORES", "FP32", (-1,), "[m] the detector's probability of a face")
-FACE_COUNT = Tensor("FACE_COUNT", "INT32", (1,), "how many of the m rows are faces: 0 with one blank row, else m")
+FACE_COUNT = Tensor(
+    "FACE_COUNT", "INT32", (1,), "how many of the m rows are faces: 0 with one blank row, else m; -1: not told"
+)
 UTTERANCES = Tensor("UTTERANCES", "BYTES", (-1, -1), "[c, s] text of each utterance, UTF-8; empty: padding")
 UTTERANCE_SPANS = Tensor("UTTERANCE_SPANS", "FP32", (-1, -1, 2), "[c, s, 2] start and end in the clip; NaN: padding")
 UTTERANCE_LOGPROBS = Tensor("UTTERANCE_LOGPROBS", "FP32", (-1, -1), "[c, s] mean log-probability a token; NaN: padding")
-LANGUAGES = Tensor("LANGUAGES", "BYTES", (-1, 1), "[c, 1] ISO 639-1 code of each chunk; empty: no speech")
+LANGUAGES = Tensor(
+    "LANGUAGES", "BYTES", (-1, 1), "[c, 1] ISO 639-1 code of each chunk; empty: no speech; UNKNOWN_LANGUAGE: not told"
+)
 
 
 EVIDENCE = Tensor(

@@ -66,6 +66,7 @@ ENGLISH = Labels(
         "uncalibrated": "its model is not calibrated",
         "no_model": "no model exported",
         "not_finite": "its model gave numbers that are not finite",
+        "step_failed": "a step of the server failed; its log says why",
         "no_video_track": "the file has no video track",
         "unknown_video_format": "the format of the video track is not known",
         "undecodable_video": "no frame of the {value} video could be decoded",

@@ -23,6 +23,7 @@ NO_MODEL = Status("absent", "no_model")
 NO_SOUND = Status("absent", "no_sound")
 NO_SPEECH = Status("absent", "no_speech")
 NOT_FINITE = Status("failed", "not_finite")
+STEP_FAILED = Status("failed", "step_failed")
 
 LARGEST_LOGIT = 1e4
 """Larger numbers are no logits: softmax has long been 0 or 1, and sums of them would overflow."""

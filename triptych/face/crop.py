@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
+from triptych.errors import TriptychError
 from triptych.face import appearance, tracks
 from triptych.face import boxes as box_ops
 from triptych.media.limits import Limits
@@ -62,7 +63,7 @@ class FaceCrops:
     """The m faces of a clip by time; without any, one blank row and count 0.
 
     crops UINT8 [m, 112, 112, 3] RGB, times FP32 [m], tracks INT32 [m], boxes FP32 [m, 4] in pixels of the upright
-    source picture, scores FP32 [m], count INT32 [1].
+    source picture, scores FP32 [m], count INT32 [1]: -1 where faces could not be looked for.
     """
 
     crops: np.ndarray
@@ -79,7 +80,12 @@ def max_faces(limits: Limits) -> int:
 
 
 def crop_all(seen: DetectedFrames, most: int) -> FaceCrops:
-    """Cut out the faces of a clip, at most so many: those of the shortest and smallest tracks are left out."""
+    """Cut out the faces of a clip, at most so many: those of the shortest and smallest tracks are left out.
+
+    TriptychError when the detector gave no numbers.
+    """
+    if np.isnan(seen.scores).any():
+        raise TriptychError("the scores of the face detector are not numbers: the step before failed")
     found = (seen.scores > 0) & np.isfinite(seen.boxes).all(axis=2) & np.isfinite(seen.times)[:, None]
     in_frame, row = np.nonzero(found)
     if len(row) == 0:
@@ -98,6 +104,11 @@ def crop_all(seen: DetectedFrames, most: int) -> FaceCrops:
         scores[kept].astype(np.float32),
         np.array([len(kept)], np.int32),
     )
+
+
+def untold() -> FaceCrops:
+    """Return the stand-in for faces that could not be cut out: one blank row, count -1."""
+    return replace(_none(), count=np.full(1, -1, np.int32))
 
 
 def _none() -> FaceCrops:
