@@ -11,3 +11,10 @@ class ClipError(TriptychError):
 
 class RequestError(TriptychError):
     """What was asked for cannot be done with any clip: a request parameter is wrong. Sent as UNIMPLEMENTED."""
+
+
+class CallerLeftError(TriptychError):
+    """Nobody waits for the answer any more. Sent as CANCELLED, if anybody listens."""
+
+    def __str__(self) -> str:
+        return super().__str__() or "the caller has left"

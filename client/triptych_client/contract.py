@@ -17,6 +17,9 @@ SCHEMA = "triptych/1"
 ENSEMBLE = "emotion"
 """Name of the ensemble that clients call."""
 
+CLIP_LIMIT = "triptych:max_clip_bytes="
+"""How the entry of a server's extensions begins that says the largest clip it takes, in bytes: a decimal follows."""
+
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 """The seven expressed emotions, in the order of every [.., 7] tensor (Ekman's six and neutral)."""
 
@@ -37,6 +40,9 @@ REASONS = {
     "no_video_track": "",
     "unknown_video_format": "",
     "undecodable_video": "codec",
+    "decoder_crashed": "",
+    "decoder_memory": "mebibytes",
+    "decoder_time": "seconds",
     "no_face": "frames",
     "no_audio_track": "",
     "unknown_audio_format": "",
@@ -49,8 +55,8 @@ REASONS = {
 """Why a stream or a channel is as it is, and what the value of that reason tells ("": it has none).
 
 `uncalibrated` goes with a channel that is used: its model's logits were taken as they are. `not_finite`: its model gave
-no numbers; `step_failed`: a step before it could not be computed; `frames`: how many were looked at; `languages`: ISO
-639-1 codes. The client has the words, `Labels.reasons`.
+no numbers; `step_failed`: a step before it could not be computed; `decoder_..`: what ended the process that decoded
+the stream; `frames`: how many were looked at; `languages`: ISO 639-1 codes. The client has the words, `Labels.reasons`.
 """
 
 TASKS = ("transcribe", "translate")

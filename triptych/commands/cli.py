@@ -17,7 +17,7 @@ from triptych.paths import BUILD, CACHE, MODEL_REPOSITORY
 from triptych.serving import sources as repository_sources
 from triptych.serving.door.admission import Bounds
 from triptych.serving.door.credentials import Security
-from triptych.serving.logs import LogFormat
+from triptych.serving.events import LogFormat
 from triptych_client.languages import LANGUAGES
 
 console = Console(stderr=True)
@@ -76,9 +76,9 @@ def serve(
 ) -> None:
     """Serve every exported model until Ctrl-C or SIGTERM."""
     from export import manifest
-    from triptych.serving import logs, run
+    from triptych.serving import events, run
 
-    logs.configure(log_format)
+    events.configure(log_format)
     security = Security(tls_certificate, tls_key, tls_client_ca, token_file)
     with console.status("Looking at the exported models"):
         manifest.check(repository)

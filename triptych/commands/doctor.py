@@ -6,6 +6,7 @@ standard library, or of ours and built on that.
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import shutil
@@ -18,7 +19,7 @@ from pathlib import Path
 
 from triptych.errors import TriptychError
 from triptych.paths import BUILD, MODEL_REPOSITORY, ROOT, SOURCES
-from triptych.serving.host import LIBPYTHON, PYTHON, check_path, python_library, triton_home, why_not_listen
+from triptych.serving.host import LIBPYTHON, PYTHON, python_library, triton_home, why_not_listen
 
 PYTHONS = ((3, 10), (3, 12))
 TESTED = "3.11"
@@ -30,7 +31,7 @@ MIN_SHARED_MEMORY_GIB = 1.0
 """Tensors pass between Triton and its Python steps through /dev/shm: up to 88 MB of frames; regions never shrink."""
 MEMORY_FACTS = Path("/proc/meminfo")
 MIN_MEMORY_GIB = 4.0
-PORTS = {"HTTP": 8000, "gRPC": 8001, "metrics": 8002}
+PORTS = {"gRPC": 8001, "metrics": 8002}
 GIB = 1 << 30
 INSTALL = (
     "In the checkout: make demo, which sets up .venv; or pip install --editable client --editable '.[export,demo]'"
@@ -95,13 +96,18 @@ def libpython() -> Finding:
 
 
 def folders() -> Finding:
-    """Check that Triton can run from where the repository and its working files are."""
-    try:
-        for folder in (MODEL_REPOSITORY, BUILD):
-            check_path(folder)
-    except TriptychError as error:
-        return Finding("folder", False, str(MODEL_REPOSITORY.parent), f"{error}.")
+    """Check that what is exported and served can be written, or is there to be read."""
+    for folder in (MODEL_REPOSITORY, BUILD):
+        if not _can_write(folder):
+            remedy = "Set TRIPTYCH_HOME to a folder that you can write; what is only read stays where it is."
+            return Finding("folder", False, f"{folder} cannot be written", remedy)
     return Finding("folder", True, str(MODEL_REPOSITORY.parent))
+
+
+def _can_write(folder: Path) -> bool:
+    """Tell whether a folder can be written, or made."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
 def virtual_environments() -> Finding:
@@ -159,9 +165,10 @@ def memory() -> Finding:
 
 def ports() -> Finding:
     """Check that the usual ports are free."""
-    taken = [f"{name} {port}" for name, port in PORTS.items() if why_not_listen(port)]
-    remedy = "Stop what listens there, or choose others: triptych serve --grpc-port 9001 --http-port 9000 ..."
-    return Finding("ports", not taken, f"taken: {', '.join(taken)}" if taken else "8000 to 8002 are free", remedy)
+    taken = [reason for port in PORTS.values() if (reason := why_not_listen(port))]
+    remedy = "Stop what listens there, or choose others: triptych serve --grpc-port 9001 --metrics-port 9002"
+    free = " and ".join(f"{port} ({name})" for name, port in PORTS.items())
+    return Finding("ports", not taken, "; ".join(taken) or f"{free} are free", remedy)
 
 
 def models() -> Finding:

@@ -1,44 +1,41 @@
-"""The genuine Triton server of the `nvidia-pytriton` wheel, as a child process on a CPU host, without Docker."""
+"""The genuine Triton server of the `nvidia-pytriton` wheel, as a child process on a CPU host, without Docker.
+
+Nobody but this user reaches it: it listens on Unix sockets in a private folder, on no port. `triptych serve` puts its
+own door before it.
+"""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
 import tritonclient.grpc as triton
 
 from triptych.errors import TriptychError
+from triptych.files import writing
 from triptych.generations import link
 from triptych.paths import BACKENDS, BUILD, MODEL_REPOSITORY
-from triptych.serving.host import (
-    LIBPYTHON,
-    PYTHON,
-    check_path,
-    free_port,
-    package_folder,
-    python_library,
-    triton_home,
-    why_not_listen,
-)
+from triptych.serving import shared_memory
+from triptych.serving.child import Child
+from triptych.serving.environment import environment
+from triptych.serving.host import PYTHON, check_limits, package_folder, triton_home
+from triptych.serving.logs import Log
+from triptych.serving.private import Private
 from triptych.serving.sources import copy_whole
 
-# glibc gives the pages of a freed tensor back at once and takes them anew for the next: with these settings it keeps
-# them, which makes a step with tensors of 44 MB three to five times as fast.
-MALLOC = {
-    "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
-    "MALLOC_TRIM_THRESHOLD_": str(16 << 30),
-    "MALLOC_TOP_PAD_": str(256 << 20),
-}
 PACKAGES = ("triptych", "triptych_client")
 """What the steps' code is built on."""
 START_SECONDS = 180.0
 STOP_SECONDS = 30.0
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.05
+MODELS, BACKEND_LINK, GRPC, METRICS, SUFFIX = "models", "backends", "grpc", "metrics", "1"
+"""What the private folder holds: two links and two sockets; the name of gRPC's has a suffix."""
+PACKAGES_FOLDER = "packages"
+RECONNECT = [("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 200)]
+"""The socket is not there yet when the client first asks for it."""
 
 
 def lay_out_backends(target: Path) -> Path:
@@ -73,29 +70,11 @@ def lay_out_packages(target: Path) -> Path:
     return target
 
 
-def environment() -> dict[str, str]:
-    """Return the server's environment: this Python for its stubs, Triton's libraries, and malloc settings."""
-    library = python_library()
-    if library is None:
-        raise TriptychError(
-            f"Triton needs the shared library {LIBPYTHON}, which this Python lacks: sudo apt-get install "
-            f"libpython{PYTHON}"
-        )
-    libraries = [str(library.parent), str(triton_home().parent.parent / "nvidia_pytriton.libs")]
-    inherited = os.environ.get("LD_LIBRARY_PATH", "")
-    return {
-        **MALLOC,
-        **os.environ,
-        "PATH": f"{Path(sys.prefix) / 'bin'}:{os.environ.get('PATH', '')}",
-        "LD_LIBRARY_PATH": ":".join([*libraries, *([inherited] if inherited else [])]),
-    }
-
-
 class EmbeddedServer:
     """A Triton server over a model repository; a context manager that stops it at the end.
 
-    `options` are further flags of tritonserver. Ports of 0 are chosen freely. Only 127.0.0.1 is served unless `host`
-    says otherwise: the server has no authentication of its own.
+    Everything is written into `work`; the repository is only read. `options` are further flags of tritonserver,
+    `environment` further variables for it and its steps.
     """
 
     def __init__(
@@ -103,114 +82,168 @@ class EmbeddedServer:
         repository: Path = MODEL_REPOSITORY,
         *,
         work: Path = BUILD / "server",
-        host: str = "127.0.0.1",
-        grpc_port: int = 0,
-        http_port: int = 0,
-        metrics_port: int = 0,
         options: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.repository = repository.absolute()
         self.work = work.absolute()
-        self.host = host
-        self.grpc_port = grpc_port or free_port()
-        self.http_port = http_port or free_port()
-        self.metrics_port = metrics_port or free_port()
         self.options = options
-        self.log = self.work / f"triton-{self.grpc_port}.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.environment = dict(environment or {})
+        self._private: Private | None = None
+        self._log: Log | None = None
+        self._child: Child | None = None
+        self._starts = 0
 
     @property
     def grpc_url(self) -> str:
-        """Address for gRPC clients on this host."""
-        return f"127.0.0.1:{self.grpc_port}"
+        """Address for gRPC clients on this host, the same after a restart; TriptychError when not started."""
+        return f"unix:{self._own().folder / GRPC}:{SUFFIX}"
+
+    @property
+    def metrics_socket(self) -> Path:
+        """The Unix socket that Triton's metrics are had from, by HTTP; TriptychError when not started."""
+        return self._own().folder / METRICS
+
+    @property
+    def log(self) -> Path:
+        """The log of this server alone; TriptychError before the first start."""
+        return self._written().path
+
+    @property
+    def pid(self) -> int:
+        """The process of tritonserver; 0 before the start and after the stop."""
+        return self._child.pid if self._child else 0
+
+    @property
+    def status(self) -> int | None:
+        """Exit status of a tritonserver that ended by itself, negative for a signal; None while it runs."""
+        return self._child.status if self._child else None
 
     def command(self) -> list[str]:
-        """Return the command line of tritonserver."""
-        home = triton_home()
+        """Return the command line of tritonserver; it sees its folders through links with plain names."""
+        home, own = triton_home(), self._own()
         return [
             str(home / "bin" / "tritonserver"),
-            f"--model-repository={self.repository}",
-            f"--backend-directory={lay_out_backends(self.work / 'backends')}",
+            f"--id={self._identity()}",
+            f"--model-repository={own.folder / MODELS}",
+            f"--backend-directory={own.folder / BACKEND_LINK}",
             f"--cache-directory={home / 'caches'}",
-            f"--backend-config=python,shm-region-prefix-name=triptych_{os.getpid()}_{self.grpc_port}_",
+            f"--backend-config=python,shm-region-prefix-name={own.regions}",
             "--disable-auto-complete-config",
+            "--model-control-mode=explicit",  # so that a step which has died can be loaded anew
+            "--load-model=*",
+            f"--grpc-address=unix:{own.folder / GRPC}",
+            f"--grpc-port={SUFFIX}",  # Triton makes it a part of the socket's name
+            f"--metrics-address=unix:{self.metrics_socket}",
+            "--allow-http=false",
             "--allow-gpu-metrics=false",
-            *(f"--{service}-address={self.host}" for service in ("grpc", "http", "metrics")),
-            f"--grpc-port={self.grpc_port}",
-            f"--http-port={self.http_port}",
-            f"--metrics-port={self.metrics_port}",
             *self.options,
         ]
 
     def start(self) -> EmbeddedServer:
         """Start the server and return when every model is ready; TriptychError with the log's words if it fails."""
-        self._check_ports()
-        for folder in (self.repository, self.work):
-            check_path(folder)
-        self.work.mkdir(parents=True, exist_ok=True)
-        command = self.command()
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                command,
-                env=environment(),
-                cwd=lay_out_packages(self.work / "packages"),
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        check_limits(steps=sum(1 for _ in self.repository.glob("*/config.pbtxt")))
+        shared_memory.check()
         try:
-            self._wait_until_ready()
+            self._lay_out()
+            self._launch()
         except BaseException:
             self.stop()
             raise
         return self
 
-    def stop(self) -> None:
-        """Stop the server: requests under way are answered first."""
-        if self.process is None:
-            return
-        self.process.terminate()
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process = None
+    def restart(self) -> None:
+        """End Triton at once, whatever runs, and start it anew at the same address. Errors as of `start`."""
+        self._end(0)
+        self._launch()
+
+    def stop(self, seconds: float = STOP_SECONDS) -> int | None:
+        """Stop the server: requests under way are answered first, for so many seconds. Return Triton's exit status.
+
+        Nothing of it is left afterwards but its log.
+        """
+        status = self._end(seconds)
+        if self._private:
+            self._private.close()
+            self._private = None
+        if self._log:
+            self._log.release()
+        return status
 
     def wait(self) -> int:
         """Wait until the server ends by itself and return its exit status."""
-        return self.process.wait() if self.process else 0
+        return (self._child.wait() if self._child else None) or 0
 
-    def _check_ports(self) -> None:
-        """Raise TriptychError for a port that cannot be had: another Triton on it would answer in the place of ours."""
-        for service, port in {"gRPC": self.grpc_port, "HTTP": self.http_port, "metrics": self.metrics_port}.items():
-            reason = why_not_listen(port, self.host)
-            if reason:
-                raise TriptychError(
-                    f"cannot listen on port {port} of {self.host} for {service}: {reason}. Stop what listens there, or "
-                    f"choose another: triptych serve --{service.lower()}-port PORT"
-                )
+    def trim_log(self) -> None:
+        """Keep the log within its bound."""
+        self._written().trim()
 
-    def _wait_until_ready(self) -> None:
+    def _lay_out(self) -> None:
+        with writing(self.work):
+            backends = lay_out_backends(self.work / "backends")
+            lay_out_packages(self.work / PACKAGES_FOLDER)
+            self._private = Private()
+            self._log = Log(self.work, self._private.name)
+        for name, target in {MODELS: self.repository, BACKEND_LINK: backends}.items():
+            link(self._private.folder / name, str(target))
+
+    def _launch(self) -> None:
+        self._starts += 1
+        self._written().mark()
+        self._child = Child(
+            self.command(),
+            environment=environment(self.environment),
+            folder=self.work / PACKAGES_FOLDER,
+            log=self.log,
+        )
+        try:
+            self._wait_until_ready(self._child)
+        except BaseException:
+            self._end(0)
+            raise
+
+    def _end(self, seconds: float) -> int | None:
+        """Have Triton end, by force after so many seconds, and remove what it has left."""
+        child, self._child = self._child, None
+        if child is None:
+            return None
+        if seconds:
+            child.signal(signal.SIGTERM)
+            child.wait(seconds)
+        child.signal(signal.SIGKILL)
+        status = child.wait()
+        self._own().empty()
+        return status
+
+    def _wait_until_ready(self, child: Child) -> None:
         deadline = time.monotonic() + START_SECONDS
-        with triton.InferenceServerClient(self.grpc_url) as client:
+        with triton.InferenceServerClient(self.grpc_url, channel_args=RECONNECT) as client:
             while not self._answers(client):
-                if self.process is None or self.process.poll() is not None:
-                    raise TriptychError(f"Triton did not start:\n{self._complaints()}\nIts log: {self.log}")
+                if child.wait(POLL_SECONDS) is not None:
+                    raise TriptychError(f"Triton did not start:\n{self._written().complaints()}\nIts log: {self.log}")
                 if time.monotonic() > deadline:
                     raise TriptychError(f"Triton was not ready after {START_SECONDS:.0f} s. Its log: {self.log}")
-                time.sleep(POLL_SECONDS)
 
-    @staticmethod
-    def _answers(client: triton.InferenceServerClient) -> bool:
+    def _answers(self, client: triton.InferenceServerClient) -> bool:
+        """Tell whether every model is ready, and the one that says so is this server."""
         try:
-            return bool(client.is_server_ready())
+            ready, metadata = client.is_server_ready(), client.get_server_metadata()
         except triton.InferenceServerException:
             return False
+        return bool(ready and metadata and metadata.name == self._identity())
 
-    def _complaints(self) -> str:
-        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        errors = [line for line in lines if line.startswith(("E", "error", "W")) and "failed" in line.lower()]
-        return "\n".join(errors[-5:] or [*lines[:1], *lines[1:][-4:]])
+    def _identity(self) -> str:
+        return f"{self._own().name}.{self._starts}"
+
+    def _own(self) -> Private:
+        if self._private is None:
+            raise TriptychError("Triton has not been started")
+        return self._private
+
+    def _written(self) -> Log:
+        if self._log is None:
+            raise TriptychError("Triton has not been started")
+        return self._log
 
     def __enter__(self) -> EmbeddedServer:
         return self.start()

@@ -5,21 +5,25 @@ Built on the standard library alone: `make doctor` asks before anything is insta
 
 from __future__ import annotations
 
-import re
+import errno
+import os
 import socket
 import sys
 import sysconfig
-from contextlib import closing
+from contextlib import closing, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
+from triptych import resources
 from triptych.errors import TriptychError
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 LIBPYTHON = f"libpython{PYTHON}.so.1.0"
 SYSTEM_LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
-SHELL_CHARACTERS = re.compile(r"""[\s"'`\\$&|;<>()\[\]{}*?!#~^]""")
-"""Triton's Python backend hands the paths of its steps to a shell as they are."""
+FILES = 256
+"""Triton with every step has about 40 open at rest, each request and each connection a few more."""
+THREADS, THREADS_OF_A_STEP = 100, 45
+"""What Triton starts on its own, and for each model; to the kernel a thread is a process."""
 
 
 def triton_home() -> Path:
@@ -46,14 +50,36 @@ def python_library() -> Path | None:
     return None
 
 
-def check_path(path: Path) -> None:
-    """Raise TriptychError for a folder that Triton's Python backend cannot run steps from: it would wait for ever."""
-    found = SHELL_CHARACTERS.search(str(path))
-    if found:
+def check_limits(steps: int) -> None:
+    """Raise TriptychError when Triton with so many models may not have the files or the threads that it takes."""
+    files = resources.most_files()
+    if files < FILES:
         raise TriptychError(
-            f"Triton cannot run from {path}: its Python backend trips over the {found[0]!r} in the path. Move the "
-            "project, or set TRIPTYCH_HOME to another folder"
+            f"a process may have {files} files open here, and Triton takes {FILES}: raise the limit with ulimit -Hn "
+            f"{4 * FILES}, in a container with --ulimit nofile={4 * FILES}"
         )
+    threads, needed = free_threads(), THREADS + THREADS_OF_A_STEP * steps
+    if threads < needed:
+        raise TriptychError(
+            f"{threads} more processes and threads may be started here, and Triton takes {needed}: raise the limit "
+            f"with ulimit -Hu {4 * needed}, in a container with --pids-limit {4 * needed}"
+        )
+
+
+def free_threads() -> int:
+    """Return how many more threads and processes this user may start."""
+    most = resources.most_processes()
+    if most < resources.UNLIMITED:
+        most -= sum(_threads(process) for process in Path("/proc").glob("[0-9]*"))
+    return max(0, min(most, resources.free_processes()))
+
+
+def _threads(process: Path) -> int:
+    """Count the threads of a process, by its folder in /proc; 0 when it is another user's or has ended."""
+    try:
+        return len(os.listdir(process / "task")) if process.stat().st_uid == os.geteuid() else 0
+    except OSError:
+        return 0
 
 
 def free_port() -> int:
@@ -64,9 +90,26 @@ def free_port() -> int:
 
 
 def why_not_listen(port: int, host: str = "127.0.0.1") -> str:
-    """Return why this address cannot be listened on, in the system's words; "" when it can."""
+    """Return why this address cannot be listened on, as a sentence that names who does; "" when it can."""
     try:
         socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
-        return error.strerror or str(error)
+        if error.errno == errno.EADDRINUSE:
+            return f"port {port} of {host} is held by {holder(port)}"
+        return f"cannot listen on port {port} of {host}: {error.strerror or error}"
     return ""
+
+
+def holder(port: int) -> str:
+    """Return who listens on a TCP port, as far as the system tells."""
+    try:
+        import psutil  # not at the top: `make doctor` runs on a bare Python
+    except ImportError:
+        return "another process"
+    sockets = psutil.net_connections(kind="tcp")
+    owners = {one.pid for one in sockets if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port}
+    for pid in owners - {None}:
+        with suppress(psutil.Error):
+            process = psutil.Process(pid)
+            return f"{process.name()} (pid {pid}, of user {process.username()})"
+    return "another user's process"

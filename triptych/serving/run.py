@@ -14,7 +14,8 @@ import aiohttp
 import grpc
 import structlog
 from aiohttp import web
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer  # what `health.aio` is, by a name that type checkers see
 
 from triptych.errors import TriptychError
 from triptych.media.limits import Limits
@@ -58,12 +59,11 @@ class Address:
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
-    def check(self, what: str, flag: str) -> None:
-        """Raise TriptychError when it cannot be listened on."""
+    def check(self, flag: str) -> None:
+        """Raise TriptychError, which names who holds it, when it cannot be listened on."""
         if reason := why_not_listen(self.port, self.host):
             raise TriptychError(
-                f"cannot listen on port {self.port} of {self.host} for {what}: {reason}. Stop what listens there, or "
-                f"choose another: triptych serve {flag} PORT"
+                f"{reason}. Stop what listens there, or choose another port: triptych serve {flag} PORT"
             )
 
 
@@ -95,10 +95,10 @@ class Serving:
             ("grpc.max_send_message_length", self.max_clip_bytes + MESSAGE_SLACK_BYTES),
             ("grpc.enable_http_proxy", 0),
         ]
-        self.channel = grpc.aio.insecure_channel(server.grpc_url, options=[*self.message_options, *RECONNECT])
         token = settings.security.token()
-        self.gate = Gate(self.channel, self.admission, tickets, self.max_clip_bytes, token)
-        self.health = health.aio.HealthServicer()
+        self.spans = tracing.Spans(settings.otlp_endpoint)
+        self.gate = Gate(self.admission, tickets, self.max_clip_bytes, self.spans, token)
+        self.health = HealthServicer()
 
     async def open_door(self) -> grpc.aio.Server:
         """Listen for gRPC; whoever comes before Triton is ready is told so."""
@@ -113,6 +113,11 @@ class Serving:
         await door.start()
         return door
 
+    def connect(self) -> None:
+        """Let the gate ask Triton, which has been started; its address stays the same when it is started anew."""
+        channel = grpc.aio.insecure_channel(self.server.grpc_url, options=[*self.message_options, *RECONNECT])
+        self.gate.connect(channel)
+
     async def open_web(self) -> web.AppRunner:
         """Listen for Prometheus and for probes over HTTP."""
         runner = web.AppRunner(application(lambda: self.gate.state, self.triton_metrics), access_log=None)
@@ -120,9 +125,9 @@ class Serving:
         await web.TCPSite(runner, self.settings.web.host, self.settings.web.port).start()
         return runner
 
-    async def change(self, state: State) -> None:
+    async def change(self, ready: bool, reason: str = "") -> None:
         """Let clips in, or tell them why not."""
-        self.gate.state = state
+        self.gate.state = state = State(ready, reason)
         metrics.READY.set(state.ready)
         serving = health_pb2.HealthCheckResponse.ServingStatus
         for name in ("", ENSEMBLE):
@@ -133,7 +138,7 @@ class Serving:
         """Return Triton's own metrics as text; nothing while it cannot be asked."""
         try:
             async with (
-                aiohttp.ClientSession(connector=aiohttp.UnixConnector(self.server.metrics_socket)) as session,
+                aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(self.server.metrics_socket))) as session,
                 session.get("http://triton/metrics", timeout=aiohttp.ClientTimeout(5)) as response,
             ):
                 return await response.read()
@@ -149,7 +154,6 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
         tickets = Tickets(board)
         options = [*settings.options]
         if settings.otlp_endpoint:
-            tracing.configure(settings.otlp_endpoint)
             options += tracing.triton_options(settings.otlp_endpoint)
         server = EmbeddedServer(
             settings.repository, work=settings.work, options=options, environment={VARIABLE: str(board)}
@@ -158,21 +162,23 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
         door, page = await service.open_door(), await service.open_web()
         try:
             await asyncio.to_thread(server.start)
-            await service.change(State(True))
+            service.connect()
+            await service.change(ready=True)
             yield service
-            await service.change(State(False, "the server is stopping"))
+            await service.change(ready=False, reason="the server is stopping")
             await door.stop(DRAIN_SECONDS)
             await service.gate.drain()
         finally:
             await door.stop(None)
             await page.cleanup()
             await asyncio.to_thread(server.stop)
+            await asyncio.to_thread(service.spans.close)
 
 
 async def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status. TriptychError when it cannot be started."""
-    settings.door.check("gRPC", "--grpc-port")
-    settings.web.check("metrics", "--metrics-port")
+    settings.door.check("--grpc-port")
+    settings.web.check("--metrics-port")
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

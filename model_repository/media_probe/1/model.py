@@ -1,30 +1,34 @@
-"""Triton adapter of the first step: bytes -> its facts and the frames to sample. See triptych/media/probe.py."""
+"""Triton adapter of the first step: bytes -> its facts and the frames to sample. See triptych/media/probe.py.
+
+The file is read by a decoder, a process of its own: triptych/media/decoders.
+"""
 
 from functools import partial
 
-from triptych.media import probe
-from triptych.media.limits import Limits
-from triptych.serving import adapter, options
+from triptych.serving import adapter, decoding, options
 
 
 class TritonPythonModel:
     """Probes one clip a request; refuses what is unreadable or over a limit, and options that no step knows."""
 
     def initialize(self, args):
-        self.limits = Limits.from_environment()
+        self.decoders = decoding.decoders("media_probe")
 
     def execute(self, requests):
         return [self.respond(request) for request in requests]
 
     def respond(self, request):
-        (response,) = adapter.each([request], "media_probe", partial(self.probe, adapter.parameters(request)))
+        (response,) = adapter.each([request], "media_probe", partial(self.probe, request))
         return response
 
-    def probe(self, parameters, video):
-        options.check(parameters)
-        facts = probe.probe(video, self.limits)
+    def probe(self, request, video):
+        options.check(adapter.parameters(request))
+        facts = self.decoders.probe(video, decoding.caller(request))
         return {
             "CLIP": facts.clip(),
             "PLANNED_INDICES": facts.planned_indices,
             "PLANNED_TIMES": facts.planned_times,
         }
+
+    def finalize(self):
+        self.decoders.close()

@@ -91,8 +91,8 @@ class Admission:
         Whoever comes to an idle server is let in, whatever was measured.
         """
         ahead = self.waiting + self.in_flight
-        if self.waiting >= self.bounds.waiting:
-            raise Refusal.busy("queue", f"{self.waiting} clips wait already", self.work_s or SOON_S)
+        if ahead >= self.bounds.clips:
+            raise Refusal.busy("queue", f"{ahead} clips are being worked on or wait already", self.work_s or SOON_S)
         needed_s = MARGIN * (ahead + 1) * self.work_s
         if ahead and remaining_s is not None and needed_s > remaining_s:
             words = f"with {ahead} clips ahead an answer takes about {needed_s:.1f} s, and {remaining_s:.1f} s are left"

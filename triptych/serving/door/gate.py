@@ -19,10 +19,11 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError, ServicerContext
 
 from triptych.serving import metrics
-from triptych.serving.door import tickets, tracing, wire
+from triptych.serving.door import tickets, wire
 from triptych.serving.door.admission import Admission, Refusal, Stay
 from triptych.serving.door.calls import REQUEST_ID, Call, Record
 from triptych.serving.door.tickets import Tickets
+from triptych.serving.door.tracing import Headers, Spans
 
 SERVICE = "inference.GRPCInferenceService"
 PASSED = ("ModelMetadata", "ModelConfig", "ModelStatistics")
@@ -52,23 +53,28 @@ class State:
 
 
 class Gate(grpc.GenericRpcHandler):
-    """Answers the calls of clients, most of them by asking Triton over `channel`."""
+    """Answers the calls of clients, most of them by asking Triton, once it is connected."""
 
     def __init__(
         self,
-        channel: grpc.aio.Channel,
         admission: Admission,
         tickets: Tickets,
         max_clip_bytes: int,
+        spans: Spans,
         token: str | None = None,
     ) -> None:
         self.state = State(False, "the server is starting")
-        self._channel = channel
+        self._channel: grpc.aio.Channel | None = None
         self._admission = admission
         self._tickets = tickets
         self._extensions = (f"{wire.PREFIX}max_clip_bytes={max_clip_bytes}",)
+        self._spans = spans
         self._token = token
         self._work: set[asyncio.Task[bytes]] = set()
+
+    def connect(self, channel: grpc.aio.Channel) -> None:
+        """Ask Triton over this channel from now on."""
+        self._channel = channel
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
         """Return what answers a method; None for one that is not let through."""
@@ -106,7 +112,7 @@ class Gate(grpc.GenericRpcHandler):
         """Pass a small request on."""
         try:
             self._check_token(Call.of(context))
-            return await self._channel.unary_unary(f"/{SERVICE}/{method}")(request, timeout=ASK_SECONDS)
+            return await self._triton(method)(request, timeout=ASK_SECONDS)
         except Refusal as refusal:
             await _abort(context, refusal)
         except AioRpcError as error:
@@ -117,7 +123,7 @@ class Gate(grpc.GenericRpcHandler):
         call, record = Call.of(context), Record()
         context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
         try:
-            with tracing.span(call.metadata, call.request_id) as headers:
+            with self._spans.span(call.metadata, call.request_id) as headers:
                 return await self._infer(bodies, call, record, headers)
         except (Refusal, AioRpcError) as error:
             refusal = failure(error) if isinstance(error, AioRpcError) else error
@@ -129,7 +135,7 @@ class Gate(grpc.GenericRpcHandler):
         finally:
             record.close(call.request_id)
 
-    async def _infer(self, bodies: AsyncIterator[bytes], call: Call, record: Record, headers: tracing.Headers) -> bytes:
+    async def _infer(self, bodies: AsyncIterator[bytes], call: Call, record: Record, headers: Headers) -> bytes:
         self._check_token(call)
         if not self.state.ready:
             raise Refusal(StatusCode.UNAVAILABLE, "mending", self.state.reason, MEND_SECONDS)
@@ -143,7 +149,7 @@ class Gate(grpc.GenericRpcHandler):
         record.status = StatusCode.OK
         return answer
 
-    async def _hand_over(self, body: bytes, stay: Stay, call: Call, headers: tracing.Headers) -> bytes:
+    async def _hand_over(self, body: bytes, stay: Stay, call: Call, headers: Headers) -> bytes:
         """Ask Triton, and wait for its answer. That the caller has left is written on the board, and no more."""
         ticket = self._tickets.take()
         request = wire.with_parameters(body, {tickets.PARAMETER: ticket, tickets.REQUEST_ID: call.request_id})
@@ -157,9 +163,9 @@ class Gate(grpc.GenericRpcHandler):
             metrics.LEFT.inc()
             raise
 
-    async def _ask_triton(self, request: bytes, stay: Stay, ticket: int, headers: tracing.Headers) -> bytes:
+    async def _ask_triton(self, request: bytes, stay: Stay, ticket: int, headers: Headers) -> bytes:
         try:
-            answer = await self._channel.unary_unary(f"/{SERVICE}/ModelInfer")(request, metadata=headers)
+            answer = await self._triton("ModelInfer")(request, metadata=headers)
             stay.answered = True
             return answer
         finally:
@@ -175,6 +181,11 @@ class Gate(grpc.GenericRpcHandler):
         """Wait until Triton has answered all that it was handed."""
         while self._work:
             await asyncio.wait([*self._work])
+
+    def _triton(self, method: str) -> grpc.aio.UnaryUnaryMultiCallable:
+        if self._channel is None:
+            raise Refusal(StatusCode.UNAVAILABLE, "mending", self.state.reason, MEND_SECONDS)
+        return self._channel.unary_unary(f"/{SERVICE}/{method}")
 
     def _check_token(self, call: Call) -> None:
         if self._token is None:

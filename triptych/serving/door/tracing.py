@@ -16,14 +16,6 @@ Headers = tuple[tuple[str, str], ...]
 
 SERVICE_NAME = "triptych"
 _W3C = TraceContextTextMapPropagator()
-_TRACER = trace.get_tracer("triptych.door")
-
-
-def configure(endpoint: str) -> None:
-    """Send spans to a collector: the URL of its OTLP traces over HTTP, such as http://localhost:4318/v1/traces."""
-    provider = TracerProvider(resource=Resource.create({"service.name": SERVICE_NAME}))
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint)))
-    trace.set_tracer_provider(provider)
 
 
 def triton_options(endpoint: str) -> list[str]:
@@ -38,20 +30,34 @@ def triton_options(endpoint: str) -> list[str]:
     return [f"--trace-config={setting}" for setting in settings]
 
 
-@contextmanager
-def span(metadata: Mapping[str, str | bytes], request_id: str) -> Iterator[Headers]:
-    """Open the span of one clip below that of the caller's `traceparent`; yields the headers for Triton.
+class Spans:
+    """Makes the door's spans, and sends them to a collector: the URL of OTLP traces over HTTP; None: no spans."""
 
-    Without a collector no span is made, and the caller's headers go on as they are.
-    """
-    parent = _W3C.extract({name: value for name, value in metadata.items() if isinstance(value, str)})
-    with _TRACER.start_as_current_span(
-        "triptych.door",
-        parent,
-        kind=trace.SpanKind.SERVER,
-        attributes={"triptych.request_id": request_id},
-        record_exception=False,
-    ):
-        carrier: dict[str, str] = {}
-        _W3C.inject(carrier)
-        yield tuple(carrier.items())
+    def __init__(self, endpoint: str | None = None) -> None:
+        self._provider = TracerProvider(resource=Resource.create({"service.name": SERVICE_NAME})) if endpoint else None
+        if self._provider:
+            self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint)))
+        self._tracer = (self._provider or trace.NoOpTracerProvider()).get_tracer("triptych.door")
+
+    @contextmanager
+    def span(self, metadata: Mapping[str, str | bytes], request_id: str) -> Iterator[Headers]:
+        """Open the span of one clip below that of the caller's `traceparent`; yields the headers for Triton.
+
+        Without a collector the caller's headers go on as they are.
+        """
+        parent = _W3C.extract({name: value for name, value in metadata.items() if isinstance(value, str)})
+        with self._tracer.start_as_current_span(
+            "triptych.door",
+            parent,
+            kind=trace.SpanKind.SERVER,
+            attributes={"triptych.request_id": request_id},
+            record_exception=False,
+        ):
+            carrier: dict[str, str] = {}
+            _W3C.inject(carrier)
+            yield tuple(carrier.items())
+
+    def close(self) -> None:
+        """Send what is left."""
+        if self._provider:
+            self._provider.shutdown()

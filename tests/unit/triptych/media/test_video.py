@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from samples import clips
 from triptych.answer.status import Status
-from triptych.media import video
+from triptych.media import limits, video
 from triptych.media.container import Orientation, open_clip, read_packets
 from triptych.media.limits import Limits
 from triptych.media.probe import probe
@@ -158,7 +158,7 @@ def without_packet(data: bytes, index: int) -> bytes:
 def test_too_much_to_decode_leaves_the_first_part_of_each_group(monkeypatch: pytest.MonkeyPatch, budget_px: int):
     data = clips.make(clips.greys(COUNT), options={"g": "10", "bf": "0", "sc_threshold": "0"})
     planned = probe(data, Limits()).planned_times
-    monkeypatch.setattr(video, "MAX_DECODED_PX", budget_px)
+    monkeypatch.setattr(limits, "DECODED_PX_PER_SECOND", budget_px / Limits().seconds)
     decoded, _ = decode_planned(data)
     got = clips.which(decoded.frames, COUNT)
     assert {number // 10 for number in got} == set(range(6))
@@ -192,7 +192,7 @@ def test_nothing_is_decoded_that_no_wanted_frame_needs():
 def test_work_ends_even_where_all_has_to_be_decoded(monkeypatch: pytest.MonkeyPatch):
     data = clips.make(clips.greys(COUNT), form="h264", options={"g": "10", "bf": "0"})  # a stream without times
     planned = probe(data, Limits()).planned_times
-    monkeypatch.setattr(video, "MAX_DECODED_PX", 20 * video.FRAME_OVERHEAD_PX)
+    monkeypatch.setattr(limits, "DECODED_PX_PER_SECOND", 20 * video.FRAME_OVERHEAD_PX / Limits().seconds)
     decoded = video.decode(data, planned)
     assert decoded.status.state == "ok"
     assert max(clips.which(decoded.frames, COUNT)) < 20 < COUNT

@@ -66,11 +66,19 @@ async def test_no_more_than_the_bound_are_inside_and_the_next_enters_in_order(cl
 async def test_when_so_many_wait_the_next_is_refused_with_a_hint(clock: Clock):
     door = Admission(Bounds(in_flight=1, waiting=2))
     await answer(door, clock, 3.0)
-    with door.place(), door.place(), pytest.raises(Refusal, match="2 clips wait already") as refused:
+    stay = await enter(door)
+    with door.place(), door.place(), pytest.raises(Refusal, match="3 clips are being worked on or wait") as refused:
         door.check(None)
     assert (refused.value.status, refused.value.reason) == (StatusCode.RESOURCE_EXHAUSTED, "queue")
     assert refused.value.retry_after_s == pytest.approx(3.0)
+    door.end(stay)
     door.check(None)
+
+
+async def test_clips_whose_bytes_are_still_coming_keep_nobody_from_a_free_place(clock: Clock):
+    door = Admission(Bounds(in_flight=2, waiting=0))
+    with door.place():
+        door.check(None)
 
 
 async def test_a_clip_that_could_not_be_answered_in_time_is_refused(clock: Clock):

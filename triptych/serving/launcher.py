@@ -1,0 +1,41 @@
+"""Becomes another program, which the kernel ends with the thread that started it: `python launcher.py PARENT COMMAND`.
+
+A script of the standard library alone. What it does to itself the program keeps: the signal at the parent's death, and
+limits on files and processes that are as high as they may be. (Between fork and exec in a process with threads, where
+subprocess' `preexec_fn` would do it, Python may wait for ever.)
+"""
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+"""From linux/prctl.h; see prctl(2)."""
+MOST_FILES = 1 << 16
+"""Some containers allow a thousand million files, and a program that goes through them all takes minutes."""
+
+
+def end_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends; end now when that has happened already."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        sys.exit(f"prctl: {os.strerror(ctypes.get_errno())}")
+    if os.getppid() != parent:
+        sys.exit("the process that asked for this one has ended")
+
+
+def raise_limits() -> None:
+    """Let this process have as many files and processes as the system lets it ask for."""
+    files, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most_files == resource.RLIM_INFINITY or most_files > MOST_FILES:
+        most_files = max(files, MOST_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    most_processes = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    resource.setrlimit(resource.RLIMIT_NPROC, (most_processes, most_processes))
+
+
+if __name__ == "__main__":
+    end_with(int(sys.argv[1]))
+    raise_limits()
+    os.execv(sys.argv[2], sys.argv[2:])
