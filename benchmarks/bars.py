@@ -15,7 +15,7 @@ from benchmarks.watching import MEASURES, Sample, Trend, trend
 
 matplotlib.use("svg")
 
-from matplotlib import pyplot as plt  # noqa: E402  (the backend is chosen before)
+from matplotlib import pyplot as plt
 
 SHARED_CORES = "The load ran on the cores that the server ran on."
 

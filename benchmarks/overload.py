@@ -76,7 +76,9 @@ def main(
         capacity, phases = asyncio.run(measure(service, watch, load.short_clip(), seconds))
     command = f"python -m benchmarks.overload --seconds {seconds:g}"
     bars = [bar for phase in phases for bar in phase.bars(capacity.goodput, watch)]
-    draw(RESULTS / "overload.svg", watch.samples, {phase.name: phase.start_s for phase in phases}, _rates(phases, watch))
+    draw(
+        RESULTS / "overload.svg", watch.samples, {phase.name: phase.start_s for phase in phases}, _rates(phases, watch)
+    )
     write_json("overload", command, bars, watch.samples, capacity=capacity.goodput, phases=list(map(_facts, phases)))
     publish("overload", command, _report(capacity, phases, bars, watch))
     raise typer.Exit(0 if all(bar.met for bar in bars) else 1)

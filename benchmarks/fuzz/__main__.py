@@ -1,23 +1,29 @@
 """Does any file, however damaged or hostile, bring down what decodes it, or take more time or memory than it may?
 
-python -m benchmarks.fuzz [--data DIR] [--inputs 10000] [--keep DIR] [--again SEED/KIND/NUMBER]
+python -m benchmarks.fuzz [--data DIR] [--inputs 10000] [--bare] [--keep DIR] [--again SEED/KIND/NUMBER]
+
+Inputs are read as the steps read them; with --bare by the media code alone, to see what the decoders keep away.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Annotated
 
 import typer
 from rich.progress import track
 
+from benchmarks.fuzz import bare
 from benchmarks.fuzz.cases import Case, Corpus, bombs
-from benchmarks.fuzz.examine import KINDS, MEMORY_BOUND_MIB, TIME_BOUND_S, Outcome, examine
+from benchmarks.fuzz.outcome import KINDS, Outcome
 from benchmarks.fuzz.seeds import Seed, contents, made, of_folder
+from benchmarks.fuzz.steps import Steps
 from benchmarks.measure import publish, table
 
 WORST = 8
@@ -29,6 +35,7 @@ Result = tuple[Case, Outcome]
 def main(
     data: Annotated[Path | None, typer.Option(help="A folder of media files; else small ones are made.")] = None,
     inputs: Annotated[int, typer.Option(min=0, help="How many mutated files, besides the bombs.")] = 10_000,
+    alone: Annotated[bool, typer.Option("--bare", help="Without the decoders around the code.")] = False,
     workers: Annotated[int, typer.Option(min=1)] = os.cpu_count() or 1,
     keep: Annotated[Path | None, typer.Option(help="A folder to write the inputs into that are findings.")] = None,
     again: Annotated[str, typer.Option(help="Only the input of this name.")] = "",
@@ -36,22 +43,42 @@ def main(
     """Try them, and write down the outcomes."""
     corpus = Corpus.of([*made(), *(of_folder(data) if data else [])])
     cases = [Case.named(again)] if again else [*bombs(), *corpus.mutated(inputs)]
-    results = list(track(run(corpus, cases, workers), "Trying", len(cases)))
+    examined = run_bare(corpus, cases, workers) if alone else run(corpus, cases, workers)
+    results = list(track(examined, "Trying", len(cases)))
     findings = [(case, outcome) for case, outcome in results if outcome.is_finding]
-    for case, _ in findings if keep else ():
-        _write(keep, case, corpus.data(case))
+    if keep:
+        for case, _ in results if again else findings:
+            _write(keep, case, corpus.data(case))
     if again:
         print(results[0][1])
-        return
-    command = f"python -m benchmarks.fuzz{' --data DIR' if data else ''} --inputs {inputs}"
-    publish("fuzz", command, _report(list(corpus.seeds.values()), results, findings))
+    else:
+        options = f"{' --data DIR' if data else ''} --inputs {inputs}{' --bare' if alone else ''}"
+        page = _report(list(corpus.seeds.values()), results, findings)
+        publish("fuzz_bare" if alone else "fuzz", f"python -m benchmarks.fuzz{options}", page)
     raise typer.Exit(1 if findings else 0)
 
 
-def run(corpus: Corpus, cases: Sequence[Case], workers: int) -> Iterable[Result]:
-    """Yield each input with its outcome, in order, so many at a time."""
+def run(corpus: Corpus, cases: Sequence[Case], workers: int) -> Iterator[Result]:
+    """Yield each input with its outcome as the steps read it, in order, so many at a time."""
+    free: SimpleQueue[Steps] = SimpleQueue()
+
+    def examine(case: Case) -> Outcome:
+        steps = free.get()
+        try:
+            return steps.examine(corpus.data(case))
+        finally:
+            free.put(steps)
+
+    with ExitStack() as stack, ThreadPoolExecutor(workers) as pool:
+        for _ in range(workers):
+            free.put(stack.enter_context(Steps()))
+        yield from zip(cases, pool.map(examine, cases))
+
+
+def run_bare(corpus: Corpus, cases: Sequence[Case], workers: int) -> Iterator[Result]:
+    """Yield each input with its outcome in the code alone, in order, so many at a time."""
     with ThreadPoolExecutor(workers) as pool:
-        yield from zip(cases, pool.map(lambda case: examine(corpus.data(case)), cases))
+        yield from zip(cases, pool.map(lambda case: bare.examine(corpus.data(case)), cases))
 
 
 def _report(seeds: Sequence[Seed], results: Sequence[Result], findings: Sequence[Result]) -> str:
@@ -59,9 +86,9 @@ def _report(seeds: Sequence[Seed], results: Sequence[Result], findings: Sequence
     containers = {name: container.split(",")[0] for name, (container, _) in named.items()}
     codecs = sorted({codec for _, found in named.values() for codec in found})
     parts = [
-        f"{len(results)} inputs of {len(seeds)} seeds. An outcome is a finding when the decoding process dies, raises "
-        f"what is not an error of ours, or takes over {TIME_BOUND_S:.0f} s of processor time or "
-        f"{MEMORY_BOUND_MIB} MiB of memory. **{len(findings)} findings.**",
+        f"{len(results)} inputs of {len(seeds)} seeds. A finding is an input on which the process that reads it dies, "
+        "raises what is not an error of ours, or takes more time or memory than it may; a decoder that ends, and is "
+        f"said to have ended, is none. **{len(findings)} findings.**",
         _counts("kind of input", results, lambda case: case.kind),
         _counts("container", results, lambda case: containers.get(case.seed, "bomb")),
         f"Codecs of the seeds: {', '.join(codecs)}.",

@@ -368,3 +368,13 @@ BOMBS: dict[str, Callable[[], bytes]] = {
         hls_that_opens_addresses,
     )
 } | _rate_bombs()
+
+SLOW = frozenset(
+    bomb.__name__
+    for bomb in (
+        *(vp8_frames_grow_to_5760_px, png_frames_4096_px, mkv_zlib_raw_frames, mp4_samples_share_a_megabyte),
+        *(mp4_samples_share_their_bytes, packets_5000_a_second, laced_frames, opus_of_a_byte, flac_of_silence),
+        *(mp3_with_a_hundred_covers, mp3_with_half_a_million_comments),
+    )
+)
+"""Those that take seconds of processor time, as much as a clip may: left to the long form of the fuzzing."""
