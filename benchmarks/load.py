@@ -10,7 +10,7 @@ import io
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -108,11 +108,11 @@ async def call(opened: grpc.aio.Channel, body: bytes, timeout_s: float) -> Reply
     return Reply(began, time.monotonic(), OK, answer=answer)
 
 
-async def vanish(url: str, body: bytes, after_s: float) -> Reply:
+async def vanish(url: str, body: bytes, timeout_s: float, after_s: float) -> Reply:
     """Ask, and close the connection in the middle."""
     began = time.monotonic()
     async with channel(url) as opened:
-        asked = asyncio.ensure_future(call(opened, body, timeout_s=60))
+        asked = asyncio.ensure_future(call(opened, body, timeout_s))
         done, _ = await asyncio.wait([asked], timeout=after_s)
         if done:
             return asked.result()
@@ -123,12 +123,21 @@ async def vanish(url: str, body: bytes, after_s: float) -> Reply:
 
 @dataclass(frozen=True)
 class Manners:
-    """How callers behave: how long they wait for an answer, how long after a refusal, and how many vanish."""
+    """How callers behave: how long they wait for an answer, and how many of them close the connection before.
+
+    After a refusal they wait about as long as the server hinted, between the shortest and the longest pause.
+    """
 
     deadline_s: float
-    pause_s: float = 0.5
     vanishing: float = 0.0
     vanish_after_s: float = 2.0
+    shortest_pause_s: float = 0.5
+    longest_pause_s: float = 5.0
+
+    def pause_s(self, reply: Reply, random: Random) -> float:
+        """Return how long a refused caller waits."""
+        hint_s = (reply.hint_ms or 0) / 1000
+        return min(max(hint_s, self.shortest_pause_s), self.longest_pause_s) * random.uniform(0.5, 1.5)
 
 
 async def closed_loop(url: str, body: bytes, callers: int, seconds: float, manners: Manners) -> list[Reply]:
@@ -143,7 +152,7 @@ async def closed_loop(url: str, body: bytes, callers: int, seconds: float, manne
                 reply = await _one(url, opened, body, manners, random)
                 replies.append(reply)
                 if reply.refused:
-                    await asyncio.sleep(manners.pause_s * random.uniform(0.5, 1.5))
+                    await asyncio.sleep(manners.pause_s(reply, random))
 
     await asyncio.gather(*map(caller, range(callers)))
     return replies
@@ -153,24 +162,23 @@ async def open_loop(
     url: str, body: bytes, a_second: float, seconds: float, manners: Manners, connections: int = 64
 ) -> list[Reply]:
     """Let calls arrive at random, so many a second on average (Poisson), however many are still waiting."""
-    random, end = Random(0), time.monotonic() + seconds
-    channels = [grpc.aio.insecure_channel(url, CHANNEL_OPTIONS) for _ in range(connections)]
-    calls: list[asyncio.Task[Reply]] = []
-    next_at = time.monotonic()
-    while next_at < end:
-        await asyncio.sleep(max(0.0, next_at - time.monotonic()))
-        opened = random.choice(channels)
-        calls.append(asyncio.create_task(_one(url, opened, body, manners, Random(len(calls)))))
-        next_at += random.expovariate(a_second)
-    replies = list(await asyncio.gather(*calls))
-    for opened in channels:
-        await opened.close()
-    return replies
+    async with AsyncExitStack() as stack:
+        channels = [await stack.enter_async_context(channel(url)) for _ in range(connections)]
+        await asyncio.gather(*(opened.channel_ready() for opened in channels))
+        random, next_at = Random(0), time.monotonic()
+        end = next_at + seconds
+        calls: list[asyncio.Task[Reply]] = []
+        while next_at < end:
+            await asyncio.sleep(max(0.0, next_at - time.monotonic()))
+            one = _one(url, random.choice(channels), body, manners, Random(len(calls)))
+            calls.append(asyncio.create_task(one))
+            next_at += random.expovariate(a_second)
+        return list(await asyncio.gather(*calls))
 
 
 async def _one(url: str, opened: grpc.aio.Channel, body: bytes, manners: Manners, random: Random) -> Reply:
     if random.random() < manners.vanishing:
-        return await vanish(url, body, random.uniform(0, manners.vanish_after_s))
+        return await vanish(url, body, manners.deadline_s, random.uniform(0, manners.vanish_after_s))
     return await call(opened, body, manners.deadline_s)
 
 
