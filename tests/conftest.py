@@ -38,8 +38,11 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def server(repository: Path) -> Iterator[Service]:
-    """`triptych serve` with every model, the one of the session: the embedded Triton behind the door."""
-    with Service(repository) as running:
+    """`triptych serve` with every model, the one of the session: the embedded Triton behind the door.
+
+    More clips at once than is good on a CPU: so that a test finds their rows in one execution.
+    """
+    with Service(repository, arguments=["--in-flight=12"]) as running:
         yield running
 
 

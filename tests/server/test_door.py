@@ -227,6 +227,24 @@ async def test_readiness_is_false_while_something_is_mended_and_callers_are_told
     assert await told() == (True, 200, True, True)
 
 
+async def test_whoever_comes_before_triton_has_started_is_told_so(graph: ToyGraph, tmp_path: Path):
+    door, page = Address("127.0.0.1", free_port()), Address("127.0.0.1", free_port())
+    server = running(Settings(door=door, web=page, repository=graph.root, work=tmp_path / "work"))
+    starting = asyncio.create_task(server.__aenter__())
+    async with grpc.aio.insecure_channel(str(door), WITHOUT_PROXY) as channel:
+        await channel.channel_ready()
+        code, words, trailing = await refusal(ask(channel, b"film"))
+        health = health_pb2_grpc.HealthStub(channel)
+        assert (
+            await health.Check(health_pb2.HealthCheckRequest())
+        ).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        await starting
+        assert size_of(await ask(channel, b"film")) == 4
+    assert (code, words) == (StatusCode.UNAVAILABLE, "the server is starting")
+    assert "grpc-retry-pushback-ms" in trailing
+    await server.__aexit__(None, None, None)
+
+
 async def test_metrics_are_the_door_s_and_triton_s(channel, serving: Serving):
     await ask(channel, b"film")
     await refusal(ask(channel, b"fail"))

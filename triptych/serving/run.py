@@ -159,6 +159,7 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
             settings.repository, work=settings.work, options=options, environment={VARIABLE: str(board)}
         )
         service = Serving(settings, server, tickets)
+        await service.change(ready=False, reason="the server is starting")
         door, page = await service.open_door(), await service.open_web()
         try:
             await asyncio.to_thread(server.start)

@@ -63,7 +63,7 @@ class Gate(grpc.GenericRpcHandler):
         spans: Spans,
         token: str | None = None,
     ) -> None:
-        self.state = State(False, "the server is starting")
+        self.state = State(False)
         self._channel: grpc.aio.Channel | None = None
         self._admission = admission
         self._tickets = tickets
