@@ -13,8 +13,8 @@ class RequestError(TriptychError):
     """What was asked for cannot be done with any clip: a request parameter is wrong. Sent as UNIMPLEMENTED."""
 
 
-class CallerLeftError(TriptychError):
-    """Nobody waits for the answer any more. Sent as CANCELLED, if anybody listens."""
+class CallerLeft(TriptychError):  # noqa: N818  (it is the condition's name)
+    """The caller of a request has gone: nobody waits for it. Sent as CANCELLED, where the graph takes an error."""
 
     def __str__(self) -> str:
-        return super().__str__() or "the caller has left"
+        return "the caller has left"

@@ -23,7 +23,7 @@ import triton_python_backend_utils as pb_utils
 from nvidia.dali import Pipeline
 from nvidia.dali._utils.autoserialize import invoke_autoserialize
 
-from triptych.errors import CallerLeftError
+from triptych.errors import CallerLeft
 from triptych.serving import adapter
 
 LOG = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class TritonPythonModel:
     def execute(self, requests: list[Any]) -> list[Any]:
         live = [index for index, request in enumerate(requests) if not adapter.has_left(request)]
         outcomes = dict(zip(live, self.run_group([self.read(requests[index]) for index in live])))
-        left = CallerLeftError()
+        left = CallerLeft()
         return [self.respond(request, outcomes.get(index, left)) for index, request in enumerate(requests)]
 
     def read(self, request: Any) -> list[np.ndarray]:
@@ -129,10 +129,10 @@ class TritonPythonModel:
     def without(self, request: Any, error: Exception) -> Any:
         """Return the response to a request without outcome: within the graph one of no meaning, else the error."""
         if adapter.is_in_graph(request):
-            if not isinstance(error, CallerLeftError):
+            if not isinstance(error, CallerLeft):
                 LOG.error("%s: request %s failed: %s", self.config["name"], adapter.request_id(request), error)
             return adapter.meaningless(request, self.config)
-        if isinstance(error, CallerLeftError):
+        if isinstance(error, CallerLeft):
             gone = pb_utils.TritonError(str(error), pb_utils.TritonError.CANCELLED)
             return pb_utils.InferenceResponse(error=gone)
         return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"dali: {error}"))

@@ -18,7 +18,7 @@ import numpy as np
 import onnxruntime as ort
 import triton_python_backend_utils as pb_utils
 
-from triptych.errors import CallerLeftError
+from triptych.errors import CallerLeft
 from triptych.serving import adapter
 
 LOG = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class TritonPythonModel:
         groups = defaultdict(list)
         for index, request in enumerate(requests):
             if adapter.has_left(request):
-                responses[index] = self.without(request, CallerLeftError())
+                responses[index] = self.without(request, CallerLeft())
                 continue
             try:
                 arrays = [read(request, name) for name in self.inputs]
@@ -153,7 +153,7 @@ class TritonPythonModel:
         """Return the response to a request without outcome: within the graph one of no meaning, else the error."""
         if not adapter.is_in_graph(request):
             return pb_utils.InferenceResponse(error=triton_error(error))
-        if not isinstance(error, CallerLeftError):
+        if not isinstance(error, CallerLeft):
             LOG.error("%s: request %s failed: %s", self.config["name"], adapter.request_id(request), error)
         return adapter.meaningless(request, self.config)
 
@@ -169,7 +169,7 @@ def lost_rows(arrays: list[np.ndarray]) -> np.ndarray:
 
 def triton_error(error: Exception) -> Any:
     """Return Triton's error for ours: INVALID_ARGUMENT for text that is none, CANCELLED for a caller who has left."""
-    if isinstance(error, CallerLeftError):
+    if isinstance(error, CallerLeft):
         return pb_utils.TritonError(str(error), pb_utils.TritonError.CANCELLED)
     if isinstance(error, TextError):
         return pb_utils.TritonError(str(error), pb_utils.TritonError.INVALID_ARG)

@@ -92,7 +92,12 @@ def most_samples(max_seconds: float) -> int:
 
 def in_full_scale(pcm: np.ndarray, status: Status) -> Audio:
     """Return sound INT16 [samples] as FP32 in [-1, 1]; without any unless the status is ok."""
-    return Audio(pcm.astype(np.float32) / 32768, status) if status.ok else Audio(np.zeros(0, np.float32), status)
+    return Audio(pcm.astype(np.float32) / 32768, status) if status.ok else without(status)
+
+
+def without(status: Status) -> Audio:
+    """Return what stands for a clip without sound."""
+    return Audio(np.zeros(0, np.float32), status)
 
 
 def decode_into(memory: np.ndarray, data: Data, limits: Limits) -> tuple[int, Status]:

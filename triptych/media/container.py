@@ -43,11 +43,16 @@ DECODE_ERRORS = (FFmpegError, MemoryError, ValueError, AttributeError)
 AnyStream = TypeVar("AnyStream", bound=Stream)
 
 
+def view(data: Data) -> memoryview:
+    """Return the bytes of a file, whatever holds them, without a copy."""
+    return memoryview(data.data if isinstance(data, np.ndarray) else data)
+
+
 class _Bytes:
     """A file to read over bytes in memory, without a copy of all of them."""
 
     def __init__(self, data: Data) -> None:
-        self.view = memoryview(data)
+        self.view = view(data)
         self.at = 0
 
     def read(self, size: int) -> bytes:

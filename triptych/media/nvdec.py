@@ -1,4 +1,4 @@
-"""Which clips NVDEC can decode, and how its pictures become upright ones of a size: what PyAV knows of the container."""
+"""Which clips NVDEC can decode, and how its pictures become upright ones of a size, as PyAV reads the container."""
 
 from __future__ import annotations
 

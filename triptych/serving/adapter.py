@@ -15,7 +15,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]
 from tritonclient.utils import triton_to_np_dtype
 
-from triptych.errors import CallerLeftError, ClipError, RequestError, TriptychError
+from triptych.errors import CallerLeft, ClipError, RequestError, TriptychError
 from triptych.serving import standin
 from triptych.serving.door import tickets
 from triptych_client import contract
@@ -64,7 +64,7 @@ def request_id(request: Any) -> str:
 def without_caller(request: Any, step: contract.Step) -> Any:
     """Return the response to a request whose caller has gone: an error where the graph takes one, see `standin`."""
     if step.name in MAY_FAIL:
-        return _error(str(CallerLeftError()), pb_utils.TritonError.CANCELLED)
+        return _error(str(CallerLeft()), pb_utils.TritonError.CANCELLED)
     return response(request, step, nothing(request, step))
 
 
@@ -97,7 +97,7 @@ def failure(request: Any, error: Exception, step: contract.Step, otherwise: Call
     Elsewhere it is `otherwise()`, which says so in the step's own way, or outputs of no meaning. INTERNAL, with a log,
     unless the clip or a parameter of the request is at fault.
     """
-    if isinstance(error, CallerLeftError):
+    if isinstance(error, CallerLeft):
         return without_caller(request, step)
     if isinstance(error, ClipError) and step.name in MAY_FAIL:
         return _error(str(error), pb_utils.TritonError.INVALID_ARG)

@@ -6,6 +6,7 @@ The file is read by a decoder, a process of its own: triptych/media/decoders.
 from functools import partial
 from pathlib import Path
 
+from triptych.answer.status import Status
 from triptych.media import audio
 from triptych.serving import adapter, decoding, settings
 
@@ -22,11 +23,17 @@ class TritonPythonModel:
         return [self.respond(request) for request in requests]
 
     def respond(self, request):
-        (response,) = adapter.each([request], "audio_decode", partial(self.decode, decoding.caller(request)))
+        decode = partial(self.decode, decoding.caller(request))
+        (response,) = adapter.each([request], "audio_decode", decode, self.nothing)
         return response
 
+    def nothing(self):
+        return self.cut(audio.without(Status("failed", "step_failed")))
+
     def decode(self, caller, video, clip):
-        sound = self.decoders.sound(video, caller)
+        return self.cut(self.decoders.sound(video, caller))
+
+    def cut(self, sound):
         chunks = audio.chunks(sound.pcm)
         sound_windows = audio.sound_windows(sound.pcm, self.sound_samples)
         voice_windows = audio.voice_windows(sound.pcm)

@@ -1,6 +1,7 @@
 """Triton adapter of the first step: bytes -> its facts and the frames to sample. See triptych/media/probe.py.
 
-The file is read by a decoder, a process of its own: triptych/media/decoders.
+The file is read by a decoder, a process of its own: triptych/media/decoders. As the first step, it also refuses what is
+wrong with a request.
 """
 
 from functools import partial
@@ -9,7 +10,7 @@ from triptych.serving import adapter, decoding, options
 
 
 class TritonPythonModel:
-    """Probes one clip a request; refuses what is unreadable or over a limit, and options that no step knows."""
+    """Probes one clip a request; refuses what is unreadable or over a limit."""
 
     def initialize(self, args):
         self.decoders = decoding.decoders("media_probe")

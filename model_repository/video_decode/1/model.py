@@ -6,6 +6,8 @@ The file is read by a decoder, a process of its own: triptych/media/decoders.
 import json
 from functools import partial
 
+from triptych.answer.status import Status
+from triptych.media.video import blank
 from triptych.serving import adapter, decoding
 
 
@@ -25,14 +27,19 @@ class TritonPythonModel:
         return [self.respond(request) for request in requests]
 
     def respond(self, request):
-        (response,) = adapter.each([request], "video_decode", partial(self.decode, decoding.caller(request)))
+        decode = partial(self.decode, decoding.caller(request))
+        (response,) = adapter.each([request], "video_decode", decode, self.nothing)
         return response
+
+    def nothing(self):
+        return self.outputs(blank(Status("failed", "step_failed")))
 
     def decode(self, caller, video, planned_indices, planned_times):
         if self.gpu:
-            decoded = self.gpu.decode(video, planned_indices, planned_times, caller)
-        else:
-            decoded = self.decoders.video(video, planned_times, caller)
+            return self.outputs(self.gpu.decode(video, planned_indices, planned_times, caller))
+        return self.outputs(self.decoders.video(video, planned_times, caller))
+
+    def outputs(self, decoded):
         return {"FRAMES": decoded.frames, "FRAME_TIMES": decoded.times, "VIDEO_STATUS": decoded.status.tensor()}
 
     def finalize(self):

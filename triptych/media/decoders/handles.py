@@ -214,6 +214,6 @@ class Nursery:
         if not greeting:
             self.close()
             raise TriptychError(
-                f"the process that forks decoders did not start with {sys.executable}; the lines before this one say why"
+                f"the process that forks decoders did not start with {sys.executable}: the lines before this say why"
             )
         return json.loads(greeting)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from triptych.media.container import Data
+from triptych.media.container import Data, view
 
 _FIXED = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
 _READ_ONLY = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
@@ -25,7 +25,7 @@ def copied(data: Data) -> Iterator[int]:
     """Give memory that holds a copy of `data`, for good: its descriptor, which is closed at the end."""
     descriptor = _memory("clip")
     try:
-        left = memoryview(data).cast("B")
+        left = view(data)
         while len(left):
             left = left[os.write(descriptor, left) :]
         fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, _READ_ONLY)

@@ -7,7 +7,7 @@ and text in it is checked: what does not fit is a HostileReplyError.
 from __future__ import annotations
 
 import socket
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
@@ -68,13 +68,13 @@ class Reply(Struct, frozen=True, tag=True, forbid_unknown_fields=True):
     """What a decoder answers."""
 
 
-class Refusal(Reply):
+class Refusal(Reply, frozen=True):
     """The clip cannot be analysed, in words."""
 
     words: Annotated[str, Meta(max_length=1000)]
 
 
-class Facts(Reply):
+class Facts(Reply, frozen=True):
     """Of a clip: `triptych.media.probe.Probe`."""
 
     duration_s: Number
@@ -90,7 +90,7 @@ class Facts(Reply):
 class StreamState(Struct, frozen=True, forbid_unknown_fields=True):
     """What became of a stream: `Status`."""
 
-    state: Literal["ok", "absent", "failed"]
+    state: Text
     reason: Text
     value: Text
 
@@ -107,7 +107,7 @@ class StreamState(Struct, frozen=True, forbid_unknown_fields=True):
             raise HostileReplyError(str(error)) from error
 
 
-class Pictures(Reply):
+class Pictures(Reply, frozen=True):
     """Of a video: UINT8 [times, height, width, 3] are in the memory for results."""
 
     height: Side
@@ -116,14 +116,14 @@ class Pictures(Reply):
     stream: StreamState
 
 
-class Sound(Reply):
+class Sound(Reply, frozen=True):
     """Of a sound track: INT16 [samples] are in the memory for results."""
 
     samples: Count
     stream: StreamState
 
 
-class Conversion(Reply):
+class Conversion(Reply, frozen=True):
     """How pictures become upright ones of a size: `triptych.media.video.Converter`."""
 
     width: Side
@@ -133,7 +133,7 @@ class Conversion(Reply):
     flip_y: bool
 
 
-class NoConversion(Reply):
+class NoConversion(Reply, frozen=True):
     """The clip is none for NVDEC."""
 
 

@@ -2,7 +2,7 @@
 
 Forking takes milliseconds where starting takes a third of a second, and is safe from a process of one thread. It has
 nothing of the server's: neither its environment, with what malloc was told there, nor its open files. For each decoder
-it holds a *leash*, a socket to the step: who drops the other end ends the decoder, and how a decoder ended is told there.
+it holds a *leash*, a socket to the step: who drops the other end ends the decoder, and how it ended is told there.
 When the step's own process ends, so does the nursery, and all decoders with it.
 
 multiprocessing's fork server does nearly this. It is not taken because it starts with the server's environment, imports

@@ -1,6 +1,6 @@
 """The decoders of one step: one at work, the next one ready, and an end for each that does not answer.
 
-A decoder is for several clips (`bounds.CLIPS`), as long as nothing is wrong with them; what is, is the last that it sees.
+A decoder is for several clips (`bounds.CLIPS`), as long as nothing is wrong with them: such a clip is its last.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from triptych.answer.status import Status
-from triptych.errors import CallerLeftError, ClipError
+from triptych.errors import CallerLeft, ClipError
 from triptych.media import audio, video
 from triptych.media.audio import Audio
 from triptych.media.container import Data, Orientation
@@ -44,7 +44,7 @@ class Decoders:
     def probe(self, data: Data, caller: Caller = NOBODY) -> Probe:
         """Return the facts of a clip and the frames to sample.
 
-        ClipError for one that is over a limit or cannot be read; CallerLeftError when nobody waits for the answer.
+        ClipError for one that is over a limit or cannot be read; CallerLeft when nobody waits for the answer.
         """
         check_size(len(data), self.limits)
         try:
@@ -54,7 +54,7 @@ class Decoders:
             raise
         except DiedError as death:
             if death.cause == "left":
-                raise CallerLeftError("the caller has left") from death
+                raise CallerLeft from death
             raise ClipError(f"the file cannot be read: {self._words(death)}. {REMEDY}") from death
 
     def video(self, data: Data, planned_times: np.ndarray, caller: Caller = NOBODY) -> Video:
@@ -70,7 +70,7 @@ class Decoders:
     def sound(self, data: Data, caller: Caller = NOBODY) -> Audio:
         """Decode the sound: `triptych.media.audio.decode`. What failed is a status."""
         decoded = self._tried(messages.SoundTask(len(data), self.limits), data, _sound, caller)
-        return Audio(np.zeros(0, np.float32), decoded) if isinstance(decoded, Status) else decoded
+        return audio.without(decoded) if isinstance(decoded, Status) else decoded
 
     def converter(self, data: Data, caller: Caller = NOBODY) -> Converter | None:
         """Return how NVDEC's pictures are scaled and turned; None for a clip that is none for NVDEC."""
@@ -90,8 +90,8 @@ class Decoders:
         except ClipError:  # it could be opened by the step before: this is a limit's doing
             result = Status("failed", "decoder_crashed")
         except Exception:
-            LOG.exception("%s: decoding failed", self.pool.name)
-            return Status("failed", "decoder_crashed")
+            LOG.exception("%s: decoding failed, request %s", self.pool.name, caller.request_id or "without an id")
+            return Status("failed", "step_failed")
         if isinstance(result, Status) and result.state == "failed":
             self.pool.retire()
         return result

@@ -24,6 +24,7 @@ from triptych.serving.door.admission import Admission, Refusal, Stay
 from triptych.serving.door.calls import REQUEST_ID, Call, Record
 from triptych.serving.door.tickets import Tickets
 from triptych.serving.door.tracing import Headers, Spans
+from triptych_client.contract import CLIP_LIMIT
 
 SERVICE = "inference.GRPCInferenceService"
 PASSED = ("ModelMetadata", "ModelConfig", "ModelStatistics")
@@ -67,7 +68,7 @@ class Gate(grpc.GenericRpcHandler):
         self._channel: grpc.aio.Channel | None = None
         self._admission = admission
         self._tickets = tickets
-        self._extensions = (f"{wire.PREFIX}max_clip_bytes={max_clip_bytes}",)
+        self._extensions = (f"{CLIP_LIMIT}{max_clip_bytes}",)
         self._spans = spans
         self._token = token
         self._work: set[asyncio.Task[bytes]] = set()

@@ -13,8 +13,6 @@ from typing import Any
 from tritonclient.grpc import service_pb2
 
 _MESSAGES: Any = service_pb2  # its classes are made when it is imported
-PREFIX = "triptych:"
-"""What Triptych adds to the extensions that a server names, as PREFIX + "max_clip_bytes=67108864"."""
 
 
 def with_parameters(request: bytes, parameters: Mapping[str, int | str]) -> bytes:

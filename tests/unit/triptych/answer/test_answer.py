@@ -98,6 +98,35 @@ def test_every_channel_answers():
     assert all(said.expressed for said in answered.transcript.utterances)
 
 
+def lost(*channels: str) -> dict[str, Status]:
+    return dict.fromkeys(channels, Status("failed", "step_failed"))
+
+
+NO_NUMBERS = np.full((2, 7), np.nan, np.float32)
+FAILED_STEPS = {
+    "faces could not be cut out": ({"FACE_COUNT": np.array([-1], np.int32)}, lost("face")),
+    "speech could not be recognised": (
+        {**MUTE, "AUDIO_STATUS": OK.tensor(), "LANGUAGES": strings([[contract.UNKNOWN_LANGUAGE]])},
+        lost("voice", "words"),
+    ),
+    "utterances could not be told apart": (
+        {"WORDS_LOGITS": NO_NUMBERS[:1]},
+        {"words": Status("failed", "not_finite")},
+    ),
+    "there is no picture either": (
+        {"FACE_COUNT": np.array([-1], np.int32), "VIDEO_STATUS": Status("absent", "no_video_track").tensor()},
+        {"face": Status("absent", "no_video_track")},
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "expected"), FAILED_STEPS.values(), ids=FAILED_STEPS)
+def test_a_step_that_failed_is_its_channel_s_status_and_the_others_answer(changes: dict, expected: dict):
+    outputs = answer(inputs(**changes), MANIFEST)
+    assert statuses(outputs) == expected
+    decoded(outputs)
+
+
 class Recorded(dict[str, np.ndarray]):
     """The step's inputs, and which of them were read."""
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from triptych.errors import TriptychError
 from triptych.face import crop
 from triptych.media.limits import Limits
 from triptych_client.contract import FACE_PX, MAX_FACES_PER_FRAME
@@ -54,6 +55,14 @@ def test_a_blank_stand_in_frame_has_no_faces():
     made = detections([(100, 100, 80, 0.9)])
     made.times[:] = np.nan
     assert crop.crop_all(made, most=9).count.tolist() == [0]
+
+
+def test_scores_that_are_no_numbers_are_not_taken_for_no_face():
+    made = detections([(100, 100, 80, 0.9)])
+    made.scores[:] = np.nan
+    with pytest.raises(TriptychError, match="the step before failed"):
+        crop.crop_all(made, most=9)
+    assert crop.untold().count.tolist() == [-1]
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])

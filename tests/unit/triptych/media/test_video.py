@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import pairwise
 
 import av
@@ -17,6 +18,7 @@ from samples import clips
 from triptych.answer.status import Status
 from triptych.media import limits, video
 from triptych.media.container import Orientation, open_clip, read_packets
+from triptych.media.decoders.steps import Decoders
 from triptych.media.limits import Limits
 from triptych.media.probe import probe
 from triptych.media.video_gpu import GpuDecoder, define
@@ -223,9 +225,10 @@ def test_shortened_groups_still_have_something_wanted_each(packets: list[tuple[b
 
 
 @pytest.fixture(scope="module")
-def dali_decoder() -> GpuDecoder:
+def dali_decoder() -> Iterator[GpuDecoder]:
     """The GPU's pipeline on the CPU, where DALI decodes VP9."""
-    return GpuDecoder(device_id=None, device="cpu")
+    with closing(Decoders("video_decode", Limits())) as decoders:
+        yield GpuDecoder(decoders, device_id=None, device="cpu")
 
 
 def test_the_gpu_pipeline_is_a_valid_graph():
