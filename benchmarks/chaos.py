@@ -201,10 +201,10 @@ def _report(
     rows = [(words.replace("|", "/"), count) for words, count in lost.most_common()]
     return "\n\n".join(
         [
-            f"{len(events)} calls, {answers} answered. Of the answers, {len(wrong(events, reference))} differ from that "
-            f"before the first kill by more than {TOLERANCE:g}, and {len(degraded(events, reference))} say that a "
-            "channel failed. The time is from the kill to the answer of a call that began after it. "
-            f"{callers} callers. {SHARED_CORES}",
+            f"{len(events)} calls of {callers} callers, {answers} answered. Of the answers, "
+            f"{len(wrong(events, reference))} differ from that before the first kill by more than {TOLERANCE:g}, and "
+            f"{len(degraded(events, reference))} say that a channel failed. The time is from the kill to the answer of "
+            f"a call that began after it. {SHARED_CORES}",
             bars_table(bars),
             table(("what callers were told of lost calls, after the client's own second try", "times"), rows),
             "![Memory, shared memory, files, processes and replies over time](chaos.svg)",

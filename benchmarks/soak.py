@@ -25,7 +25,7 @@ from benchmarks import load
 from benchmarks.bars import SHARED_CORES, Bar, bars_table, draw, growth_bars, trends_table, write_json
 from benchmarks.fuzz import bombs, cases, seeds
 from benchmarks.fuzz.seeds import Form
-from benchmarks.load import LEFT, OK, Reply
+from benchmarks.load import LEFT, OK, Manners, Reply
 from benchmarks.measure import RESULTS, publish, table
 from benchmarks.watching import Sample, Watch, family
 from triptych.media.limits import Limits
@@ -43,8 +43,9 @@ EXPECTED = {
     CANCELLED: {OK, LEFT},
     OVERSIZED: {"RESOURCE_EXHAUSTED"},
 }
-"""What each may come to; besides, whoever comes when there is no place is told so."""
+"""What each may come to; besides, whoever comes when there is no place is told so. None may be lost: nobody kills."""
 DEADLINE_S = 120.0
+MANNERS = Manners(DEADLINE_S)
 SETTLING = 0.2
 """The first part of the time, in which every step meets its largest clip, is not judged."""
 GROWTH_BARS = {"pss_mib": 2.0, "shm_mib": 2.0, "files": 2.0, "processes": 2.0}
@@ -65,7 +66,7 @@ class Sent:
     @property
     def unexpected(self) -> bool:
         """Whether it came to something that it may not come to."""
-        busy = self.reply.refused and self.reply.hint_ms is not None
+        busy = self.reply.status == "RESOURCE_EXHAUSTED" and self.reply.hint_ms is not None
         return self.reply.status not in EXPECTED[self.kind] and not busy
 
 
@@ -105,6 +106,8 @@ class Traffic:
             random = Random(number)
             while time.monotonic() < end:
                 sent.append(await self.send(url, random))
+                if sent[-1].reply.refused:
+                    await asyncio.sleep(MANNERS.pause_s(sent[-1].reply, random))
 
         await asyncio.gather(*map(caller, range(callers)))
         return sent
