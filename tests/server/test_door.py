@@ -241,7 +241,7 @@ async def test_whoever_comes_before_triton_has_started_is_told_so(graph: ToyGrap
         ).status == health_pb2.HealthCheckResponse.NOT_SERVING
         await starting
         assert size_of(await ask(channel, b"film")) == 4
-    assert (code, words) == (StatusCode.UNAVAILABLE, "the server is starting")
+    assert (code, words) == (StatusCode.UNAVAILABLE, "Triton is starting")
     assert "grpc-retry-pushback-ms" in trailing
     await server.__aexit__(None, None, None)
 

@@ -114,11 +114,6 @@ class Serving:
         await door.start()
         return door
 
-    def connect(self) -> None:
-        """Let the gate ask Triton, which has been started; its address stays the same when it is started anew."""
-        channel = grpc.aio.insecure_channel(self.server.grpc_url, options=[*self.message_options, *RECONNECT])
-        self.gate.connect(channel)
-
     async def open_web(self) -> web.AppRunner:
         """Listen for Prometheus and for probes over HTTP."""
         runner = web.AppRunner(application(lambda: self.gate.state, self.triton_metrics), access_log=None)
@@ -128,13 +123,17 @@ class Serving:
 
     def change(self, state: State) -> None:
         """Let clips in, or tell them why not."""
+        if state.ready and not self.gate.connected:  # Triton's address stays the same when it is started anew
+            options = [*self.message_options, *RECONNECT]
+            self.gate.connect(grpc.aio.insecure_channel(self.server.grpc_url, options=options))
+        if state != self.gate.state:
+            LOG.info("state", ready=state.ready, reason=state.reason)
         self.gate.state = state
         serving = health_pb2.HealthCheckResponse.ServingStatus
         for name in ("", ENSEMBLE):
             told = self.health.set(name, serving.SERVING if state.ready else serving.NOT_SERVING)
             self._telling.add(task := asyncio.ensure_future(told))
             task.add_done_callback(self._telling.discard)
-        LOG.info("state", ready=state.ready, reason=state.reason)
 
     async def triton_metrics(self) -> bytes:
         """Return Triton's own metrics as text; nothing while it cannot be asked."""
@@ -161,12 +160,11 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
             settings.repository, work=settings.work, options=options, environment={VARIABLE: str(board)}
         )
         service = Serving(settings, server, tickets)
-        service.change(State(False, "the server is starting"))
+        service.change(service.gate.state)
         door, page = await service.open_door(), await service.open_web()
         watch = Supervisor(server, service.admission, service.change)
         try:
             await watch.start()
-            service.connect()
             yield service
             service.change(State(False, "the server is stopping"))
             await door.stop(DRAIN_SECONDS)
@@ -182,14 +180,25 @@ async def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status. TriptychError when it cannot be started."""
     settings.door.check("--grpc-port")
     settings.web.check("--metrics-port")
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    stopping = asyncio.ensure_future(_told_to_stop())
     async with AsyncExitStack() as stack:
-        service = await stack.enter_async_context(running(settings))
-        LOG.info(
-            "serving", grpc=str(settings.door), metrics=f"http://{settings.web}/metrics", log=str(service.server.log)
-        )
-        await stopping.wait()
+        starting = asyncio.ensure_future(stack.enter_async_context(running(settings)))
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            await asyncio.wait({starting})
+            return 0
+        service = starting.result()
+        addresses = {"grpc": str(settings.door), "metrics": f"http://{settings.web}/metrics"}
+        LOG.info("serving", **addresses, log=str(service.server.log))
+        await stopping
         LOG.info("stopping", in_flight=service.admission.in_flight)
     return 0
+
+
+async def _told_to_stop() -> None:
+    """Return when a signal asks for the end."""
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    await told.wait()
