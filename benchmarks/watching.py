@@ -48,10 +48,6 @@ class Trend:
     low: float
     high: float
 
-    def grows(self, hours: float, tolerance: float) -> bool:
-        """Tell whether it is sure that the growth in so many hours is more than a share of the mean."""
-        return self.low * hours > tolerance * self.mean
-
 
 def trend(samples: Sequence[Sample], measure: str) -> Trend:
     """Return the least-squares line through a measure of at least three readings, with the interval of CONFIDENCE."""
