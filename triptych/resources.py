@@ -24,6 +24,11 @@ def cores(root: Path = ROOT) -> int:
     return max(1, min([len(os.sched_getaffinity(0)), *(int(quota) for quota in quotas)]))
 
 
+def threads(wanted: int) -> int:
+    """Return how many threads to start for a computation: as many as wanted, at most one a core; 0 wants one a core."""
+    return min(wanted or cores(), cores())
+
+
 def memory_bytes(root: Path = ROOT) -> int:
     """Return how much memory this process and its group may take in all."""
     limits = (_memory_limit(folder) for folder in _groups("memory", root))
@@ -108,8 +113,9 @@ def _memory_used(folder: Path) -> int:
     used = _number(folder / "memory.current")
     if used is None:
         used = _number(folder / "memory.usage_in_bytes")
-    cached = re.search(r"^(?:total_)?inactive_file (\d+)$", _text(folder / "memory.stat"), re.M)
-    return (used or 0) - (int(cached[1]) if cached else 0)
+    # In version 1 the figure with `total_` has the groups below in it.
+    cached = re.findall(r"^(?:total_)?inactive_file (\d+)$", _text(folder / "memory.stat"), re.M)
+    return (used or 0) - max(map(int, cached), default=0)
 
 
 def _memory_fact(name: str, root: Path) -> int:

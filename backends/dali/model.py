@@ -24,6 +24,7 @@ from nvidia.dali import Pipeline
 from nvidia.dali._utils.autoserialize import invoke_autoserialize
 
 from triptych.errors import CallerLeft
+from triptych.resources import threads
 from triptych.serving import adapter
 
 LOG = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class TritonPythonModel:
         self.config = config = json.loads(args["model_config"])
         folder = os.path.join(args["model_repository"], args["model_version"])
         parameter = {key: value["string_value"] for key, value in config.get("parameters", {}).items()}
-        self.threads = int(parameter.get("num_threads", 2))
+        self.threads = threads(int(parameter.get("num_threads", 2)))
         self.batch_size = config["max_batch_size"]
         self.inputs = [tensor["name"] for tensor in config["input"]]
         self.outputs = [tensor["name"] for tensor in config["output"]]

@@ -19,6 +19,7 @@ import onnxruntime as ort
 import triton_python_backend_utils as pb_utils
 
 from triptych.errors import CallerLeft
+from triptych.resources import threads
 from triptych.serving import adapter
 
 LOG = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def session_options(config: dict[str, Any]) -> ort.SessionOptions:
     options.graph_optimization_level = GRAPH_LEVELS.get(
         int(graph.get("level", 0)), ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     )
-    options.intra_op_num_threads = int(parameter.get("intra_op_thread_count", 0))
+    options.intra_op_num_threads = threads(int(parameter.get("intra_op_thread_count", 0)))
     options.inter_op_num_threads = int(parameter.get("inter_op_thread_count", 0))
     if parameter.get("execution_mode") == "1":
         options.execution_mode = ort.ExecutionMode.ORT_PARALLEL

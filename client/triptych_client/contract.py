@@ -44,6 +44,7 @@ REASONS = {
     "decoder_memory": "mebibytes",
     "decoder_time": "seconds",
     "no_face": "frames",
+    "faces_left_out": "faces",
     "no_audio_track": "",
     "unknown_audio_format": "",
     "undecodable_audio": "codec",
@@ -54,9 +55,16 @@ REASONS = {
 }
 """Why a stream or a channel is as it is, and what the value of that reason tells ("": it has none).
 
+<<<<<<< HEAD
+`uncalibrated` goes with a channel that is used: its model's logits were taken as they are. So does `faces_left_out`: so
+many faces were found, but not analysed; everybody has some that were. `not_finite`: its model gave no numbers;
+`step_failed`: a step before it could not be computed; `decoder_..`: what ended the process that decoded the stream;
+`frames`: how many were looked at; `languages`: ISO 639-1 codes. The client has the words, `Labels.reasons`.
+=======
 `uncalibrated` goes with a channel that is used: its model's logits were taken as they are. `not_finite`: its model gave
 no numbers; `step_failed`: a step before it could not be computed; `decoder_..`: what ended the process that decoded
 the stream; `frames`: how many were looked at; `languages`: ISO 639-1 codes. The client has the words, `Labels.reasons`.
+>>>>>>> main
 """
 
 TASKS = ("transcribe", "translate")
@@ -157,6 +165,10 @@ FACE_SCORES = Tensor("FACE_SCORES", "FP32", (-1,), "[m] the detector's probabili
 FACE_COUNT = Tensor(
     "FACE_COUNT", "INT32", (1,), "how many of the m rows are faces: 0 with one blank row, else m; -1: not told"
 )
+FACES_FOUND = Tensor("FACES_FOUND", "INT32", (1,), "how many faces were found; more than m: the others are left out")
+FACE_STANDS_FOR = Tensor(
+    "FACE_STANDS_FOR", "INT32", (-1,), "[m] for how many of the person's faces it stands; 1 where none is left out"
+)
 UTTERANCES = Tensor("UTTERANCES", "BYTES", (-1, -1), "[c, s] text of each utterance, UTF-8; empty: padding")
 UTTERANCE_SPANS = Tensor("UTTERANCE_SPANS", "FP32", (-1, -1, 2), "[c, s, 2] start and end in the clip; NaN: padding")
 UTTERANCE_LOGPROBS = Tensor("UTTERANCE_LOGPROBS", "FP32", (-1, -1), "[c, s] mean log-probability a token; NaN: padding")
@@ -247,6 +259,8 @@ STEPS = {
                 FACE_BOXES,
                 FACE_SCORES,
                 FACE_COUNT,
+                FACES_FOUND,
+                FACE_STANDS_FOR,
             ),
         ),
         Step(
@@ -381,6 +395,8 @@ STEPS = {
                 FACE_BOXES,
                 FACE_SCORES,
                 FACE_COUNT,
+                FACES_FOUND,
+                FACE_STANDS_FOR,
                 Tensor("FACE_LOGITS", "FP32", (-1, 7), "[m, 7] of expression"),
                 SOUND_SPANS,
                 Tensor("TAGS", "FP32", (-1, -1), "[p, classes] of sound_tagger"),

@@ -93,7 +93,8 @@ def collect(inputs: dict[str, np.ndarray], manifest: Manifest, translated: bool 
     utterances, faces = Utterances.of(inputs), _faces(inputs)
     streams = dict.fromkeys(CHANNELS, "AUDIO_STATUS") | {"face": "VIDEO_STATUS"}
     statuses = {name: Status.read(inputs[stream]) for name, stream in streams.items()}
-    channels = {name: manifest.channel(name, status) for name, status in (statuses | _failed(inputs, statuses)).items()}
+    statuses |= _failed(inputs, statuses) | _left_out(inputs, statuses)
+    channels = {name: manifest.channel(name, status) for name, status in statuses.items()}
     main_track = people.choose(faces, utterances.rows.spans)
     read = replace(utterances.rows, languages=["en"] * len(utterances.texts)) if translated else utterances.rows
     by_channel = {
@@ -115,6 +116,13 @@ def _failed(inputs: Mapping[str, np.ndarray], statuses: Mapping[str, Status]) ->
     return {name: STEP_FAILED for name in lost if statuses[name].ok}
 
 
+def _left_out(inputs: Mapping[str, np.ndarray], statuses: Mapping[str, Status]) -> dict[str, Status]:
+    """Return the status of the face channel where there were too many faces to analyse them all."""
+    left_out = int(inputs["FACES_FOUND"][0] - inputs["FACE_COUNT"][0])
+    too_many = inputs["FACE_COUNT"][0] > 0 and left_out > 0 and statuses["face"].ok
+    return {"face": Status("ok", "faces_left_out", str(left_out))} if too_many else {}
+
+
 def _rows(logits: np.ndarray, count: int) -> np.ndarray:
     """Return the first `count` rows of logits [r, 7]: not-a-number where a failed step left less."""
     missing = np.full((max(count - len(logits), 0), logits.shape[1]), np.nan, logits.dtype)
@@ -130,6 +138,7 @@ def _faces(inputs: Mapping[str, np.ndarray]) -> people.FaceRows:
         boxes=inputs["FACE_BOXES"][:count],
         scores=inputs["FACE_SCORES"][:count],
         logits=inputs["FACE_LOGITS"][:count],
+        stands_for=inputs["FACE_STANDS_FOR"][:count],
     )
 
 

@@ -47,8 +47,13 @@ def response(request: Any, step: contract.Step, outputs: Arrays) -> Any:
 
 
 def has_left(request: Any) -> bool:
-    """Tell whether the caller of a request has gone: as the door's board says, or Triton where no door is in front."""
-    return request.is_cancelled() or tickets.has_left(parameters(request))
+    """Tell whether the caller of a request has gone: as the door's board says, or Triton where no door is in front.
+
+    Triton is asked only there: its `is_cancelled` is a message through the shared memory of the step, and a response
+    that follows at once, as to a caller who has left, finds Triton 2.51 still at it: both sides crash under load.
+    """
+    told = parameters(request)
+    return tickets.has_left(told) if tickets.PARAMETER in told else request.is_cancelled()
 
 
 def is_in_graph(request: Any) -> bool:

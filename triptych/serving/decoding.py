@@ -14,7 +14,8 @@ from triptych.serving.step_counters import Counter
 
 def decoders(step: str) -> Decoders:
     """Return the decoders of a step, within the limits of the server's environment."""
-    deaths = Counter("triptych_decoder_deaths", "Decoders that ended before they had answered, by cause")
+    deaths = Counter("triptych_decoder_deaths_total", "Decoders that ended before they had answered, by cause")
+    deaths.add(0, step=step, cause="crash")  # Prometheus counts a rise from what is there
     return Decoders(step, Limits.from_environment(), lambda cause: deaths.add(step=step, cause=cause))
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+import psutil
 import tritonclient.grpc as triton
 
 from triptych.errors import TriptychError
@@ -25,11 +26,13 @@ from triptych.serving.host import PYTHON, check_limits, package_folder, triton_h
 from triptych.serving.logs import Log
 from triptych.serving.private import Private
 from triptych.serving.sources import copy_whole
+from triptych.serving.work import Work
 
 PACKAGES = ("triptych", "triptych_client")
 """What the steps' code is built on."""
 START_SECONDS = 180.0
 STOP_SECONDS = 30.0
+IDLE_SECONDS = 5.0
 POLL_SECONDS = 0.05
 MODELS, BACKEND_LINK, GRPC, METRICS, SUFFIX = "models", "backends", "grpc", "metrics", "1"
 """What the private folder holds: two links and two sockets; the name of gRPC's has a suffix."""
@@ -68,6 +71,20 @@ def lay_out_packages(target: Path) -> Path:
     for name in PACKAGES:
         link(target / name, str(package_folder(name, f"the package {name} is missing: install it anew").resolve()))
     return target
+
+
+def _wait_while_it_works(child: Child, seconds: float) -> None:
+    """Wait until a server that was told to end has ended, or so many seconds, or until it does nothing any more.
+
+    Triton 2.51 never forgets a request that was in a step when the step died, and would wait for it.
+    """
+    deadline = time.monotonic() + seconds
+    try:
+        work = Work([psutil.Process(child.pid)])
+    except psutil.NoSuchProcess:
+        return
+    while child.wait(POLL_SECONDS) is None and time.monotonic() < deadline and work.idle_s() < IDLE_SECONDS:
+        pass
 
 
 class EmbeddedServer:
@@ -158,7 +175,7 @@ class EmbeddedServer:
         self._launch()
 
     def stop(self, seconds: float = STOP_SECONDS) -> int | None:
-        """Stop the server: requests under way are answered first, for so many seconds. Return Triton's exit status.
+        """Stop the server: requests under way are answered first, within so many seconds. Return Triton's exit status.
 
         Nothing of it is left afterwards but its log.
         """
@@ -209,10 +226,11 @@ class EmbeddedServer:
             return None
         if seconds:
             child.signal(signal.SIGTERM)
-            child.wait(seconds)
+            _wait_while_it_works(child, seconds)
         child.signal(signal.SIGKILL)
         status = child.wait()
-        self._own().empty()
+        if self._private:
+            self._private.empty()
         return status
 
     def _wait_until_ready(self, child: Child) -> None:

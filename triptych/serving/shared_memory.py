@@ -23,6 +23,8 @@ WITH_SOUND = 6
 """Sound passes as overlapping windows, for three models, once given and once taken."""
 REGION_BYTES = 1 << 20
 STEPS = 16
+FULL_BYTES = 1 << 20
+"""A region cannot grow by less."""
 GROWTH = 1.25
 """A region grows by steps, beside what it holds already."""
 
@@ -38,6 +40,14 @@ def needed_bytes(limits: Limits) -> int:
 def free_bytes() -> int:
     """Return what is left of /dev/shm; 0 when there is none."""
     return shutil.disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.is_dir() else 0
+
+
+def exhaustion() -> str:
+    """Return that /dev/shm is full, as a sentence; "" when it is not: a step dies when it finds no room there."""
+    if free_bytes() >= FULL_BYTES:
+        return ""
+    total = shutil.disk_usage(SHARED_MEMORY).total if SHARED_MEMORY.is_dir() else 0
+    return f"{SHARED_MEMORY} is full: all of its {total / 1e6:.0f} MB are in use"
 
 
 def shortage(limits: Limits) -> str:

@@ -31,8 +31,8 @@ class Answers:
     """What the fusion counts: in which state the channels are, and how many seconds of clips are answered."""
 
     def __init__(self) -> None:
-        self.channels = Counter("triptych_channels", "Channels of answered clips, by state and reason")
-        self.seconds = Counter("triptych_clip_seconds", "Seconds of clips that were answered")
+        self.channels = Counter("triptych_channels_total", "Channels of answered clips, by state and reason")
+        self.seconds = Counter("triptych_clip_seconds_total", "Seconds of clips that were answered")
 
     def count(self, clip: np.ndarray, statuses: np.ndarray) -> None:
         """Count an answer by its CLIP [6] and CHANNEL_STATUS [4, 3]."""

@@ -31,4 +31,6 @@ class TritonPythonModel:
             "FACE_BOXES": found.boxes,
             "FACE_SCORES": found.scores,
             "FACE_COUNT": found.count,
+            "FACES_FOUND": found.found,
+            "FACE_STANDS_FOR": found.stands_for,
         }

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from triptych.resources import threads
 from triptych.serving import adapter
 from triptych.words.whisper.decoding import DecodingOptions
 from triptych.words.whisper.model import Device
@@ -32,9 +33,9 @@ class TritonPythonModel:
 
     def initialize(self, args):
         parameters = json.loads(args["model_config"])["parameters"]
-        threads = int(parameters["intra_op_thread_count"]["string_value"])
+        wanted = int(parameters["intra_op_thread_count"]["string_value"])
         device = Device.of_instance(args["model_instance_kind"], int(args["model_instance_device_id"]))
-        self.recogniser = Recogniser(Path(args["model_repository"]) / args["model_version"], threads, device)
+        self.recogniser = Recogniser(Path(args["model_repository"]) / args["model_version"], threads(wanted), device)
 
     def execute(self, requests):
         outcomes = [self.job(request) for request in requests]

@@ -42,6 +42,8 @@ def inputs(seconds: float = 10.0, **changes: np.ndarray) -> dict[str, np.ndarray
         "FACE_BOXES": np.array([[10, 10, 90, 110]] * len(moments), np.float32),
         "FACE_SCORES": np.ones(len(moments), np.float32),
         "FACE_COUNT": np.array([len(moments)], np.int32),
+        "FACES_FOUND": np.array([len(moments)], np.int32),
+        "FACE_STANDS_FOR": np.ones(len(moments), np.int32),
         "FACE_LOGITS": np.array([towards(SAD)] * len(moments), np.float32),
         "SOUND_SPANS": spans,
         "TAGS": np.array([[0.9, 0.2, 0.0]] * len(spans), np.float32),
@@ -233,3 +235,10 @@ def test_a_calibration_is_for_one_channel():
     plain, louder = (answer(inputs(), replace(manifest, parameters=POOL)) for manifest in (MANIFEST, sure))
     assert louder["TEXT_PROBABILITIES"].max() > plain["TEXT_PROBABILITIES"].max()
     assert louder["CHANNEL_PROBABILITIES"][:3].tolist() == plain["CHANNEL_PROBABILITIES"][:3].tolist()
+
+
+def test_the_answer_says_how_many_faces_were_left_out():
+    found = answer(inputs(FACES_FOUND=np.array([500], np.int32)), MANIFEST)
+    assert Status.read(found["CHANNEL_STATUS"][0]) == Status("ok", "faces_left_out", "480")
+    nobody = answer(inputs(**FACELESS, FACES_FOUND=np.array([0], np.int32)), MANIFEST)
+    assert Status.read(nobody["CHANNEL_STATUS"][0]).reason == "no_face"

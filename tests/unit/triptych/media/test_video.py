@@ -200,6 +200,30 @@ def test_work_ends_even_where_all_has_to_be_decoded(monkeypatch: pytest.MonkeyPa
     assert max(clips.which(decoded.frames, COUNT)) < 20 < COUNT
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_damage_decodes_the_same_each_time(seed: int):
+    generator = np.random.default_rng(seed)
+    scenes = [
+        np.kron(generator.integers(0, 256, (6, 8, 3), np.uint8), np.ones((16, 16, 1), np.uint8)) for _ in range(40)
+    ]
+    broken = clips.damaged(clips.make(scenes, options={"bf": "2"}), seed, flips=20, start=0.2, end=0.9)
+    planned = np.linspace(0, 3.9, 20, dtype=np.float32)
+    first = video.decode(broken, planned)
+    assert first.status.ok
+    for _ in range(5):
+        assert np.array_equal(video.decode(broken, planned).frames, first.frames)
+
+
+def test_a_whole_clip_is_decoded_once(monkeypatch: pytest.MonkeyPatch):
+    threads = []
+    attempt = video._attempt
+    monkeypatch.setattr(video, "_attempt", lambda *arguments: threads.append(arguments[-1]) or attempt(*arguments))
+    monkeypatch.setattr(video, "cores", lambda: 3)
+    data = clips.make(clips.greys(20))
+    assert video.decode(data, np.array([0.5], np.float32)).status.ok
+    assert threads == [3]
+
+
 PACKETS = st.lists(st.tuples(st.booleans(), st.booleans(), st.floats(0, 10)), max_size=60)
 
 

@@ -47,7 +47,8 @@ MIB = 1 << 20
 
 def run(code: str, *arguments: str, memory_mib: int = 1024, cpu_s: int = 10, filtered: bool = True):
     enter = ENTER.format(memory=memory_mib * MIB, cpu=cpu_s, filtered=filtered)
-    return subprocess.run([sys.executable, "-c", enter + code, *arguments], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", enter + code, *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
 needs_filter = pytest.mark.skipif(bool(sandbox.available()), reason=f"no filter here: {sandbox.available()}")
