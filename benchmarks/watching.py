@@ -103,8 +103,8 @@ class Watch:
         return [sample for sample in self.samples if start_s <= sample.at_s <= end_s]
 
     def left_behind(self) -> list[str]:
-        """Return the names of the files in /dev/shm that were mapped and are still there."""
-        return sorted(path.name for path in self.seen if path.exists())
+        """Return the paths in /dev/shm of the files that were mapped and are still there."""
+        return sorted(str(path.relative_to(SHARED)) for path in self.seen if path.exists())
 
     def read(self) -> Sample:
         """Take one reading."""
