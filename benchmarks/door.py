@@ -12,12 +12,12 @@ import grpc
 import numpy as np
 import psutil
 import typer
-from triptych.serving.supervision.canary import clip
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from benchmarks.measure import Seconds, interleave, publish, table
 from triptych.paths import BUILD
 from triptych.serving.service import Service
+from triptych.serving.supervision.canary import clip
 from triptych_client.contract import ANSWER, ENSEMBLE, VIDEO
 
 ADDRESS = "--grpc-address="

@@ -29,6 +29,7 @@ from triptych.serving.door.admission import Bounds
 from triptych.serving.door.credentials import Security
 from triptych.serving.host import free_port
 from triptych.serving.run import Address, Serving, Settings, running
+from triptych.serving.supervision import State
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 WITHOUT_PROXY = [("grpc.enable_http_proxy", 0)]
@@ -216,14 +217,14 @@ async def test_readiness_is_false_while_something_is_mended_and_callers_are_told
         return check.status == health_pb2.HealthCheckResponse.SERVING, http, server.ready, model.ready
 
     assert await told() == (True, 200, True, True)
-    await serving.change(ready=False, reason="step whisper is being loaded anew")
+    serving.change(State(False, "step whisper is being loaded anew"))
     try:
         assert await told() == (False, 503, False, False)
         code, words, trailing = await refusal(ask(channel, b"film"))
         assert (code, words) == (StatusCode.UNAVAILABLE, "step whisper is being loaded anew")
         assert int(trailing["grpc-retry-pushback-ms"]) > 0
     finally:
-        await serving.change(ready=True, reason="")
+        serving.change(State(True))
     assert await told() == (True, 200, True, True)
 
 

@@ -20,15 +20,15 @@ from grpc_health.v1._async import HealthServicer  # what `health.aio` is, by a n
 from triptych.errors import TriptychError
 from triptych.media.limits import Limits
 from triptych.paths import BUILD, MODEL_REPOSITORY
-from triptych.serving import metrics
 from triptych.serving.door import tracing
 from triptych.serving.door.admission import Admission, Bounds
 from triptych.serving.door.credentials import Security
-from triptych.serving.door.gate import Gate, State
+from triptych.serving.door.gate import Gate
 from triptych.serving.door.tickets import VARIABLE, Tickets
 from triptych.serving.door.web import application
 from triptych.serving.embedded import EmbeddedServer
 from triptych.serving.host import why_not_listen
+from triptych.serving.supervision import State, Supervisor
 from triptych_client.contract import ENSEMBLE
 
 MESSAGE_SLACK_BYTES = 1 << 20
@@ -99,6 +99,7 @@ class Serving:
         self.spans = tracing.Spans(settings.otlp_endpoint)
         self.gate = Gate(self.admission, tickets, self.max_clip_bytes, self.spans, token)
         self.health = HealthServicer()
+        self._telling: set[asyncio.Task[None]] = set()
 
     async def open_door(self) -> grpc.aio.Server:
         """Listen for gRPC; whoever comes before Triton is ready is told so."""
@@ -125,13 +126,14 @@ class Serving:
         await web.TCPSite(runner, self.settings.web.host, self.settings.web.port).start()
         return runner
 
-    async def change(self, ready: bool, reason: str = "") -> None:
+    def change(self, state: State) -> None:
         """Let clips in, or tell them why not."""
-        self.gate.state = state = State(ready, reason)
-        metrics.READY.set(state.ready)
+        self.gate.state = state
         serving = health_pb2.HealthCheckResponse.ServingStatus
         for name in ("", ENSEMBLE):
-            await self.health.set(name, serving.SERVING if state.ready else serving.NOT_SERVING)
+            told = self.health.set(name, serving.SERVING if state.ready else serving.NOT_SERVING)
+            self._telling.add(task := asyncio.ensure_future(told))
+            task.add_done_callback(self._telling.discard)
         LOG.info("state", ready=state.ready, reason=state.reason)
 
     async def triton_metrics(self) -> bytes:
@@ -159,20 +161,20 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
             settings.repository, work=settings.work, options=options, environment={VARIABLE: str(board)}
         )
         service = Serving(settings, server, tickets)
-        await service.change(ready=False, reason="the server is starting")
+        service.change(State(False, "the server is starting"))
         door, page = await service.open_door(), await service.open_web()
+        watch = Supervisor(server, service.admission, service.change)
         try:
-            await asyncio.to_thread(server.start)
+            await watch.start()
             service.connect()
-            await service.change(ready=True)
             yield service
-            await service.change(ready=False, reason="the server is stopping")
+            service.change(State(False, "the server is stopping"))
             await door.stop(DRAIN_SECONDS)
             await service.gate.drain()
         finally:
             await door.stop(None)
             await page.cleanup()
-            await asyncio.to_thread(server.stop)
+            await watch.stop()
             await asyncio.to_thread(service.spans.close)
 
 

@@ -10,7 +10,6 @@ import asyncio
 import hmac
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import NoReturn
 
@@ -24,6 +23,7 @@ from triptych.serving.door.admission import Admission, Refusal, Stay
 from triptych.serving.door.calls import REQUEST_ID, Call, Record
 from triptych.serving.door.tickets import Tickets
 from triptych.serving.door.tracing import Headers, Spans
+from triptych.serving.supervision.state import State
 from triptych_client.contract import CLIP_LIMIT
 
 SERVICE = "inference.GRPCInferenceService"
@@ -43,14 +43,6 @@ _BROKEN = re.compile(
 """How Triton, or gRPC in its place, says that a step or the whole of it is gone."""
 
 Method = Callable[[bytes, ServicerContext], Awaitable[bytes]]
-
-
-@dataclass(frozen=True)
-class State:
-    """Whether clips are answered at present, and if not, why, in words for people."""
-
-    ready: bool
-    reason: str = ""
 
 
 class Gate(grpc.GenericRpcHandler):

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from prometheus_client import generate_latest
 
-from triptych.serving.door.gate import State
 from triptych.serving.metrics import REGISTRY
+from triptych.serving.supervision.state import State
 
 CONTENT_TYPE = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 """Prometheus' text format, https://prometheus.io/docs/instrumenting/exposition_formats/, as Triton writes it."""
