@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -24,13 +24,13 @@ from benchmarks.bars import SHARED_CORES, Bar, bars_table, draw, write_json
 from benchmarks.load import Target
 from benchmarks.measure import RESULTS, publish, table
 from benchmarks.watching import Watch, family
+from triptych.serving.supervision.processes import lives, step_of
 from triptych_client import Analysis
 from triptych_client.aio import AsyncClient
 from triptych_client.contract import STEPS
 from triptych_client.errors import TriptychClientError
 
 SERVER = "tritonserver"
-STUB = "triton_python_backend_stub"
 TOLERANCE = 1e-4
 STUB_BAR_S, SERVER_BAR_S = 5.0, 15.0
 PATIENCE_S = 90.0
@@ -103,18 +103,24 @@ def victims(pid: int) -> dict[str, Callable[[], psutil.Process]]:
 
 
 def _server(pid: int) -> psutil.Process:
-    return next(process for process in family(pid) if process.name() == SERVER)
+    return _first(process for process in family(pid) if process.name() == SERVER)
 
 
 def _stub(pid: int, step: str) -> psutil.Process:
-    """Return the stub of a step: the last argument of its command line is the name of its instance, step_0_0."""
-    stubs = [process for process in _server(pid).children() if process.name().startswith(STUB[:15])]
-    return next(stub for stub in stubs if stub.cmdline()[-1].rsplit("_", 2)[0] == step)
+    return _first(process for process in _server(pid).children() if step_of(process) == step and lives(process))
 
 
 def _decoder(pid: int) -> psutil.Process:
     """Return a process that decodes: a child of what forks them, which is a child of the stub."""
-    return _stub(pid, "video_decode").children()[0].children()[0]
+    forks = _first(_stub(pid, "video_decode").children())
+    return _first(child for child in forks.children() if lives(child))
+
+
+def _first(found: Iterable[psutil.Process]) -> psutil.Process:
+    """Return the first process; LookupError when there is none."""
+    for process in found:
+        return process
+    raise LookupError("the process that was to be killed is not there")
 
 
 def main(

@@ -27,7 +27,7 @@ from benchmarks.fuzz import bombs, cases, seeds
 from benchmarks.fuzz.seeds import Form
 from benchmarks.load import LEFT, OK, Manners, Reply
 from benchmarks.measure import RESULTS, publish, table
-from benchmarks.watching import Sample, Watch, family
+from benchmarks.watching import SHARED, Sample, Watch, family
 from triptych.media.limits import Limits
 from triptych.paths import BUILD, MODEL_REPOSITORY
 from triptych.serving.service import Service
@@ -46,6 +46,7 @@ EXPECTED = {
 """What each may come to; besides, whoever comes when there is no place is told so. None may be lost: nobody kills."""
 DEADLINE_S = 120.0
 MANNERS = Manners(DEADLINE_S)
+WORK = BUILD / "benchmarks" / "soaked"
 SETTLING = 0.2
 """The first part of the time, in which every step meets its largest clip, is not judged."""
 GROWTH_BARS = {"pss_mib": 2.0, "shm_mib": 2.0, "files": 2.0, "processes": 2.0}
@@ -151,12 +152,12 @@ def main(
     """Soak, and write down what grew."""
     good = load.short_clip()
     traffic = Traffic(good)
-    with Service(MODEL_REPOSITORY, work=_work()) as service, Watch(_pid(service)) as watch:
+    with Service(MODEL_REPOSITORY, work=WORK) as service, Watch(pid_of(service)) as watch:
         asyncio.run(load.until_answered(service.grpc_url, load.message(good), DEADLINE_S))
         sent = asyncio.run(traffic.run(service.grpc_url, callers, 60 * minutes))
         soaked = list(watch.samples)
         told = asyncio.run(end(service, watch, good, callers, "SIGTERM"))
-    killed, restart_s = kill_and_start(good, callers)
+    killed, restart_s = kill_and_start(good, callers, MODEL_REPOSITORY, WORK)
     bars = [*soak_bars(soaked, sent), *told.bars(), *killed.bars(), *restart_bars(restart_s, killed)]
     command = f"python -m benchmarks.soak --minutes {minutes:g} --callers {callers}"
     draw(RESULTS / "soak.svg", soaked, {}, _rates(sent, watch))
@@ -175,16 +176,21 @@ def soak_bars(samples: Sequence[Sample], sent: Sequence[Sent]) -> list[Bar]:
 
 def restart_bars(restart_s: float, killed: Ending) -> list[Bar]:
     """Return the bars of the start after SIGKILL: what the killed one left behind is swept by then."""
-    left = [name for name in killed.files_left if Path("/dev/shm", name).exists()]
+    left = still_there(killed.files_left)
     return [
         Bar("started again after SIGKILL, and answered after", restart_s, 180.0, "s"),
         Bar("files in /dev/shm of the killed one, after the next start", len(left), 0),
     ]
 
 
+def still_there(names: Sequence[str]) -> list[str]:
+    """Return which of the files in /dev/shm are still there."""
+    return [name for name in names if Path(SHARED, name).exists()]
+
+
 async def end(service: Service, watch: Watch, good: bytes, callers: int, name: str) -> Ending:
     """End a service while as many clips as callers are in it, and look at what is left of it."""
-    body, running = load.message(good), family(_pid(service))
+    body, running = load.message(good), family(pid_of(service))
     watch.read()
     async with load.channel(service.grpc_url) as opened:
         calls = [asyncio.create_task(load.call(opened, body, DEADLINE_S)) for _ in range(callers)]
@@ -199,13 +205,13 @@ async def end(service: Service, watch: Watch, good: bytes, callers: int, name: s
     return Ending(name, seconds, status, load.statuses(replies), len(alive), watch.left_behind())
 
 
-def kill_and_start(good: bytes, callers: int) -> tuple[Ending, float]:
+def kill_and_start(good: bytes, callers: int, repository: Path, work: Path) -> tuple[Ending, float]:
     """Kill a service under load, start it again in the same place, and return how both went."""
-    with Service(MODEL_REPOSITORY, work=_work()) as first, Watch(_pid(first)) as watch:
+    with Service(repository, work=work) as first, Watch(pid_of(first)) as watch:
         asyncio.run(load.until_answered(first.grpc_url, load.message(good), DEADLINE_S))
         killed = asyncio.run(end(first, watch, good, callers, "SIGKILL"))
     began = time.monotonic()
-    with Service(MODEL_REPOSITORY, work=_work()) as second:
+    with Service(repository, work=work) as second:
         asyncio.run(load.until_answered(second.grpc_url, load.message(good), DEADLINE_S))
         return killed, time.monotonic() - began
 
@@ -215,13 +221,10 @@ def outcomes(sent: Sequence[Sent]) -> Mapping[str, Counter[str]]:
     return {kind: load.statuses([one.reply for one in sent if one.kind == kind]) for kind in KINDS}
 
 
-def _pid(service: Service) -> int:
+def pid_of(service: Service) -> int:
+    """Return the process of a service that runs."""
     assert service.process is not None
     return service.process.pid
-
-
-def _work() -> Path:
-    return BUILD / "benchmarks" / "soaked"
 
 
 def _report(samples: Sequence[Sample], sent: Sequence[Sent], bars: Sequence[Bar]) -> str:

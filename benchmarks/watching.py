@@ -48,10 +48,6 @@ class Trend:
     low: float
     high: float
 
-    def grows(self, hours: float, tolerance: float) -> bool:
-        """Tell whether it is sure that the growth in so many hours is more than a share of the mean."""
-        return self.low * hours > tolerance * self.mean
-
 
 def trend(samples: Sequence[Sample], measure: str) -> Trend:
     """Return the least-squares line through a measure of at least three readings, with the interval of CONFIDENCE."""
@@ -107,8 +103,8 @@ class Watch:
         return [sample for sample in self.samples if start_s <= sample.at_s <= end_s]
 
     def left_behind(self) -> list[str]:
-        """Return the names of the files in /dev/shm that were mapped and are still there."""
-        return sorted(path.name for path in self.seen if path.exists())
+        """Return the paths in /dev/shm of the files that were mapped and are still there."""
+        return sorted(str(path.relative_to(SHARED)) for path in self.seen if path.exists())
 
     def read(self) -> Sample:
         """Take one reading."""
