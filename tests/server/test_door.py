@@ -27,8 +27,8 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 from samples.toy_graph import ToyGraph
 from triptych.serving.door.admission import Bounds
 from triptych.serving.door.credentials import Security
-from triptych.serving.host import free_port
-from triptych.serving.run import Address, Serving, Settings, running
+from triptych.serving.host import Address, free_port
+from triptych.serving.run import Serving, Settings, running
 from triptych.serving.supervision import State
 
 TOKEN = "0123456789abcdef0123456789abcdef"

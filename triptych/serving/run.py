@@ -17,7 +17,6 @@ from aiohttp import web
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer  # what `health.aio` is, by a name that type checkers see
 
-from triptych.errors import TriptychError
 from triptych.media.limits import Limits
 from triptych.paths import BUILD, MODEL_REPOSITORY
 from triptych.serving.door import tracing
@@ -27,7 +26,7 @@ from triptych.serving.door.gate import Gate
 from triptych.serving.door.tickets import VARIABLE, Tickets
 from triptych.serving.door.web import application
 from triptych.serving.embedded import EmbeddedServer
-from triptych.serving.host import why_not_listen
+from triptych.serving.host import Address
 from triptych.serving.supervision import State, Supervisor
 from triptych_client.contract import ENSEMBLE
 
@@ -50,29 +49,11 @@ LOG = structlog.get_logger("triptych.serve")
 
 
 @dataclass(frozen=True)
-class Address:
-    """Where to listen; a host with colons is IPv6."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    def check(self, flag: str) -> None:
-        """Raise TriptychError, which names who holds it, when it cannot be listened on."""
-        if reason := why_not_listen(self.port, self.host):
-            raise TriptychError(
-                f"{reason}. Stop what listens there, or choose another port: triptych serve {flag} PORT"
-            )
-
-
-@dataclass(frozen=True)
 class Settings:
     """What `triptych serve` is told."""
 
-    door: Address = Address("127.0.0.1", 8001)
-    web: Address = Address("127.0.0.1", 8002)
+    door: Address
+    web: Address
     repository: Path = MODEL_REPOSITORY
     work: Path = BUILD / "server"
     bounds: Bounds = field(default_factory=Bounds)
