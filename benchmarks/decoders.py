@@ -1,10 +1,14 @@
 """What does decoding in a process of its own cost on a good clip, against the same function in this process?
 
 python -m benchmarks.decoders [--clip FILE] [--repeats 30]
+
+A decoder is for several clips; how much longer one takes that is for this clip alone is measured as well.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated
 
@@ -17,28 +21,49 @@ from triptych.media import audio, probe, video
 from triptych.media.decoders.steps import Decoders
 from triptych.media.limits import Limits
 
+STEPS = ("media_probe", "video_decode", "audio_decode")
+
 
 def main(clip: Path | None = None, repeats: Annotated[int, typer.Option(min=1)] = 30) -> None:
-    """Measure each step's decoding both ways in turn, and write down by how much they differ."""
+    """Measure each step's decoding each way in turn, and write down by how much they differ."""
     data, limits = np.frombuffer((clip or make_clip()).read_bytes(), np.uint8), Limits()
     times = probe.probe(data, limits).planned_times
-    probes, pictures, sounds = (Decoders(step, limits) for step in ("media_probe", "video_decode", "audio_decode"))
-    pairs = {
-        "media_probe": (lambda: probe.probe(data, limits), lambda: probes.probe(data)),
-        "video_decode": (lambda: video.decode(data, times, limits), lambda: pictures.video(data, times)),
-        "audio_decode": (lambda: audio.decode(data, limits.seconds), lambda: sounds.sound(data)),
+    here: dict[str, Callable[[], object]] = {
+        "media_probe": lambda: probe.probe(data, limits),
+        "video_decode": lambda: video.decode(data, times, limits),
+        "audio_decode": lambda: audio.decode(data, limits.seconds),
     }
-    rows = [_row(step, *interleave(repeats, *pair)) for step, pair in pairs.items()]
-    for decoders in (probes, pictures, sounds):
-        decoders.close()
-    header = ("step", "here, ms: min", "median", "in a decoder, ms: min", "median", "difference, ms: of mins", "median")
-    publish("decoders", f"python -m benchmarks.decoders --repeats {repeats}", table(header, rows))
+    there: dict[str, Callable[[Decoders], object]] = {
+        "media_probe": lambda decoders: decoders.probe(data),
+        "video_decode": lambda decoders: decoders.video(data, times),
+        "audio_decode": lambda decoders: decoders.sound(data),
+    }
+    with ExitStack() as stack:
+        pools = {step: stack.enter_context(closing(Decoders(step, limits))) for step in STEPS}
+        rows = [_row(step, repeats, here[step], there[step], pools[step]) for step in STEPS]
+    header = ("step", "way", "min, ms", "median, ms", "more than here, ms: of mins", "median of pairs")
+    text = table(header, [cells for row in rows for cells in row])
+    publish("decoders", f"python -m benchmarks.decoders --repeats {repeats}", text)
 
 
-def _row(step: str, here: Seconds, there: Seconds) -> tuple[str, ...]:
-    difference = Seconds(tuple(b - a for a, b in zip(here.values, there.values)))
-    values = (here.least, here.median, there.least, there.median, there.least - here.least, difference.median)
-    return (f"`{step}`", *(f"{1000 * value:.1f}" for value in values))
+def _row(
+    step: str, repeats: int, here: Callable[[], object], there: Callable[[Decoders], object], decoders: Decoders
+) -> list[tuple[str, ...]]:
+    def fresh() -> None:
+        there(decoders)
+        decoders.pool.retire()
+
+    in_turn = interleave(repeats, here, lambda: there(decoders))
+    alone = interleave(repeats, here, fresh)
+    ways = ("in this process", "in a decoder", "in this process", "in a decoder for one clip")
+    times = [*in_turn, *alone]
+    return [_cells(step, way, time, times[index // 2 * 2]) for index, (way, time) in enumerate(zip(ways, times))]
+
+
+def _cells(step: str, way: str, time: Seconds, base: Seconds) -> tuple[str, ...]:
+    more = Seconds(tuple(b - a for a, b in zip(base.values, time.values)))
+    values = (time.least, time.median, time.least - base.least, more.median)
+    return (f"`{step}`", way, *(f"{1000 * value:.1f}" for value in values))
 
 
 if __name__ == "__main__":

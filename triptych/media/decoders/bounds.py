@@ -24,8 +24,8 @@ OPEN_FILES = 16
 CLIPS = 16
 """A decoder is replaced after so many clips, or after the first with which anything was wrong.
 
-A fresh one for each clip takes 5 to 10 ms longer for it, since its memory is still its nursery's, and some 20 ms of
-processor time to be forked and to end (benchmarks/decoders.py).
+A fresh one for each clip keeps strangers apart best, but takes longer for it, since its memory is still its nursery's,
+and the next one is forked meanwhile: that is measured by benchmarks/decoders.py.
 """
 
 

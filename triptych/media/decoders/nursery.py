@@ -36,6 +36,7 @@ CHANNEL, RESULTS = 3, 4
 
 def main() -> None:
     """Serve the step whose socket and bounds are on the command line."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # a server's threads block signals, which is inherited
     worker.load()
     control = socket.socket(fileno=int(sys.argv[1]))
     _Nursery(control, Bounds(**json.loads(sys.argv[2]))).serve()

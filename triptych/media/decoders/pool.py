@@ -13,6 +13,7 @@ from typing import TypeAlias, TypeVar
 
 import numpy as np
 
+from triptych.errors import TriptychError
 from triptych.media.container import Data
 from triptych.media.decoders import memory
 from triptych.media.decoders.bounds import CLIPS, Bounds
@@ -68,7 +69,10 @@ class Pool:
     def retire(self) -> None:
         """End the decoder that was at work last; the next is ready."""
         self.ready.popleft().close()
-        self._refill()
+        try:
+            self._refill()
+        except (OSError, TriptychError):  # too many files or processes: whoever needs one will say so
+            LOG.exception("%s: there is no further decoder", self.name)
 
     def close(self) -> None:
         """End all decoders."""
@@ -78,8 +82,10 @@ class Pool:
         self.nursery.close()
 
     def _attempt(self, task: Task, source: int, read: Read[T], caller: Caller) -> T:
-        while not self.ready[0].lives():
+        while self.ready and not self.ready[0].lives():
             self.retire()
+        if not self.ready:
+            self._refill()
         decoder = self.ready[0]
         try:
             decoder.begin(task, source)

@@ -6,6 +6,7 @@ libseccomp) holds where the kernel and the library are there; `available` says w
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import math
@@ -13,12 +14,15 @@ import os
 import resource
 import signal
 import time
+from pathlib import Path
 from types import ModuleType
 
 from triptych.media.decoders.bounds import CLIPS, OPEN_FILES, Bounds
 
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 1, 4, 38
 """Of linux/prctl.h."""
+
+OOM_SCORE = Path("/proc/self/oom_score_adj")
 
 GRACE_S = 1
 """A decoder that ignores SIGXCPU gets SIGKILL when it has had the processor time of all its clips, and so much more."""
@@ -66,6 +70,8 @@ def enter(bounds: Bounds, filtered: bool) -> None:
 
     Called in a fresh process of one thread.
     """
+    with contextlib.suppress(OSError):  # where memory runs out, the kernel is to take a decoder before the server
+        OOM_SCORE.write_text("1000", encoding="ascii")
     _prctl(PR_SET_DUMPABLE, 0)
     _prctl(PR_SET_NO_NEW_PRIVS, 1)
     _limit(resource.RLIMIT_CORE, 0)
