@@ -21,7 +21,9 @@ UNLIMITED = 1 << 60
 def cores(root: Path = ROOT) -> int:
     """Return how many threads can compute at once here: whole cores of the affinity and of every quota, at least 1."""
     quotas = [quota for folder in _groups("cpu", root) if (quota := _cpu_quota(folder))]
-    return max(1, min([len(os.sched_getaffinity(0)), *(int(quota) for quota in quotas)]))
+    # `triptych doctor` runs on a Mac too, to say that it is none of Linux; affinity is Linux' own.
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([there, *(int(quota) for quota in quotas)]))
 
 
 def threads(wanted: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import urllib.request
 from pathlib import Path
 
 import pytest
@@ -26,8 +25,7 @@ RULES = [
 def page(server: Service, demo_clip: Path) -> str:
     with Client(server.grpc_url) as client:
         client.analyze(demo_clip)
-    with urllib.request.urlopen(f"{server.metrics_url}/metrics") as answer:
-        return answer.read().decode()
+    return server.metrics()
 
 
 @pytest.mark.parametrize("rule", RULES, ids=[rule.get("alert") or rule["record"] for rule in RULES])

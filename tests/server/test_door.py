@@ -27,8 +27,8 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 from samples.toy_graph import ToyGraph
 from triptych.serving.door.admission import Bounds
 from triptych.serving.door.credentials import Security
-from triptych.serving.host import free_port
-from triptych.serving.run import Address, Serving, Settings, running
+from triptych.serving.host import Address, free_port
+from triptych.serving.run import Serving, Settings, running
 from triptych.serving.supervision import State
 
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -241,7 +241,7 @@ async def test_whoever_comes_before_triton_has_started_is_told_so(graph: ToyGrap
         ).status == health_pb2.HealthCheckResponse.NOT_SERVING
         await starting
         assert size_of(await ask(channel, b"film")) == 4
-    assert (code, words) == (StatusCode.UNAVAILABLE, "the server is starting")
+    assert (code, words) == (StatusCode.UNAVAILABLE, "Triton is starting")
     assert "grpc-retry-pushback-ms" in trailing
     await server.__aexit__(None, None, None)
 

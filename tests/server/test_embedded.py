@@ -197,6 +197,12 @@ def test_what_other_programs_are_told_by_the_environment_does_not_reach_the_step
     assert (seen["TRIPTYCH_MAX_SECONDS"], seen["TRIPTYCH_TICKETS"], seen["LC_ALL"]) == ("61", "here", "C.UTF-8")
 
 
+def test_a_work_folder_that_cannot_be_written_is_told_with_the_remedies(small: Path, tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(TriptychError, match=r"cannot write into .*file/work: Not a directory.*--work.*TRIPTYCH_HOME"):
+        EmbeddedServer(small, work=tmp_path / "file" / "work").start()
+
+
 def test_too_few_files_are_told_in_one_sentence(small: Path, tmp_path: Path):
     start = (
         "import resource, sys; from pathlib import Path; from triptych.serving.embedded import EmbeddedServer\n"

@@ -11,8 +11,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from samples.repositories import link_or_copy
-from triptych.serving.host import free_port
-from triptych.serving.run import Address, Settings, running
+from triptych.serving.host import Address, free_port
+from triptych.serving.run import Settings, running
 from triptych_client import AsyncClient
 
 pytestmark = pytest.mark.server

@@ -18,6 +18,7 @@ from triptych.serving import sources as repository_sources
 from triptych.serving.door.admission import Bounds
 from triptych.serving.door.credentials import Security
 from triptych.serving.events import LogFormat
+from triptych.serving.host import Address
 from triptych_client.languages import LANGUAGES
 
 console = Console(stderr=True)
@@ -83,8 +84,8 @@ def serve(
     with console.status("Looking at the exported models"):
         manifest.check(repository)
     settings = run.Settings(
-        door=run.Address(host, grpc_port),
-        web=run.Address(metrics_host, metrics_port),
+        door=Address(host, grpc_port),
+        web=Address(metrics_host, metrics_port),
         repository=repository,
         work=work,
         bounds=Bounds(in_flight, waiting),

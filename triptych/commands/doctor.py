@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import platform
 import re
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,20 +16,29 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from triptych import resources
 from triptych.errors import TriptychError
 from triptych.paths import BUILD, MODEL_REPOSITORY, ROOT, SOURCES
-from triptych.serving.host import LIBPYTHON, PYTHON, python_library, triton_home, why_not_listen
+from triptych.serving import shared_memory as shm
+from triptych.serving.environment import MISLEADING
+from triptych.serving.host import (
+    LIBPYTHON,
+    PYTHON,
+    check_limits,
+    free_threads,
+    python_library,
+    triton_home,
+    why_not_listen,
+)
 
 PYTHONS = ((3, 10), (3, 12))
 TESTED = "3.11"
 """The Python that the tests run on; Triton has a stub for 3.10 and 3.12 too, and every package has a wheel."""
 MIN_GLIBC = (2, 35)
 """The wheel of the embedded Triton is tagged manylinux_2_35."""
-SHARED_MEMORY = Path("/dev/shm")
-MIN_SHARED_MEMORY_GIB = 1.0
-"""Tensors pass between Triton and its Python steps through /dev/shm: up to 88 MB of frames; regions never shrink."""
-MEMORY_FACTS = Path("/proc/meminfo")
 MIN_MEMORY_GIB = 4.0
+STEPS = 16
+"""Of the graph: how many processes Triton starts."""
 PORTS = {"gRPC": 8001, "metrics": 8002}
 GIB = 1 << 30
 INSTALL = (
@@ -149,18 +157,56 @@ def embedded_triton() -> Finding:
 
 
 def shared_memory() -> Finding:
-    """Check the free space of /dev/shm."""
-    free = shutil.disk_usage(SHARED_MEMORY).free / GIB if SHARED_MEMORY.is_dir() else 0.0
-    remedy = "Give it 1 GiB or more: mount -o remount,size=2G /dev/shm, or docker run --shm-size=2g"
-    return Finding("shared memory", free >= MIN_SHARED_MEMORY_GIB, f"{free:.1f} GiB free", remedy)
+    """Check that the largest clip that is let in fits into /dev/shm."""
+    free = f"{shm.free_bytes() / GIB:.1f} GiB free"
+    try:
+        shm.check()
+    except TriptychError as error:
+        return Finding("shared memory", False, free, f"{error}.")
+    return Finding("shared memory", True, free)
 
 
 def memory() -> Finding:
-    """Check the available memory, as Linux tells it in KiB; psutil may not be installed yet."""
-    remedy = "Server and models take about 3 GiB: close something, or take a larger machine."
-    told = re.search(r"^MemAvailable: +(\d+) kB$", MEMORY_FACTS.read_text() if MEMORY_FACTS.is_file() else "", re.M)
-    free = int(told[1]) * 1024 / GIB if told else 0.0
-    return Finding("memory", free >= MIN_MEMORY_GIB, f"{free:.1f} GiB available", remedy)
+    """Check the memory that is left, of the machine and of this process's control group."""
+    remedy = (
+        "Server and models take about 3 GiB: close something, take a larger machine, or raise the container's limit."
+    )
+    free, whole = resources.free_memory_bytes() / GIB, resources.memory_bytes() / GIB
+    return Finding("memory", free >= MIN_MEMORY_GIB, f"{free:.1f} of {whole:.1f} GiB available", remedy)
+
+
+def cores() -> Finding:
+    """Say how many cores the steps may use: those of a quota, not those of the machine."""
+    return Finding("cores", True, f"{resources.cores()} of the machine's {os.cpu_count()}")
+
+
+def limits() -> Finding:
+    """Check the limits on files, and on processes with their threads."""
+    files, threads = resources.most_files(), free_threads()
+    found = f"{_bound(files)} files, {_bound(threads)} more threads"
+    try:
+        check_limits(STEPS)
+    except TriptychError as error:
+        return Finding("limits", False, found, f"{error}.")
+    return Finding("limits", True, found)
+
+
+def _bound(number: int) -> str:
+    return "any number of" if number >= resources.UNLIMITED else str(number)
+
+
+def variables() -> Finding:
+    """Say which variables of this shell the steps are not given: they would mislead them."""
+    kept_back = sorted(name for name in MISLEADING if os.environ.get(name))
+    said = f"not passed on to Triton: {', '.join(kept_back)}" if kept_back else "nothing that misleads"
+    return Finding("environment", True, said)
+
+
+def loopback() -> Finding:
+    """Check the addresses of this machine itself; without IPv6, `--host ::1` is refused."""
+    refused = why_not_listen(0)
+    version_6 = "with" if not why_not_listen(0, "::1") else "without"
+    return Finding("loopback", not refused, refused or f"127.0.0.1, {version_6} IPv6", "Bring it up: ip link set lo up")
 
 
 def ports() -> Finding:
@@ -225,6 +271,10 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     embedded_triton,
     shared_memory,
     memory,
+    cores,
+    limits,
+    variables,
+    loopback,
     ports,
     models,
 )

@@ -43,7 +43,7 @@ RESYNC_S = 0.1
 MAX_OVERLAP = 2.0
 """So many times the seconds of a clip are decoded at most: packets that overlap, or jump back, are a forgery."""
 
-FRAME_COST_S = 1 / 5000
+FRAME_COST_S = 1 / 1000
 RUN_COST_S = 0.05
 """What a frame and a new resampler cost, however short they are, in seconds of decoded sound (about 1 ms of work)."""
 

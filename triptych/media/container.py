@@ -34,7 +34,7 @@ DEFAULT_RATE_HZ = 25.0
 
 OPTIONS = {
     "protocol_whitelist": "none",  # a playlist must not make the server open files or addresses of its own
-    "max_streams": "256",  # a broadcast multiplex has up to a hundred; each costs memory and time to look at
+    "max_streams": "100",  # a broadcast multiplex has some eighty; each costs time and memory to look at
 }
 
 DECODE_ERRORS = (FFmpegError, MemoryError, ValueError, AttributeError)

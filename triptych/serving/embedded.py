@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -16,7 +17,6 @@ import psutil
 import tritonclient.grpc as triton
 
 from triptych.errors import TriptychError
-from triptych.files import writing
 from triptych.generations import link
 from triptych.paths import BACKENDS, BUILD, MODEL_REPOSITORY
 from triptych.serving import shared_memory
@@ -71,6 +71,18 @@ def lay_out_packages(target: Path) -> Path:
     for name in PACKAGES:
         link(target / name, str(package_folder(name, f"the package {name} is missing: install it anew").resolve()))
     return target
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Turn what keeps us from writing into a folder into a TriptychError with the remedies."""
+    try:
+        yield
+    except OSError as error:
+        raise TriptychError(
+            f"cannot write into {folder}: {error.strerror or error}. Free some space, or choose another folder: "
+            "triptych serve --work FOLDER, or the variable TRIPTYCH_HOME for all that is written"
+        ) from error
 
 
 def _wait_while_it_works(child: Child, seconds: float) -> None:
@@ -196,7 +208,7 @@ class EmbeddedServer:
         self._written().trim()
 
     def _lay_out(self) -> None:
-        with writing(self.work):
+        with _writing(self.work):
             backends = lay_out_backends(self.work / "backends")
             lay_out_packages(self.work / PACKAGES_FOLDER)
             self._private = Private()

@@ -29,6 +29,11 @@ FIXED = {
     "PYTHONUTF8": "1",
     "PYTHONNOUSERSITE": "1",  # ~/.local may have another numpy
 }
+MISLEADING = (
+    *("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "LD_PRELOAD", "LD_AUDIT", "BASH_ENV"),
+    *("http_proxy", "https_proxy", "grpc_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
+)
+"""The best known of those that are not passed on, for `triptych doctor` to name."""
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 

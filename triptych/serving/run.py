@@ -17,7 +17,6 @@ from aiohttp import web
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer  # what `health.aio` is, by a name that type checkers see
 
-from triptych.errors import TriptychError
 from triptych.media.limits import Limits
 from triptych.paths import BUILD, MODEL_REPOSITORY
 from triptych.serving.door import tracing
@@ -27,7 +26,7 @@ from triptych.serving.door.gate import Gate
 from triptych.serving.door.tickets import VARIABLE, Tickets
 from triptych.serving.door.web import application
 from triptych.serving.embedded import EmbeddedServer
-from triptych.serving.host import why_not_listen
+from triptych.serving.host import Address
 from triptych.serving.supervision import State, Supervisor
 from triptych_client.contract import ENSEMBLE
 
@@ -50,29 +49,11 @@ LOG = structlog.get_logger("triptych.serve")
 
 
 @dataclass(frozen=True)
-class Address:
-    """Where to listen; a host with colons is IPv6."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    def check(self, flag: str) -> None:
-        """Raise TriptychError, which names who holds it, when it cannot be listened on."""
-        if reason := why_not_listen(self.port, self.host):
-            raise TriptychError(
-                f"{reason}. Stop what listens there, or choose another port: triptych serve {flag} PORT"
-            )
-
-
-@dataclass(frozen=True)
 class Settings:
     """What `triptych serve` is told."""
 
-    door: Address = Address("127.0.0.1", 8001)
-    web: Address = Address("127.0.0.1", 8002)
+    door: Address
+    web: Address
     repository: Path = MODEL_REPOSITORY
     work: Path = BUILD / "server"
     bounds: Bounds = field(default_factory=Bounds)
@@ -114,11 +95,6 @@ class Serving:
         await door.start()
         return door
 
-    def connect(self) -> None:
-        """Let the gate ask Triton, which has been started; its address stays the same when it is started anew."""
-        channel = grpc.aio.insecure_channel(self.server.grpc_url, options=[*self.message_options, *RECONNECT])
-        self.gate.connect(channel)
-
     async def open_web(self) -> web.AppRunner:
         """Listen for Prometheus and for probes over HTTP."""
         runner = web.AppRunner(application(lambda: self.gate.state, self.triton_metrics), access_log=None)
@@ -128,13 +104,17 @@ class Serving:
 
     def change(self, state: State) -> None:
         """Let clips in, or tell them why not."""
+        if state.ready and not self.gate.connected:  # Triton's address stays the same when it is started anew
+            options = [*self.message_options, *RECONNECT]
+            self.gate.connect(grpc.aio.insecure_channel(self.server.grpc_url, options=options))
+        if state != self.gate.state:
+            LOG.info("state", ready=state.ready, reason=state.reason)
         self.gate.state = state
         serving = health_pb2.HealthCheckResponse.ServingStatus
         for name in ("", ENSEMBLE):
             told = self.health.set(name, serving.SERVING if state.ready else serving.NOT_SERVING)
             self._telling.add(task := asyncio.ensure_future(told))
             task.add_done_callback(self._telling.discard)
-        LOG.info("state", ready=state.ready, reason=state.reason)
 
     async def triton_metrics(self) -> bytes:
         """Return Triton's own metrics as text; nothing while it cannot be asked."""
@@ -161,12 +141,11 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
             settings.repository, work=settings.work, options=options, environment={VARIABLE: str(board)}
         )
         service = Serving(settings, server, tickets)
-        service.change(State(False, "the server is starting"))
+        service.change(service.gate.state)
         door, page = await service.open_door(), await service.open_web()
         watch = Supervisor(server, service.admission, service.change)
         try:
             await watch.start()
-            service.connect()
             yield service
             service.change(State(False, "the server is stopping"))
             await door.stop(DRAIN_SECONDS)
@@ -182,14 +161,25 @@ async def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status. TriptychError when it cannot be started."""
     settings.door.check("--grpc-port")
     settings.web.check("--metrics-port")
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    stopping = asyncio.ensure_future(_told_to_stop())
     async with AsyncExitStack() as stack:
-        service = await stack.enter_async_context(running(settings))
-        LOG.info(
-            "serving", grpc=str(settings.door), metrics=f"http://{settings.web}/metrics", log=str(service.server.log)
-        )
-        await stopping.wait()
+        starting = asyncio.ensure_future(stack.enter_async_context(running(settings)))
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            starting.cancel()
+            await asyncio.wait({starting})
+            return 0
+        service = starting.result()
+        addresses = {"grpc": str(settings.door), "metrics": f"http://{settings.web}/metrics"}
+        LOG.info("serving", **addresses, log=str(service.server.log))
+        await stopping
         LOG.info("stopping", in_flight=service.admission.in_flight)
     return 0
+
+
+async def _told_to_stop() -> None:
+    """Return when a signal asks for the end."""
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    await told.wait()

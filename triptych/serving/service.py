@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from triptych.errors import TriptychError
 from triptych.paths import BUILD, MODEL_REPOSITORY
-from triptych.serving.host import free_port
+from triptych.serving.host import Address, free_port
 
 COMMAND = (sys.executable, "-c", "from triptych_client.cli import main; main()", "serve")
 START_SECONDS = 180.0
@@ -27,7 +28,7 @@ LAST_LINES = 10
 
 
 class Service:
-    """A served model repository on free ports of 127.0.0.1; a context manager that stops it at the end.
+    """A served model repository on free ports of `host`; a context manager that stops it at the end.
 
     `arguments` are further flags of `triptych serve`, `environment` what is changed in its environment.
     """
@@ -37,11 +38,12 @@ class Service:
         repository: Path = MODEL_REPOSITORY,
         *,
         work: Path = BUILD / "server",
+        host: str = "127.0.0.1",
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.grpc_port, self.metrics_port = free_port(), free_port()
-        self.grpc_url = f"127.0.0.1:{self.grpc_port}"
+        self.grpc_url = str(Address(host, self.grpc_port))
         self.metrics_url = f"http://127.0.0.1:{self.metrics_port}"
         self.log = work / f"serve-{self.grpc_port}.log"
         self.process: subprocess.Popen[bytes] | None = None
@@ -50,6 +52,7 @@ class Service:
             *COMMAND,
             f"--repository={repository}",
             f"--work={work}",
+            f"--host={host}",
             f"--grpc-port={self.grpc_port}",
             f"--metrics-port={self.metrics_port}",
             *arguments,
@@ -86,6 +89,11 @@ class Service:
             except grpc.RpcError:
                 return False
             return answer.status == health_pb2.HealthCheckResponse.SERVING
+
+    def metrics(self) -> str:
+        """Return the page of metrics: the door's, the supervision's and Triton's."""
+        with urllib.request.urlopen(f"{self.metrics_url}/metrics") as answer:
+            return answer.read().decode()
 
     def stop(self) -> int | None:
         """Stop it as an operator does, clips that were let in are answered first; return its exit status."""

@@ -56,7 +56,7 @@ class Gate(grpc.GenericRpcHandler):
         spans: Spans,
         token: str | None = None,
     ) -> None:
-        self.state = State(False)
+        self.state = State(False, "Triton is starting")
         self._channel: grpc.aio.Channel | None = None
         self._admission = admission
         self._tickets = tickets
@@ -64,6 +64,11 @@ class Gate(grpc.GenericRpcHandler):
         self._spans = spans
         self._token = token
         self._work: set[asyncio.Task[bytes]] = set()
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a Triton to ask."""
+        return self._channel is not None
 
     def connect(self, channel: grpc.aio.Channel) -> None:
         """Ask Triton over this channel from now on."""

@@ -125,11 +125,9 @@ class Supervisor:
 
     def _fault(self) -> Fault | None:
         """Return what does not work, as far as is known now; begin to ask where that is due."""
-        if not lives(self._steps.server):
-            return Fault("Triton has ended")
-        dead = self._steps.dead()
-        if dead:
-            return Fault(f"{', '.join(dead)} died", dead)
+        death = self._death()
+        if death:
+            return death
         if self._check and self._check.done():
             check, self._check = self._check, None
             return check.result()
@@ -138,6 +136,12 @@ class Supervisor:
             self._check = asyncio.create_task(self._find())
             self._keep(self._check)
         return None
+
+    def _death(self) -> Fault | None:
+        if not lives(self._steps.server):
+            return Fault("Triton has ended")
+        dead = self._steps.dead()
+        return Fault(f"{', '.join(dead)} died", dead) if dead else None
 
     def _is_due(self) -> bool:
         """Tell whether it is time to ask: no clip was answered for a while, or those in flight seem stuck."""
@@ -188,34 +192,37 @@ class Supervisor:
         return answer.result()
 
     async def _mend(self, fault: Fault) -> None:
-        """Say what is wrong, bring it back, say that it is back: the whole server when a step cannot be loaded."""
-        self._check = self._work = None
-        reason = await self._announce(fault)
-        if fault.steps:
-            try:
-                await self._load_anew(fault.steps)
-            except TriptychError as error:
-                log.error("steps cannot be loaded anew", steps=fault.steps, error=str(error))
-                reason = await self._announce(Fault(f"{', '.join(fault.steps)} cannot be loaded: {error}"))
-                await self._restart()
-        else:
-            await self._restart()
-        log.info("mended", fault=reason)
+        """Bring back what does not work, and what dies meanwhile; then say that all is well."""
+        begun, broken = time.monotonic(), fault
+        while broken:
+            self._check = self._work = None
+            await self._announce(broken)
+            await self._bring_back(broken.steps)
+            broken = self._death()
+        log.info("ready again", reason=fault.reason, seconds=round(time.monotonic() - begun, 1))
         self._asked_at = 0.0
         self._tell(State(True))
 
-    async def _announce(self, fault: Fault) -> str:
-        """Count and tell a fault, and wait as long as its being the latest of several asks for; return the reason."""
+    async def _bring_back(self, steps: tuple[str, ...]) -> None:
+        """Load steps anew; start the whole server anew when none is named, or they cannot be loaded."""
+        if steps:
+            try:
+                return await self._load_anew(steps)
+            except TriptychError as error:
+                await self._announce(Fault(f"{', '.join(steps)} cannot be loaded: {error}"))
+        return await self._restart()
+
+    async def _announce(self, fault: Fault) -> None:
+        """Count and tell a fault, and wait as long as its being the latest of several asks for."""
         parts = fault.steps or (SERVER,)
         pause_s = max(self._back_off.pause_s(part, time.monotonic()) for part in parts)
         faults = max(map(self._back_off.faults, parts))
-        reason = ". ".join(filter(None, (fault.reason, shared_memory.exhaustion(), self._loop(parts, faults, pause_s))))
         log.error("not ready", reason=fault.reason, parts=parts, faults=faults, pause_s=pause_s)
-        self._tell(State(False, reason))
+        said = (fault.reason, shared_memory.exhaustion(), self._loop(parts, faults, pause_s))
+        self._tell(State(False, ". ".join(filter(None, said))))
         await asyncio.sleep(pause_s)
         for part in parts:
             metrics.RESTARTS.labels(part).inc()
-        return reason
 
     def _loop(self, parts: tuple[str, ...], faults: int, pause_s: float) -> str:
         if faults < LOOP:

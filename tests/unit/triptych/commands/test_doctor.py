@@ -16,10 +16,11 @@ import psutil
 import pytest
 
 from samples.blocked import python_without
+from triptych import resources
 from triptych.commands import doctor
 from triptych.commands.doctor import Finding
 from triptych.paths import ROOT
-from triptych.serving import host
+from triptych.serving import host, shared_memory
 
 THIRD_PARTY = ("numpy", "rich", "typer", "psutil", "tritonclient", "triptych_client", "platformdirs", "filelock")
 
@@ -134,31 +135,62 @@ def test_the_embedded_triton(monkeypatch: pytest.MonkeyPatch):
     )
 
 
-def test_shared_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    assert doctor.shared_memory().found.endswith(" GiB free")
-    monkeypatch.setattr(doctor, "MIN_SHARED_MEMORY_GIB", 0.0)
-    assert doctor.shared_memory().ok
-    monkeypatch.setattr(doctor, "MIN_SHARED_MEMORY_GIB", 1e9)
-    assert not doctor.shared_memory().ok
-    monkeypatch.setattr(doctor, "SHARED_MEMORY", tmp_path / "none")
-    assert doctor.shared_memory().found == "0.0 GiB free"
+def test_shared_memory(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shared_memory, "free_bytes", lambda: 2 * doctor.GIB)
+    assert doctor.shared_memory() == Finding("shared memory", True, "2.0 GiB free")
+    monkeypatch.setattr(shared_memory, "free_bytes", lambda: 64 << 20)
+    assert (doctor.shared_memory().ok, doctor.shared_memory().found) == (False, "0.1 GiB free")
+    assert "docker run --shm-size" in doctor.shared_memory().remedy
 
 
-@pytest.mark.parametrize(
-    ("kib", "ok", "found"), [(8 << 20, True, "8.0 GiB available"), (3 << 20, False, "3.0 GiB available")]
-)
-def test_memory(kib: int, ok: bool, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    (tmp_path / "meminfo").write_text(f"MemTotal:       99999999 kB\nMemAvailable:   {kib} kB\n")
-    monkeypatch.setattr(doctor, "MEMORY_FACTS", tmp_path / "meminfo")
-    assert (doctor.memory().ok, doctor.memory().found) == (ok, found)
+@pytest.mark.parametrize(("gib", "ok"), [(8, True), (3, False)])
+def test_memory(gib: int, ok: bool, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(resources, "free_memory_bytes", lambda: gib * doctor.GIB)
+    monkeypatch.setattr(resources, "memory_bytes", lambda: 16 * doctor.GIB)
+    assert (doctor.memory().ok, doctor.memory().found) == (ok, f"{gib}.0 of 16.0 GiB available")
 
 
-def test_memory_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    psutil = pytest.importorskip("psutil")
+def test_memory_of_this_machine():
     told = float(doctor.memory().found.partition(" ")[0])
-    assert told == pytest.approx(psutil.virtual_memory().available / doctor.GIB, abs=2.0)
-    monkeypatch.setattr(doctor, "MEMORY_FACTS", tmp_path / "none")
-    assert not doctor.memory().ok
+    assert 0 < told <= psutil.virtual_memory().total / doctor.GIB
+
+
+def test_the_cores_of_a_quota(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(resources, "cores", lambda: 1)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    assert doctor.cores() == Finding("cores", True, "1 of the machine's 64")
+
+
+def test_the_limits_on_files_and_processes(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(resources, "most_processes", lambda: resources.UNLIMITED)
+    monkeypatch.setattr(resources, "free_processes", lambda: resources.UNLIMITED)
+    monkeypatch.setattr(resources, "most_files", lambda: 4096)
+    assert doctor.limits() == Finding("limits", True, "4096 files, any number of more threads")
+    monkeypatch.setattr(resources, "most_files", lambda: 64)
+    assert (doctor.limits().ok, doctor.limits().found) == (False, "64 files, any number of more threads")
+    assert "ulimit -Hn" in doctor.limits().remedy
+    monkeypatch.setattr(resources, "most_files", lambda: 4096)
+    monkeypatch.setattr(resources, "free_processes", lambda: 100)
+    assert (doctor.limits().ok, doctor.limits().found) == (False, "4096 files, 100 more threads")
+    assert "--pids-limit" in doctor.limits().remedy
+
+
+def test_variables_that_mislead_other_programs_are_named_and_do_no_harm(monkeypatch: pytest.MonkeyPatch):
+    for name in doctor.MISLEADING:
+        monkeypatch.delenv(name, raising=False)
+    assert doctor.variables() == Finding("environment", True, "nothing that misleads")
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    monkeypatch.setenv("http_proxy", "http://proxy")
+    assert doctor.variables() == Finding("environment", True, "not passed on to Triton: PYTHONPATH, http_proxy")
+
+
+def test_the_loopback_addresses(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(doctor, "why_not_listen", lambda port, address="127.0.0.1": "")
+    assert (doctor.loopback().ok, doctor.loopback().found) == (True, "127.0.0.1, with IPv6")
+    monkeypatch.setattr(doctor, "why_not_listen", lambda port, address="127.0.0.1": "no" if ":" in address else "")
+    assert (doctor.loopback().ok, doctor.loopback().found) == (True, "127.0.0.1, without IPv6")
+    monkeypatch.setattr(doctor, "why_not_listen", lambda port, address="127.0.0.1": f"cannot listen on {address}")
+    assert (doctor.loopback().ok, doctor.loopback().found) == (False, "cannot listen on 127.0.0.1")
 
 
 @pytest.fixture
@@ -222,4 +254,4 @@ def test_what_is_shown_names_each_check_and_each_remedy(capsys: pytest.CaptureFi
 
 
 def test_every_check_is_run():
-    assert len(doctor.examine()) == len(doctor.CHECKS) == 14
+    assert len(doctor.examine()) == len(doctor.CHECKS) == 18

@@ -141,35 +141,19 @@ def test_no_sound_is_one_row_of_zeros_with_an_empty_span(cut):
     assert spans.tolist() == [[0, 0]]
 
 
-def surround(layout: str, samples: np.ndarray) -> bytes:
-    """Return sound INT16 [n, channels] at 16 kHz as a CAF file, whose order of channels can be its own."""
-    target = io.BytesIO()
-    container = av.open(target, "w", format="caf")
-    stream = container.add_stream("pcm_s16le", rate=SAMPLE_RATE_HZ, layout=layout)
-    frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout=layout)
-    frame.sample_rate, frame.pts = SAMPLE_RATE_HZ, 0
-    container.mux([*stream.encode(frame), *stream.encode(None)])
-    container.close()
-    return target.getvalue()
-
-
-SIDES = "8 channels (FL+FR+FC+LFE+SL+SR+BL+BR)"
-"""How 7.1 comes out of such a file: PyAV 17 and 18 free the layout of its frames twice."""
-
-
 @pytest.mark.parametrize("speaking", [0, 2, 6])
 def test_channels_in_an_order_of_their_own_are_heard(speaking: int):
     sine = 8000 * np.sin(2 * np.pi * 440 * np.arange(SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ)
     samples = np.zeros((SAMPLE_RATE_HZ, 8), np.int16)
     samples[:, speaking] = sine
-    data = surround("7.1", samples)
+    data = clips.in_caf(samples, "7.1")
     for _ in range(3):
         pcm = audio.decode(data, 60).pcm
         assert np.abs(np.fft.rfft(pcm)).argmax() == 440 * len(pcm) // SAMPLE_RATE_HZ
     with av.open(io.BytesIO(data)) as container:
         frame = next(container.decode(audio=0))
         audio._keep(frame.layout)
-        assert frame.layout.name == SIDES
+        assert frame.layout.name == "8 channels (FL+FR+FC+LFE+SL+SR+BL+BR)"
 
 
 def endless(time_s: Iterator[float], samples: int, rate_hz: int) -> Iterator[tuple[float, av.AudioFrame]]:
