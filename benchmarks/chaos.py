@@ -9,6 +9,7 @@ it asks once more by itself when a call was lost.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -33,7 +34,7 @@ from triptych_client.errors import TriptychClientError
 SERVER = "tritonserver"
 TOLERANCE = 1e-4
 STUB_BAR_S, SERVER_BAR_S = 5.0, 15.0
-PATIENCE_S = 90.0
+PATIENCE_S = 180.0
 POLL_S = 0.05
 PAUSE_S = 0.5
 """How long a caller whose call failed waits before the next."""
@@ -92,6 +93,7 @@ class Kill:
     at_s: float
     """Seconds after the watch began."""
     back_s: float
+    """Infinite when nothing was answered for so long that it was no longer waited for."""
     lost: Sequence[str]
     """The words of the calls that failed, to the callers, meanwhile."""
 
@@ -167,10 +169,13 @@ async def _kill(name: str, find: Callable[[], psutil.Process], callers: Callers,
     before = len(callers.events)
     moment = time.monotonic()
     find().kill()
-    back = await callers.answered_after(moment)
-    await callers.answered_after(moment, CALM_ANSWERS)
+    try:
+        back_s = (await callers.answered_after(moment)).ended_s - moment
+        await callers.answered_after(moment, CALM_ANSWERS)
+    except TimeoutError:
+        back_s = math.inf
     lost = [event.error for event in callers.events[before:] if event.error]
-    return Kill(name, moment - watch.began, back.ended_s - moment, lost)
+    return Kill(name, moment - watch.began, back_s, lost)
 
 
 def wrong(events: Sequence[Event], reference: Analysis) -> list[Event]:

@@ -43,6 +43,6 @@ async def test_clips_are_answered_again_after_any_process_was_killed_and_no_answ
     found = {name: find for name, find in chaos.victims(service.pid).items() if name in VICTIMS}
     with Watch(service.pid) as watch:
         kills, events, reference = await chaos.measure(service, watch, load.short_clip(), 2, found)
-    assert {kill.victim for kill in kills} == set(VICTIMS)
+    assert {kill.victim for kill in kills if math.isfinite(kill.back_s)} == set(VICTIMS)
     assert chaos.wrong(events, reference) == []
     assert sum(event.analysis is not None for event in events) >= chaos.CALM_ANSWERS * len(VICTIMS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import subprocess
 import sys
 import uuid
@@ -10,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import bars
 from benchmarks.bars import Bar, bars_table, growth_bars
 from benchmarks.watching import MEASURES, SHARED, Sample, Watch, family, percentile, trend
 
@@ -84,3 +87,17 @@ def test_a_family_is_read_and_what_it_shared_is_remembered() -> None:
     assert {measure: getattr(gone, measure) for measure in MEASURES} == dict.fromkeys(MEASURES, 0)
     shared.unlink()
     assert watch.left_behind() == []
+
+
+def test_what_was_measured_is_written_as_json_and_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bars, "RESULTS", tmp_path)
+    readings = samples([100.0, 101.0, 100.0])
+    bars.write_json("load", "python -m load", [Bar("an answer again after", math.inf, 5, "s")], readings, calls=3)
+    page = json.loads((tmp_path / "load.json").read_text())
+    assert page["calls"] == 3
+    assert page["bars"] == [
+        {"name": "an answer again after", "value": None, "limit": 5, "unit": "s", "at_least": False, "met": False}
+    ]
+    assert page["samples"][1]["pss_mib"] == 101.0
+    bars.draw(tmp_path / "load.svg", readings, {"overload": 1.0}, {"answered": [0.5, 1.5], "refused": []})
+    assert "<svg" in (tmp_path / "load.svg").read_text()
