@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: demo test lint serve doctor bench wheels clean
+.PHONY: demo test lint serve doctor bench fuzz soak wheels clean
 
 demo: .venv/demo
 	$(BIN)/triptych demo $(CLIP)
@@ -28,6 +28,13 @@ doctor:
 
 bench: .venv/dev
 	$(BIN)/python -m benchmarks.end_to_end
+
+# DATA=DIR adds the media files of a folder to the seeds that are made.
+fuzz: .venv/dev
+	$(BIN)/python -m benchmarks.fuzz $(if $(DATA),--data $(DATA))
+
+soak: .venv/dev
+	$(BIN)/python -m benchmarks.soak
 
 wheels: .venv/dev
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheels ./client .

@@ -89,6 +89,8 @@ class Sequential:
             "FACE_BOXES": found.boxes,
             "FACE_SCORES": found.scores,
             "FACE_COUNT": found.count,
+            "FACES_FOUND": found.found,
+            "FACE_STANDS_FOR": found.stands_for,
             "FACE_LOGITS": logits.numpy(),
         }
 

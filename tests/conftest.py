@@ -12,7 +12,7 @@ from samples.repositories import take_exports
 from triptych.commands.demo import make_clip
 from triptych.paths import BUILD, CACHE, MODEL_REPOSITORY
 from triptych.serving import sources
-from triptych.serving.embedded import EmbeddedServer
+from triptych.serving.service import Service
 from triptych_client import Client
 
 
@@ -37,14 +37,17 @@ def repository() -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(repository: Path) -> Iterator[EmbeddedServer]:
-    """The one embedded Triton server of the session, with every model loaded."""
-    with EmbeddedServer(repository) as running:
+def server(repository: Path) -> Iterator[Service]:
+    """`triptych serve` with every model, the one of the session: the embedded Triton behind the door.
+
+    More clips at once than is good on a CPU: so that a test finds their rows in one execution.
+    """
+    with Service(repository, arguments=["--in-flight=12"]) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def client(server: EmbeddedServer) -> Iterator[Client]:
+def client(server: Service) -> Iterator[Client]:
     """A client of the session's server."""
     with Client(server.grpc_url) as connected:
         yield connected

@@ -11,3 +11,10 @@ class ClipError(TriptychError):
 
 class RequestError(TriptychError):
     """What was asked for cannot be done with any clip: a request parameter is wrong. Sent as UNIMPLEMENTED."""
+
+
+class CallerLeft(TriptychError):  # noqa: N818  (it is the condition's name)
+    """The caller of a request has gone: nobody waits for it. Sent as CANCELLED, where the graph takes an error."""
+
+    def __str__(self) -> str:
+        return "the caller has left"

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -22,7 +23,11 @@ import triton_python_backend_utils as pb_utils
 from nvidia.dali import Pipeline
 from nvidia.dali._utils.autoserialize import invoke_autoserialize
 
+from triptych.errors import CallerLeft
 from triptych.resources import threads
+from triptych.serving import adapter
+
+LOG = logging.getLogger(__name__)
 
 
 def serialised(folder: str) -> str:
@@ -52,7 +57,7 @@ class TritonPythonModel:
     """One instance of a DALI pipeline."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        config = json.loads(args["model_config"])
+        self.config = config = json.loads(args["model_config"])
         folder = os.path.join(args["model_repository"], args["model_version"])
         parameter = {key: value["string_value"] for key, value in config.get("parameters", {}).items()}
         self.threads = threads(int(parameter.get("num_threads", 2)))
@@ -86,9 +91,10 @@ class TritonPythonModel:
             raise ValueError(f"it has {self.pipeline.num_outputs} outputs, config.pbtxt names {self.outputs}")
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        live = [index for index, request in enumerate(requests) if not request.is_cancelled()]
+        live = [index for index, request in enumerate(requests) if not adapter.has_left(request)]
         outcomes = dict(zip(live, self.run_group([self.read(requests[index]) for index in live])))
-        return [self.respond(request, outcomes.get(index)) for index, request in enumerate(requests)]
+        left = CallerLeft()
+        return [self.respond(request, outcomes.get(index, left)) for index, request in enumerate(requests)]
 
     def read(self, request: Any) -> list[np.ndarray]:
         """Return the request's inputs, each [batch, ...]."""
@@ -113,24 +119,27 @@ class TritonPythonModel:
             self.pipeline.feed_input(name, rows)
         return [[np.array(sample) for sample in output] for output in self.pipeline.run()]
 
-    def respond(self, request: Any, outcome: list[np.ndarray] | Exception | None) -> Any:
-        """Return the response with the outputs that were asked for, or the error."""
-        if outcome is None:
-            return error_response("the request was cancelled", pb_utils.TritonError.CANCELLED)
+    def respond(self, request: Any, outcome: list[np.ndarray] | Exception) -> Any:
+        """Return the response with the outputs that were asked for, or what stands for the error."""
         if isinstance(outcome, Exception):
-            return error_response(f"dali: {outcome}")
+            return self.without(request, outcome)
         wanted = request.requested_output_names()
         named = zip(self.outputs, outcome)
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in named if name in wanted])
+
+    def without(self, request: Any, error: Exception) -> Any:
+        """Return the response to a request without outcome: within the graph one of no meaning, else the error."""
+        if adapter.is_in_graph(request):
+            if not isinstance(error, CallerLeft):
+                LOG.error("%s: request %s failed: %s", self.config["name"], adapter.request_id(request), error)
+            return adapter.meaningless(request, self.config)
+        if isinstance(error, CallerLeft):
+            gone = pb_utils.TritonError(str(error), pb_utils.TritonError.CANCELLED)
+            return pb_utils.InferenceResponse(error=gone)
+        return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"dali: {error}"))
 
 
 def regroup(samples: list[np.ndarray], counts: list[int]) -> list[np.ndarray]:
     """Return the samples of each request stacked to [batch, ...]."""
     starts = np.cumsum([0, *counts])
     return [np.stack(samples[start:stop]) for start, stop in pairwise(starts)]
-
-
-def error_response(message: str, code: int | None = None) -> Any:
-    """Return a response that fails one request."""
-    error = pb_utils.TritonError(message) if code is None else pb_utils.TritonError(message, code)
-    return pb_utils.InferenceResponse(error=error)

@@ -9,6 +9,7 @@ alone, so that a bad request fails by itself. Honours the native backend's param
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections import defaultdict
 from typing import Any
@@ -17,7 +18,11 @@ import numpy as np
 import onnxruntime as ort
 import triton_python_backend_utils as pb_utils
 
+from triptych.errors import CallerLeft
 from triptych.resources import threads
+from triptych.serving import adapter
+
+LOG = logging.getLogger(__name__)
 
 GRAPH_LEVELS = {
     -1: ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
@@ -80,7 +85,7 @@ class TritonPythonModel:
     """One instance of an ONNX model."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        config = json.loads(args["model_config"])
+        self.config = config = json.loads(args["model_config"])
         file = config.get("default_model_filename") or "model.onnx"
         path = os.path.join(args["model_repository"], args["model_version"], file)
         if not os.path.isfile(path):
@@ -100,13 +105,13 @@ class TritonPythonModel:
         responses: list[Any] = [None] * len(requests)
         groups = defaultdict(list)
         for index, request in enumerate(requests):
-            if request.is_cancelled():
-                responses[index] = error_response("the request was cancelled", pb_utils.TritonError.CANCELLED)
+            if adapter.has_left(request):
+                responses[index] = self.without(request, CallerLeft())
                 continue
             try:
                 arrays = [read(request, name) for name in self.inputs]
             except TextError as error:
-                responses[index] = error_response(str(error), pb_utils.TritonError.INVALID_ARG)
+                responses[index] = self.without(request, error)
                 continue
             key = tuple(array.shape[1:] for array in arrays) if self.batching else index
             groups[key].append((index, arrays))
@@ -129,19 +134,44 @@ class TritonPythonModel:
         return [list(part) for part in zip(*(np.split(output, cuts) for output in outputs))]
 
     def run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        """Run the graph once."""
-        return self.session.run(self.outputs, dict(zip(self.inputs, arrays)))
+        """Run the graph once. A row of not-a-number, where an earlier step failed, stays that, whatever comes out."""
+        outputs = self.session.run(self.outputs, dict(zip(self.inputs, arrays)))
+        lost = lost_rows(arrays) if self.batching else np.zeros(1, bool)
+        for output in outputs:
+            if lost.any() and output.dtype.kind == "f":
+                output[lost] = np.nan
+        return outputs
 
     def respond(self, request: Any, outcome: list[np.ndarray] | Exception) -> Any:
-        """Return the response with the outputs that were asked for, or the error."""
+        """Return the response with the outputs that were asked for, or what stands for the error."""
         if isinstance(outcome, Exception):
-            return error_response(f"onnxruntime: {outcome}")
+            return self.without(request, outcome)
         wanted = request.requested_output_names()
         named = zip(self.outputs, outcome)
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in named if name in wanted])
 
+    def without(self, request: Any, error: Exception) -> Any:
+        """Return the response to a request without outcome: within the graph one of no meaning, else the error."""
+        if not adapter.is_in_graph(request):
+            return pb_utils.InferenceResponse(error=triton_error(error))
+        if not isinstance(error, CallerLeft):
+            LOG.error("%s: request %s failed: %s", self.config["name"], adapter.request_id(request), error)
+        return adapter.meaningless(request, self.config)
 
-def error_response(message: str, code: int | None = None) -> Any:
-    """Return a response that fails one request."""
-    error = pb_utils.TritonError(message) if code is None else pb_utils.TritonError(message, code)
-    return pb_utils.InferenceResponse(error=error)
+
+def lost_rows(arrays: list[np.ndarray]) -> np.ndarray:
+    """Return which rows of some inputs [n, ...] hold not-a-number: BOOL [n]."""
+    lost = np.zeros(len(arrays[0]), bool)
+    for array in arrays:
+        if array.dtype.kind == "f":
+            lost |= np.isnan(array).any(axis=tuple(range(1, array.ndim)))
+    return lost
+
+
+def triton_error(error: Exception) -> Any:
+    """Return Triton's error for ours: INVALID_ARGUMENT for text that is none, CANCELLED for a caller who has left."""
+    if isinstance(error, CallerLeft):
+        return pb_utils.TritonError(str(error), pb_utils.TritonError.CANCELLED)
+    if isinstance(error, TextError):
+        return pb_utils.TritonError(str(error), pb_utils.TritonError.INVALID_ARG)
+    return pb_utils.TritonError(f"onnxruntime: {error}")

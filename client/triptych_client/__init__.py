@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from triptych_client.aio import AsyncClient
     from triptych_client.client import Client
+    from triptych_client.connection import Limits
     from triptych_client.errors import (
         Cancelled,
         DeadlineExceeded,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         ServerBusy,
         ServerError,
         TriptychClientError,
+        Unauthenticated,
         Unavailable,
     )
     from triptych_client.results import Analysis, Outcome
@@ -34,15 +36,23 @@ __all__ = [
     "DeadlineExceeded",
     "InvalidClip",
     "InvalidRequest",
+    "Limits",
     "Outcome",
     "ServerBusy",
     "ServerError",
     "TriptychClientError",
+    "Unauthenticated",
     "Unavailable",
 ]
 
 
-_HOMES = {"AsyncClient": "aio", "Client": "client", "Analysis": "results", "Outcome": "results"}
+_HOMES = {
+    "AsyncClient": "aio",
+    "Client": "client",
+    "Limits": "connection",
+    "Analysis": "results",
+    "Outcome": "results",
+}
 
 
 def __getattr__(name: str) -> Any:

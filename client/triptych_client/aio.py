@@ -8,11 +8,12 @@ from itertools import islice, takewhile
 from typing import Any
 
 import grpc
-from tritonclient.grpc.aio import InferenceServerClient
+import grpc.aio
 
-from triptych_client.connection import LOOK_AHEAD, Connection, Deadline
-from triptych_client.errors import InvalidRequest, TriptychClientError
-from triptych_client.request import ClipSource, path_of, prepare
+from triptych_client.call import MOST_WAITS, Call
+from triptych_client.connection import LOOK_AHEAD, Connection, Limits, Options, ServerFacts, of_one
+from triptych_client.errors import InvalidRequest, ServerBusy, TriptychClientError, Unavailable
+from triptych_client.request import Ask, ClipSource, check, path_of, prepare
 from triptych_client.results import Analysis, Outcome
 
 Task = asyncio.Task[Outcome]
@@ -21,8 +22,10 @@ Task = asyncio.Task[Outcome]
 class AsyncClient(Connection):
     """A connection to a Triptych server, made and used inside one event loop; the arguments are `Connection`'s."""
 
-    def _connect(self, credentials: grpc.ChannelCredentials | None) -> InferenceServerClient:
-        return InferenceServerClient(self.url, creds=credentials)
+    def _connect(self, credentials: grpc.ChannelCredentials | None, options: Options) -> grpc.aio.Channel:
+        if credentials is None:
+            return grpc.aio.insecure_channel(self.url, options)
+        return grpc.aio.secure_channel(self.url, credentials, options)
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -32,18 +35,34 @@ class AsyncClient(Connection):
 
     async def close(self) -> None:
         """Close the connection; calls in flight are cancelled."""
-        await self._triton.close()
+        await self._channel.close()
 
     async def triton_version(self) -> str:
         """Return the version of Triton, asked for once. Unavailable when no server answers."""
-        return await self._triton_version(None, self._deadline())
+        return (await self._known_server(self._call())).triton_version
 
-    async def _triton_version(self, path: str | None, deadline: Deadline) -> str:
-        if self._version is None:
-            with self._errors(path, deadline):
-                metadata: Any = await self._triton.get_server_metadata(client_timeout=deadline.left_s)
-            self._version = str(metadata.version)
-        return self._version
+    async def limits(self) -> Limits:
+        """Ask the server what it accepts. Clips above it are refused before they are read."""
+        return (await self._ask_server(self._call())).limits
+
+    async def _known_server(self, call: Call) -> ServerFacts:
+        return self._server or await self._ask_server(call)
+
+    async def _ask_server(self, call: Call) -> ServerFacts:
+        self._server = ServerFacts.of(await self._answer(self._server_metadata, b"", call))
+        return self._server
+
+    async def _answer(self, method: Callable[..., Awaitable[Any]], message: bytes, call: Call) -> Any:
+        """Return a method's answer, asked again as long as the call waits for a server that is busy."""
+        while True:
+            try:
+                with self._errors(call):
+                    return await method(message, metadata=call.metadata, timeout=call.deadline.left_s)
+            except (ServerBusy, Unavailable) as error:
+                wait_s = call.wait_s(error)
+                if wait_s is None:
+                    raise
+                await asyncio.sleep(wait_s)
 
     async def analyze(
         self,
@@ -53,14 +72,28 @@ class AsyncClient(Connection):
         language: str | None = None,
         embeddings: bool = False,
         timeout_s: float | None = None,
+        request_id: str | None = None,
     ) -> Analysis:
         """Return the emotion that a clip expresses; see `Client.analyze`. The clip is read in another thread."""
-        request = await asyncio.to_thread(prepare, clip, task=task, language=language, embeddings=embeddings)
-        deadline = self._deadline(timeout_s)
-        version = await self._triton_version(request.path, deadline)
-        with self._errors(request.path, deadline):
-            result: Any = await self._triton.infer(**request.arguments(deadline.left_s))
-        return request.analysis(result, version)
+        asked = {"task": task, "language": language, "embeddings": embeddings}
+        return await self._analyze(clip, 0, timeout_s=timeout_s, request_id=request_id, **asked)
+
+    async def _analyze(
+        self,
+        clip: ClipSource,
+        waits: int,
+        *,
+        timeout_s: float | None = None,
+        request_id: str | None = None,
+        **asked: Any,
+    ) -> Analysis:
+        """Do as `analyze` does, waiting so many times for a server that is busy and hints when it is not."""
+        ask = Ask(**asked)
+        call = self._call(path_of(clip), timeout_s, request_id, waits)
+        await asyncio.to_thread(check, clip)
+        server = await self._known_server(call)
+        request = await asyncio.to_thread(prepare, clip, ask, server.limits.max_clip_bytes, call.request_id)
+        return request.analysis(await self._answer(self._model_infer, request.message, call), server.triton_version)
 
     def stream(self, clips: Iterable[ClipSource], *, concurrency: int = 4, **options: Any) -> AsyncIterator[Outcome]:
         """Analyse many clips, at most `concurrency` at a time; see `Client.stream`.
@@ -102,7 +135,9 @@ class AsyncClient(Connection):
     async def _outcome(self, index: int, clip: ClipSource, turn: asyncio.Semaphore, options: dict[str, Any]) -> Outcome:
         try:
             async with turn:
-                return Outcome(index, path_of(clip), analysis=await self.analyze(clip, **options))
+                return Outcome(
+                    index, path_of(clip), analysis=await self._analyze(clip, MOST_WAITS, **of_one(options, index))
+                )
         except InvalidRequest:
             raise
         except TriptychClientError as error:

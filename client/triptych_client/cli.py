@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 from rich.console import Console
 
 from triptych_client import __version__, clips
-from triptych_client.client import Client
-from triptych_client.connection import DEFAULT_TIMEOUT_S, DEFAULT_URL
-from triptych_client.errors import TriptychClientError
+from triptych_client.call import DEFAULT_TIMEOUT_S
+from triptych_client.errors import TriptychClientError, mebibytes
 from triptych_client.output import Format, Sieve, complain, file_console, write_folder, write_stream, writer
+from triptych_client.peer import DEFAULT_URL
 from triptych_client.plugins import Commands
 from triptych_client.progress import ClipProgress
 from triptych_client.schema import load as schema_of_answer
+
+if TYPE_CHECKING:
+    from triptych_client.client import Client
+
+TOKEN_VARIABLE = "TRIPTYCH_TOKEN"
+
+Url = Annotated[str, typer.Option(help="host:port of the server's gRPC service, [address]:port or unix:PATH.")]
+Tls = Annotated[bool, typer.Option("--tls", help="Encrypt; implied by any PEM file.")]
+RootCertificates = Annotated[Path | None, typer.Option(help="PEM file: whom to trust.")]
+PrivateKey = Annotated[Path | None, typer.Option(help="PEM file: the client's key.")]
+CertificateChain = Annotated[Path | None, typer.Option(help="PEM file: the client's certificate.")]
+TokenFile = Annotated[Path | None, typer.Option(help=f"File with the server's token; else {TOKEN_VARIABLE} has it.")]
+PlaintextToken = Annotated[
+    bool, typer.Option("--allow-plaintext-token", help="Send the token without TLS, to another machine too.")
+]
 
 app = typer.Typer(
     cls=Commands,
@@ -85,7 +101,7 @@ def triptych(
 @app.command()
 def analyze(
     paths: Annotated[list[Path], typer.Argument(metavar="CLIP", help="Media files, or folders of them.")],
-    url: Annotated[str, typer.Option(help="host:port of the server's gRPC service.")] = DEFAULT_URL,
+    url: Url = DEFAULT_URL,
     format: Annotated[Format, typer.Option(help="How answers are written.")] = Format.TEXT,
     out: Annotated[str | None, typer.Option(help="One file for all, or a folder/ for a file each.")] = None,
     lang: Annotated[Lang, typer.Option(help="Language of report, subtitles and rationale.")] = Lang.EN,
@@ -93,10 +109,12 @@ def analyze(
     language: Annotated[str | None, typer.Option(help="Spoken language (en, ru, ...); recognised by default.")] = None,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for one answer.")] = DEFAULT_TIMEOUT_S,
     concurrency: Annotated[int, typer.Option(min=1, help="Clips that are analysed at the same time.")] = 4,
-    tls: Annotated[bool, typer.Option("--tls", help="Encrypt; implied by any PEM file.")] = False,
-    root_certificates: Annotated[Path | None, typer.Option(help="PEM file: whom to trust.")] = None,
-    private_key: Annotated[Path | None, typer.Option(help="PEM file: the client's key.")] = None,
-    certificate_chain: Annotated[Path | None, typer.Option(help="PEM file: the client's certificate.")] = None,
+    tls: Tls = False,
+    root_certificates: RootCertificates = None,
+    private_key: PrivateKey = None,
+    certificate_chain: CertificateChain = None,
+    token_file: TokenFile = None,
+    allow_plaintext_token: PlaintextToken = False,
 ) -> None:
     """Analyse clips and folders of clips.
 
@@ -104,12 +122,9 @@ def analyze(
     """
     found = clips.find(paths)
     targets = _targets(found, out, format, paths)
-    certificates = {
-        "root_certificates": root_certificates,
-        "private_key": private_key,
-        "certificate_chain": certificate_chain,
-    }
-    with Client(url, timeout_s=timeout, ssl=tls, **certificates) as client:
+    with _client(
+        url, timeout, tls, root_certificates, private_key, certificate_chain, token_file, allow_plaintext_token
+    ) as client:
         client.triton_version()
         with ClipProgress(len(found)) as progress:
             sieve = Sieve(progress, format)
@@ -127,9 +142,65 @@ def analyze(
 
 
 @app.command()
+def limits(
+    url: Url = DEFAULT_URL,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for the answer.")] = 10.0,
+    tls: Tls = False,
+    root_certificates: RootCertificates = None,
+    private_key: PrivateKey = None,
+    certificate_chain: CertificateChain = None,
+    token_file: TokenFile = None,
+    allow_plaintext_token: PlaintextToken = False,
+) -> None:
+    """Ask a server how large a clip it takes."""
+    with _client(
+        url, timeout, tls, root_certificates, private_key, certificate_chain, token_file, allow_plaintext_token
+    ) as client:
+        largest = client.limits().max_clip_bytes
+    typer.echo("the server does not say" if largest is None else f"a clip of at most {mebibytes(largest)}")
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of an answer."""
     typer.echo(json.dumps(schema_of_answer(), indent=2, ensure_ascii=False))
+
+
+def _client(
+    url: str,
+    timeout_s: float,
+    tls: bool,
+    root_certificates: Path | None,
+    private_key: Path | None,
+    certificate_chain: Path | None,
+    token_file: Path | None,
+    allow_plaintext_token: bool,
+) -> Client:
+    """Return a client; gRPC is imported here, for its own log on standard error is switched off before that."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from triptych_client.client import Client
+
+    return Client(
+        url,
+        timeout_s=timeout_s,
+        ssl=tls,
+        root_certificates=root_certificates,
+        private_key=private_key,
+        certificate_chain=certificate_chain,
+        token=_token(token_file),
+        allow_plaintext_token=allow_plaintext_token,
+    )
+
+
+def _token(file: Path | None) -> str | None:
+    """Return the token in a file, or in the environment; a command line would show it to every user of the machine."""
+    if file is None:
+        return os.environ.get(TOKEN_VARIABLE) or None
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        words = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise TriptychClientError(f"cannot be read: {words}", str(file)) from None
 
 
 def _targets(found: list[clips.Found], out: str | None, format: Format, paths: list[Path]) -> list[Path]:

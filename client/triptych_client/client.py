@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from itertools import islice, takewhile
+from threading import Event
 from typing import Any
 
 import grpc
-from tritonclient.grpc import InferenceServerClient
 
-from triptych_client.connection import LOOK_AHEAD, Connection, Deadline
-from triptych_client.errors import InvalidRequest, TriptychClientError
-from triptych_client.request import ClipSource, path_of, prepare
+from triptych_client.call import MOST_WAITS, Call
+from triptych_client.connection import LOOK_AHEAD, Connection, Limits, Options, ServerFacts, of_one
+from triptych_client.errors import InvalidRequest, ServerBusy, TriptychClientError, Unavailable
+from triptych_client.request import Ask, ClipSource, check, path_of, prepare
 from triptych_client.results import Analysis, Outcome
 
 
 class Client(Connection):
     """A connection to a Triptych server; threads may share it. The arguments are those of `Connection`."""
 
-    def _connect(self, credentials: grpc.ChannelCredentials | None) -> InferenceServerClient:
-        return InferenceServerClient(self.url, creds=credentials)
+    def _connect(self, credentials: grpc.ChannelCredentials | None, options: Options) -> grpc.Channel:
+        self._closed = Event()
+        if credentials is None:
+            return grpc.insecure_channel(self.url, options)
+        return grpc.secure_channel(self.url, credentials, options)
 
     def __enter__(self) -> Client:
         return self
@@ -30,18 +35,34 @@ class Client(Connection):
 
     def close(self) -> None:
         """Close the connection; calls in flight are cancelled."""
-        self._triton.close()
+        self._closed.set()
+        self._channel.close()
 
     def triton_version(self) -> str:
         """Return the version of Triton, asked for once. Unavailable when no server answers."""
-        return self._triton_version(None, self._deadline())
+        return self._known_server(self._call()).triton_version
 
-    def _triton_version(self, path: str | None, deadline: Deadline) -> str:
-        if self._version is None:
-            with self._errors(path, deadline):
-                metadata: Any = self._triton.get_server_metadata(client_timeout=deadline.left_s)
-            self._version = str(metadata.version)
-        return self._version
+    def limits(self) -> Limits:
+        """Ask the server what it accepts. Clips above it are refused before they are read."""
+        return self._ask_server(self._call()).limits
+
+    def _known_server(self, call: Call) -> ServerFacts:
+        return self._server or self._ask_server(call)
+
+    def _ask_server(self, call: Call) -> ServerFacts:
+        self._server = ServerFacts.of(self._answer(self._server_metadata, b"", call))
+        return self._server
+
+    def _answer(self, method: Callable[..., Any], message: bytes, call: Call) -> Any:
+        """Return a method's answer, asked again as long as the call waits for a server that is busy."""
+        while True:
+            try:
+                with self._errors(call):
+                    return method(message, metadata=call.metadata, timeout=call.deadline.left_s)
+            except (ServerBusy, Unavailable) as error:
+                wait_s = call.wait_s(error)
+                if wait_s is None or self._closed.wait(wait_s):
+                    raise
 
     def analyze(
         self,
@@ -51,27 +72,42 @@ class Client(Connection):
         language: str | None = None,
         embeddings: bool = False,
         timeout_s: float | None = None,
+        request_id: str | None = None,
     ) -> Analysis:
         """Return the emotion that a clip expresses.
 
         `clip` is a path, the bytes of a media file, or a binary file object. `task` is transcribe or translate (into
         English); `language` is an ISO 639-1 code, None to have it recognised. With `embeddings` the answer carries the
-        models' own representations. `timeout_s` is how long to wait, instead of the client's. Raises the exceptions of
-        `errors`.
+        models' own representations. `timeout_s` is how long to wait, instead of the client's. `request_id` is what the
+        server's log calls this request, instead of an id made here. Raises the exceptions of `errors`.
         """
-        request = prepare(clip, task=task, language=language, embeddings=embeddings)
-        deadline = self._deadline(timeout_s)
-        version = self._triton_version(request.path, deadline)
-        with self._errors(request.path, deadline):
-            result: Any = self._triton.infer(**request.arguments(deadline.left_s))
-        return request.analysis(result, version)
+        asked = {"task": task, "language": language, "embeddings": embeddings}
+        return self._analyze(clip, 0, timeout_s=timeout_s, request_id=request_id, **asked)
+
+    def _analyze(
+        self,
+        clip: ClipSource,
+        waits: int,
+        *,
+        timeout_s: float | None = None,
+        request_id: str | None = None,
+        **asked: Any,
+    ) -> Analysis:
+        """Do as `analyze` does, waiting so many times for a server that is busy and hints when it is not."""
+        ask = Ask(**asked)
+        call = self._call(path_of(clip), timeout_s, request_id, waits)
+        check(clip)
+        server = self._known_server(call)
+        request = prepare(clip, ask, server.limits.max_clip_bytes, call.request_id)
+        return request.analysis(self._answer(self._model_infer, request.message, call), server.triton_version)
 
     def stream(self, clips: Iterable[ClipSource], *, concurrency: int = 4, **options: Any) -> Iterator[Outcome]:
         """Analyse many clips, at most `concurrency` at a time, and yield each outcome as soon as it is there.
 
         `clips` is read as it is needed, so it may be endless. `options` are those of `analyze`; InvalidRequest when one
-        of them is wrong. A clip that fails yields its error, and the rest go on. After leaving the loop early, the
-        calls in flight end with the client.
+        of them is wrong; a `request_id` gets the clip's number behind it. A clip that fails yields its error, and the
+        rest go on. Where a busy server hints when to come back, a clip waits and is sent again, within its own
+        `timeout_s`. After leaving the loop early, the calls in flight end with the client.
         """
         return self._outcomes(clips, concurrency, concurrency, _any_done, options)
 
@@ -96,7 +132,8 @@ class Client(Connection):
         try:
             while True:
                 for index, clip in islice(numbered, most - len(pending)):
-                    pending.append(pool.submit(self._outcome, index, clip, options))
+                    # The caller's context goes along, and with it the trace that the call belongs to.
+                    pending.append(pool.submit(copy_context().run, self._outcome, index, clip, options))
                 if not pending:
                     return
                 for future in done(pending):
@@ -107,7 +144,7 @@ class Client(Connection):
 
     def _outcome(self, index: int, clip: ClipSource, options: dict[str, Any]) -> Outcome:
         try:
-            return Outcome(index, path_of(clip), analysis=self.analyze(clip, **options))
+            return Outcome(index, path_of(clip), analysis=self._analyze(clip, MOST_WAITS, **of_one(options, index)))
         except InvalidRequest:
             raise
         except TriptychClientError as error:

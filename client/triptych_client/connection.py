@@ -2,54 +2,84 @@
 
 from __future__ import annotations
 
+import json
 import os
-import time
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import grpc
-from tritonclient.utils import InferenceServerException
 
-from triptych_client.errors import InvalidRequest, TriptychClientError, from_triton
-
-DEFAULT_URL = "localhost:8001"
-DEFAULT_TIMEOUT_S = 300.0
+from triptych_client import contract, tracing, wire
+from triptych_client.call import DEFAULT_TIMEOUT_S, Call, Deadline, request_id
+from triptych_client.errors import InvalidRequest, TriptychClientError, from_rpc
+from triptych_client.peer import DEFAULT_URL, Peer
 
 LOOK_AHEAD = 4
 """`map` works on so many clips for each of `concurrency` while it waits for the outcome whose turn it is."""
 
 PemFile = str | os.PathLike[str]
+Options = list[tuple[str, Any]]
+
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+
+RETRY_ONCE = {
+    "methodConfig": [
+        {
+            "name": [{}],
+            "retryPolicy": {
+                "maxAttempts": 2,
+                "initialBackoff": "0.2s",
+                "maxBackoff": "1s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ]
+}
+"""gRPC's service config: a call that met no server, or lost it, is made once more; an analysis changes nothing there.
+
+A server's hint (grpc-retry-pushback-ms) sets the time of it, or forbids it.
+"""
+
+LONGEST_MESSAGE = (1 << 31) - 1
+"""Bytes; a signed 32-bit number in gRPC. A message above grpc.per_rpc_retry_buffer_size would not be sent again."""
 
 
 @dataclass(frozen=True)
-class Deadline:
-    """Until when a call waits, over all the requests that it makes."""
+class Limits:
+    """What the server accepts. `max_clip_bytes` is None where it does not say: a Triton that is asked directly."""
 
-    timeout_s: float
-    end_s: float
+    max_clip_bytes: int | None
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """What a server says of itself."""
+
+    triton_version: str
+    limits: Limits
 
     @classmethod
-    def after(cls, timeout_s: float) -> Deadline:
-        """Return the deadline of a call that begins now; InvalidRequest unless the time is positive."""
-        if not timeout_s > 0:
-            raise InvalidRequest(f"timeout_s is {timeout_s!r}; it must be a positive number of seconds")
-        return cls(timeout_s, time.monotonic() + timeout_s)
-
-    @property
-    def left_s(self) -> float:
-        """The seconds that are left, 0 when there are none."""
-        return max(self.end_s - time.monotonic(), 0.0)
+    def of(cls, metadata: Any) -> ServerFacts:
+        """Return what a ServerMetadataResponse says; an entry that cannot be read counts as not said."""
+        entries = [entry for entry in metadata.extensions if entry.startswith(contract.CLIP_LIMIT)]
+        numbers = [entry.removeprefix(contract.CLIP_LIMIT) for entry in entries]
+        limit = next((int(number) for number in numbers if number.isdecimal()), None)
+        return cls(metadata.version, Limits(limit))
 
 
 class Connection(ABC):
     """A connection to a Triptych server.
 
-    `url` is host:port of Triton's gRPC service, `timeout_s` how long one answer may take. `ssl`, or any of the PEM
-    files, turns TLS on. Nothing is sent before the first call. TriptychClientError when a PEM file cannot be read.
+    `url` is host:port of the server's gRPC service, [address]:port for IPv6, or unix:PATH; `timeout_s` how long one
+    answer may take. `ssl`, or any of the PEM files, turns TLS on. `token` is sent with every call; without TLS only to
+    this machine, or with `allow_plaintext_token`. Nothing is sent before the first call. TriptychClientError when a PEM
+    file cannot be read, InvalidRequest for a token that cannot be sent.
     """
 
     def __init__(
@@ -61,28 +91,76 @@ class Connection(ABC):
         root_certificates: PemFile | None = None,
         private_key: PemFile | None = None,
         certificate_chain: PemFile | None = None,
+        token: str | None = None,
+        allow_plaintext_token: bool = False,
     ) -> None:
         self.url = url
         self.timeout_s = timeout_s
         files = (root_certificates, private_key, certificate_chain)
         secure = ssl or any(files)
-        self._triton = self._connect(grpc.ssl_channel_credentials(*map(_pem, files)) if secure else None)
-        self._version: str | None = None
+        self._peer = Peer(url, secure, certificate_chain is not None, token is not None)
+        self._authorization = _authorization(token, self._peer, allow_plaintext_token)
+        credentials = grpc.ssl_channel_credentials(*map(_pem, files)) if secure else None
+        self._channel = self._connect(credentials, _options(self._peer))
+        self._server_metadata = wire.server_metadata(self._channel)
+        self._model_infer = wire.model_infer(self._channel)
+        self._server: ServerFacts | None = None
 
     @abstractmethod
-    def _connect(self, credentials: grpc.ChannelCredentials | None) -> Any:
-        """Return tritonclient's client; without credentials there is no TLS."""
+    def _connect(self, credentials: grpc.ChannelCredentials | None, options: Options) -> Any:
+        """Return gRPC's channel; without credentials there is no TLS."""
 
-    def _deadline(self, timeout_s: float | None = None) -> Deadline:
-        return Deadline.after(self.timeout_s if timeout_s is None else timeout_s)
+    def _call(
+        self,
+        path: str | None = None,
+        timeout_s: float | None = None,
+        given_id: str | None = None,
+        waits: int = 0,
+    ) -> Call:
+        """Return a call that begins now; InvalidRequest for a time that is not positive or an id that is none."""
+        id_ = request_id(given_id)
+        metadata = {**tracing.context(), **self._authorization, "x-request-id": id_}
+        deadline = Deadline.after(self.timeout_s if timeout_s is None else timeout_s)
+        return Call(deadline, id_, path, tuple(metadata.items()), waits)
 
     @contextmanager
-    def _errors(self, path: str | None, deadline: Deadline) -> Iterator[None]:
-        """Turn Triton's exceptions inside the block into those of `errors`."""
+    def _errors(self, call: Call) -> Iterator[None]:
+        """Turn gRPC's exceptions inside the block into those of `errors`."""
         try:
             yield
-        except InferenceServerException as error:
-            raise from_triton(error, self.url, path, deadline.timeout_s) from None
+        except grpc.RpcError as error:
+            raise from_rpc(error, self._peer, call) from None
+
+
+def of_one(options: Mapping[str, Any], index: int) -> Mapping[str, Any]:
+    """Return the options for one clip of many: to an id that the caller gave, the clip's number is added."""
+    given = options.get("request_id")
+    return options if given is None else {**options, "request_id": f"{given}-{index}"}
+
+
+def _options(peer: Peer) -> Options:
+    options: Options = [
+        ("grpc.max_send_message_length", LONGEST_MESSAGE),
+        ("grpc.max_receive_message_length", LONGEST_MESSAGE),
+        ("grpc.service_config", json.dumps(RETRY_ONCE)),
+        ("grpc.per_rpc_retry_buffer_size", LONGEST_MESSAGE),
+    ]
+    # A proxy is for other machines; gRPC would ask it for localhost too, unless no_proxy says so.
+    return [*options, ("grpc.enable_http_proxy", 0)] if peer.local else options
+
+
+def _authorization(token: str | None, peer: Peer, plaintext_allowed: bool) -> dict[str, str]:
+    """Return the metadata that carries a token; InvalidRequest, without the token, when it cannot be sent."""
+    if token is None:
+        return {}
+    if not _TOKEN.fullmatch(token):
+        raise InvalidRequest("the token is empty, or has characters other than visible ASCII, such as spaces")
+    if not (peer.secure or peer.local or plaintext_allowed):
+        raise InvalidRequest(
+            f"a token for {peer.url} would travel in plain text, readable on its way: use TLS (ssl=True, --tls), or "
+            "allow_plaintext_token=True (--allow-plaintext-token) in a network where that is no matter"
+        )
+    return {"authorization": f"Bearer {token}"}
 
 
 def _pem(file: PemFile | None) -> bytes | None:

@@ -17,6 +17,9 @@ SCHEMA = "triptych/1"
 ENSEMBLE = "emotion"
 """Name of the ensemble that clients call."""
 
+CLIP_LIMIT = "triptych:max_clip_bytes="
+"""How the entry of a server's extensions begins that says the largest clip it takes, in bytes: a decimal follows."""
+
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 """The seven expressed emotions, in the order of every [.., 7] tensor (Ekman's six and neutral)."""
 
@@ -33,10 +36,15 @@ REASONS = {
     "uncalibrated": "",
     "no_model": "",
     "not_finite": "",
+    "step_failed": "",
     "no_video_track": "",
     "unknown_video_format": "",
     "undecodable_video": "codec",
+    "decoder_crashed": "",
+    "decoder_memory": "mebibytes",
+    "decoder_time": "seconds",
     "no_face": "frames",
+    "faces_left_out": "faces",
     "no_audio_track": "",
     "unknown_audio_format": "",
     "undecodable_audio": "codec",
@@ -47,12 +55,36 @@ REASONS = {
 }
 """Why a stream or a channel is as it is, and what the value of that reason tells ("": it has none).
 
+<<<<<<< HEAD
+`uncalibrated` goes with a channel that is used: its model's logits were taken as they are. So does `faces_left_out`: so
+many faces were found, but not analysed; everybody has some that were. `not_finite`: its model gave no numbers;
+`step_failed`: a step before it could not be computed; `decoder_..`: what ended the process that decoded the stream;
+`frames`: how many were looked at; `languages`: ISO 639-1 codes. The client has the words, `Labels.reasons`.
+=======
 `uncalibrated` goes with a channel that is used: its model's logits were taken as they are. `not_finite`: its model gave
-no numbers; `frames`: how many were looked at; `languages`: ISO 639-1 codes. The client has the words, `Labels.reasons`.
+no numbers; `step_failed`: a step before it could not be computed; `decoder_..`: what ended the process that decoded
+the stream; `frames`: how many were looked at; `languages`: ISO 639-1 codes. The client has the words, `Labels.reasons`.
+>>>>>>> main
 """
 
 TASKS = ("transcribe", "translate")
 """What the speech recogniser may be asked for, as the request parameter `task`."""
+
+# fmt: off
+SPOKEN_LANGUAGES = (
+    "en", "zh", "de", "es", "ru", "ko", "fr", "ja", "pt", "tr", "pl", "ca", "nl", "ar", "sv",
+    "it", "id", "hi", "fi", "vi", "he", "uk", "el", "ms", "cs", "ro", "da", "hu", "ta", "no",
+    "th", "ur", "hr", "bg", "lt", "la", "mi", "ml", "cy", "sk", "te", "fa", "lv", "bn", "sr",
+    "az", "sl", "kn", "et", "mk", "br", "eu", "is", "hy", "ne", "mn", "bs", "kk", "sq", "sw",
+    "gl", "mr", "pa", "si", "km", "sn", "yo", "so", "af", "oc", "ka", "be", "tg", "sd", "gu",
+    "am", "yi", "lo", "uz", "fo", "ht", "ps", "tk", "nn", "mt", "sa", "lb", "my", "bo", "tl",
+    "mg", "as", "tt", "haw", "ln", "ha", "ba", "jw", "su", "yue",
+)
+# fmt: on
+"""What the request parameter `language` can be: the languages of Whisper, by speech in its training data
+(openai/whisper, tokenizer.py); `yue` came with large-v3."""
+UNKNOWN_LANGUAGE = "?"
+"""Stands for the language of speech that could not be recognised, because a step failed."""
 
 SAMPLE_RATE_HZ = 16_000
 CHUNK_SAMPLES = 30 * SAMPLE_RATE_HZ
@@ -130,11 +162,19 @@ TRACK_POSITIONS = Tensor(
 )
 FACE_BOXES = Tensor("FACE_BOXES", "FP32", (-1, 4), "[m, 4] box in pixels of the upright source frame")
 FACE_SCORES = Tensor("FACE_SCORES", "FP32", (-1,), "[m] the detector's probability of a face")
-FACE_COUNT = Tensor("FACE_COUNT", "INT32", (1,), "how many of the m rows are faces: 0 with one blank row, else m")
+FACE_COUNT = Tensor(
+    "FACE_COUNT", "INT32", (1,), "how many of the m rows are faces: 0 with one blank row, else m; -1: not told"
+)
+FACES_FOUND = Tensor("FACES_FOUND", "INT32", (1,), "how many faces were found; more than m: the others are left out")
+FACE_STANDS_FOR = Tensor(
+    "FACE_STANDS_FOR", "INT32", (-1,), "[m] for how many of the person's faces it stands; 1 where none is left out"
+)
 UTTERANCES = Tensor("UTTERANCES", "BYTES", (-1, -1), "[c, s] text of each utterance, UTF-8; empty: padding")
 UTTERANCE_SPANS = Tensor("UTTERANCE_SPANS", "FP32", (-1, -1, 2), "[c, s, 2] start and end in the clip; NaN: padding")
 UTTERANCE_LOGPROBS = Tensor("UTTERANCE_LOGPROBS", "FP32", (-1, -1), "[c, s] mean log-probability a token; NaN: padding")
-LANGUAGES = Tensor("LANGUAGES", "BYTES", (-1, 1), "[c, 1] ISO 639-1 code of each chunk; empty: no speech")
+LANGUAGES = Tensor(
+    "LANGUAGES", "BYTES", (-1, 1), "[c, 1] ISO 639-1 code of each chunk; empty: no speech; UNKNOWN_LANGUAGE: not told"
+)
 
 
 EVIDENCE = Tensor(
@@ -219,6 +259,8 @@ STEPS = {
                 FACE_BOXES,
                 FACE_SCORES,
                 FACE_COUNT,
+                FACES_FOUND,
+                FACE_STANDS_FOR,
             ),
         ),
         Step(
@@ -353,6 +395,8 @@ STEPS = {
                 FACE_BOXES,
                 FACE_SCORES,
                 FACE_COUNT,
+                FACES_FOUND,
+                FACE_STANDS_FOR,
                 Tensor("FACE_LOGITS", "FP32", (-1, 7), "[m, 7] of expression"),
                 SOUND_SPANS,
                 Tensor("TAGS", "FP32", (-1, -1), "[p, classes] of sound_tagger"),

@@ -66,10 +66,15 @@ ENGLISH = Labels(
         "uncalibrated": "its model is not calibrated",
         "no_model": "no model exported",
         "not_finite": "its model gave numbers that are not finite",
+        "step_failed": "a step of the server failed; its log says why",
         "no_video_track": "the file has no video track",
         "unknown_video_format": "the format of the video track is not known",
         "undecodable_video": "no frame of the {value} video could be decoded",
+        "decoder_crashed": "the decoder crashed on this track",
+        "decoder_memory": "decoding this track takes more than {value} MiB of memory",
+        "decoder_time": "decoding this track takes more than {value} s",
         "no_face": "no face found in {value} sampled frames",
+        "faces_left_out": "{value} faces were left out: there are too many, and each person has fewer",
         "no_audio_track": "the file has no audio track",
         "unknown_audio_format": "the format of the audio track is not known",
         "undecodable_audio": "the {value} audio could not be decoded",
@@ -78,7 +83,10 @@ ENGLISH = Labels(
         "no_speech": "no speech detected",
         "unsupported_language": "speech in an unsupported language for the words model: {value}",
     },
-    reasons_of_one={"no_face": "no face found in 1 sampled frame"},
+    reasons_of_one={
+        "faces_left_out": "1 face was left out: there are too many, and each person has fewer",
+        "no_face": "no face found in 1 sampled frame",
+    },
     rationale=Phrases(
         unquoted={
             "face": "the face at {when}",

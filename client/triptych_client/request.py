@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import numpy as np
-from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult
+from tritonclient.grpc import InferResult
 
-from triptych_client import contract, decode
-from triptych_client.errors import InvalidClip, InvalidRequest, TriptychClientError
+from triptych_client import contract, decode, wire
+from triptych_client.errors import InvalidClip, InvalidRequest, TriptychClientError, mebibytes
 from triptych_client.results import Analysis
 
 ClipSource = str | os.PathLike[str] | bytes | BinaryIO
@@ -22,54 +22,86 @@ ClipSource = str | os.PathLike[str] | bytes | BinaryIO
 MAX_REQUEST_BYTES = (1 << 31) - (1 << 20)
 """A protobuf message holds at most 2 GiB; a little is left for what is around the clip. The server's limit is lower."""
 
+PIECE_BYTES = 64 << 20
+"""So much is asked of a file at once: a reader may set room aside for all that it is asked for."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is asked about a clip; InvalidRequest for what cannot be.
+
+    `task` is one of contract.TASKS, `language` an ISO 639-1 code or None to have it recognised.
+    """
+
+    task: str = "transcribe"
+    language: str | None = None
+    embeddings: bool = False
+
+    def __post_init__(self) -> None:
+        if self.task not in contract.TASKS:
+            raise InvalidRequest(f"task is {self.task!r}; it can be {' or '.join(contract.TASKS)}")
+        if not isinstance(self.language, str | None):
+            raise InvalidRequest(
+                f"language is {self.language!r}; it is a code such as 'en', or None to have it recognised"
+            )
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The parameters of the request."""
+        return {"task": self.task, **({"language": self.language} if self.language else {})}
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the tensors that the answer is made of."""
+        return tuple(tensor.name for tensor in (*contract.ANSWER, *(contract.EMBEDDINGS if self.embeddings else ())))
+
 
 @dataclass(frozen=True)
 class Request:
-    """A clip that is ready to be sent, with what is asked about it."""
+    """A clip that is ready to be sent, with what is asked about it: `message` is a ModelInferRequest, serialised."""
 
     path: str | None
-    video: np.ndarray
-    parameters: dict[str, str]
     outputs: tuple[str, ...]
+    message: bytes = field(repr=False)
 
-    def arguments(self, timeout_s: float) -> dict[str, Any]:
-        """Return the keyword arguments of tritonclient's `infer`."""
-        tensor = contract.VIDEO
-        video = InferInput(tensor.name, list(self.video.shape), tensor.dtype).set_data_from_numpy(self.video)
-        return {
-            "model_name": contract.ENSEMBLE,
-            "inputs": [video],
-            "outputs": [InferRequestedOutput(name) for name in self.outputs],
-            "parameters": self.parameters,
-            "client_timeout": timeout_s,
-        }
-
-    def analysis(self, result: InferResult, triton_version: str) -> Analysis:
-        """Return the answer that Triton's response holds."""
+    def analysis(self, response: Any, triton_version: str) -> Analysis:
+        """Return the answer that a ModelInferResponse holds."""
+        result = InferResult(response)
         arrays: dict[str, Any] = {name: result.as_numpy(name) for name in self.outputs}
         return decode.analysis(arrays, self.path, triton_version)
 
 
-def prepare(
-    clip: ClipSource, *, task: str = "transcribe", language: str | None = None, embeddings: bool = False
-) -> Request:
-    """Read a clip and say what is asked about it.
-
-    `task` is one of contract.TASKS, `language` an ISO 639-1 code or None to have it recognised. InvalidClip when the
-    clip cannot be read, is empty or is too large for one request; InvalidRequest for another task or no language.
-    """
-    if task not in contract.TASKS:
-        raise InvalidRequest(f"task is {task!r}; it can be {' or '.join(contract.TASKS)}")
-    if not isinstance(language, str | None):
-        raise InvalidRequest(f"language is {language!r}; it is a code such as 'en', or None to have it recognised")
+def check(clip: ClipSource) -> None:
+    """Look at a clip without reading it; InvalidClip when one sees already that there is nothing to analyse."""
     path = path_of(clip)
-    tensors = (*contract.ANSWER, *(contract.EMBEDDINGS if embeddings else ()))
-    return Request(
-        path=path,
-        video=np.frombuffer(_read(clip, path), np.uint8),
-        parameters={"task": task, **({"language": language} if language else {})},
-        outputs=tuple(tensor.name for tensor in tensors),
-    )
+    with _explained(path):
+        if isinstance(clip, (str, os.PathLike)):
+            _check_file(os.fsdecode(clip))
+        elif not isinstance(clip, (bytes, bytearray, memoryview)) and not hasattr(clip, "read"):
+            kind = type(clip).__name__
+            raise TypeError(f"a clip is a path, bytes or a binary file object, and this is of type {kind}")
+        if _size(clip) == 0:
+            raise InvalidClip("the clip is empty (0 bytes)", path)
+
+
+def prepare(clip: ClipSource, ask: Ask | None = None, limit_bytes: int | None = None, request_id: str = "") -> Request:
+    """Read a clip, but no more of it than the server takes, and say what is asked about it.
+
+    `limit_bytes` is the server's limit; None: only that of one message holds. InvalidClip when the clip cannot be read,
+    is empty or is too large. The clip is held once, inside the message.
+    """
+    ask = ask or Ask()
+    check(clip)
+    path = path_of(clip)
+    limit = min(limit_bytes or MAX_REQUEST_BYTES, MAX_REQUEST_BYTES)
+    with _explained(path):
+        _check_size(_size(clip) or 0, limit, path)
+        data = _read(clip, limit)
+    if not data:
+        raise InvalidClip("the clip is empty (0 bytes)", path)
+    _check_size(len(data), limit, path)
+    message = wire.infer_request(contract.ENSEMBLE, request_id, ask.parameters, contract.VIDEO, data, ask.outputs)
+    return Request(path, ask.outputs, message)
 
 
 def path_of(clip: ClipSource) -> str | None:
@@ -78,20 +110,6 @@ def path_of(clip: ClipSource) -> str | None:
         return os.fsdecode(clip)
     name = getattr(clip, "name", None)
     return name if isinstance(name, str) else None
-
-
-def _read(clip: ClipSource, path: str | None) -> bytes:
-    with _explained(path):
-        if isinstance(clip, (str, os.PathLike)):
-            data = _read_file(os.fsdecode(clip))
-        elif isinstance(clip, (bytes, bytearray, memoryview)):
-            data = bytes(clip)
-        else:
-            data = _read_object(clip)
-    if not data:
-        raise InvalidClip("the clip is empty (0 bytes)", path)
-    _check_size(len(data), path)
-    return data
 
 
 @contextmanager
@@ -106,25 +124,54 @@ def _explained(path: str | None) -> Iterator[None]:
         raise InvalidClip(f"cannot be read: {words or str(error) or type(error).__name__}", path) from error
 
 
-def _read_file(path: str) -> bytes:
+def _check_file(path: str) -> None:
     if not path:
         raise InvalidClip("the path of the clip is empty")
-    file = Path(path)
-    if file.is_dir():
+    if stat.S_ISDIR(Path(path).stat().st_mode):
         raise InvalidClip("this is a folder, not a media file", path)
-    _check_size(file.stat().st_size, path)
-    return file.read_bytes()
 
 
-def _read_object(clip: BinaryIO) -> bytes:
-    if not hasattr(clip, "read"):
-        raise TypeError(f"a clip is a path, bytes or a binary file object, and this is of type {type(clip).__name__}")
-    data = clip.read()
-    if not isinstance(data, (bytes, bytearray, memoryview)):
-        raise TypeError(f"read() gave {type(data).__name__}, not bytes; open the file with mode 'rb'")
-    return bytes(data)
+def _size(clip: ClipSource) -> int | None:
+    """Return the bytes of a clip as far as they are known without reading it; pipes and file objects do not say."""
+    if isinstance(clip, (bytes, bytearray, memoryview)):
+        return memoryview(clip).nbytes
+    if isinstance(clip, (str, os.PathLike)):
+        status = Path(os.fsdecode(clip)).stat()
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
+    return None
 
 
-def _check_size(size: int, path: str | None) -> None:
-    if size > MAX_REQUEST_BYTES:
+def _read(clip: ClipSource, limit: int) -> bytes:
+    """Return the bytes of a clip, or one more than the limit of a clip that has more."""
+    if isinstance(clip, (bytes, bytearray, memoryview)):
+        return bytes(clip)
+    if isinstance(clip, (str, os.PathLike)):
+        with Path(os.fsdecode(clip)).open("rb") as file:
+            return _read_object(file, limit)
+    return _read_object(clip, limit)
+
+
+def _read_object(clip: BinaryIO, limit: int) -> bytes:
+    pieces: list[bytes] = []
+    left = limit + 1
+    while left > 0:
+        piece = clip.read(min(left, PIECE_BYTES))
+        if not isinstance(piece, (bytes, bytearray, memoryview)):
+            raise TypeError(f"read() gave {type(piece).__name__}, not bytes; open the file with mode 'rb'")
+        if not piece:
+            break
+        pieces.append(bytes(piece))
+        left -= len(pieces[-1])
+    return b"".join(pieces)
+
+
+def _check_size(size: int, limit: int, path: str | None) -> None:
+    if size <= limit:
+        return
+    if limit == MAX_REQUEST_BYTES:
         raise InvalidClip(f"the clip is {size / (1 << 30):.1f} GiB; one request carries less than 2 GiB", path)
+    raise InvalidClip(
+        f"the file is {'more than ' if size == limit + 1 else ''}{mebibytes(size)}; the limit is {mebibytes(limit)} "
+        "(TRIPTYCH_MAX_MEBIBYTES on the server). Compress it, or cut it into parts",
+        path,
+    )

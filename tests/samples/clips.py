@@ -97,6 +97,21 @@ def tone(seconds: float, hertz: float = 440.0, level: float = 0.5) -> np.ndarray
     return np.tile((level * np.sin(2 * np.pi * hertz * time)).astype(np.float32), (2, 1))
 
 
+def in_caf(samples: np.ndarray, layout: str) -> bytes:
+    """Return sound INT16 [n, channels] at 16 kHz as a CAF file, whose order of channels can be its own.
+
+    From 7.1 comes "8 channels (FL+FR+FC+LFE+SL+SR+BL+BR)": a layout that PyAV 17 and 18 free twice.
+    """
+    target = io.BytesIO()
+    container = av.open(target, "w", format="caf")
+    stream = container.add_stream("pcm_s16le", rate=16_000, layout=layout)
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples).reshape(1, -1), format="s16", layout=layout)
+    frame.sample_rate, frame.pts = 16_000, 0
+    container.mux([*stream.encode(frame), *stream.encode(None)])
+    container.close()
+    return target.getvalue()
+
+
 def damaged(data: bytes, seed: int, flips: int = 50, start: float = 0.3, end: float = 1.0) -> bytes:
     """Return the file with random bytes between two fractions of its length."""
     generator = np.random.default_rng(seed)

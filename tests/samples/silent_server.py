@@ -20,7 +20,7 @@ class SilentServer(service_pb2_grpc.GRPCInferenceServiceServicer):
         self.asked = Event()
         self.remaining_s: list[float] = []
         self._ended = Event()
-        self._server = grpc.server(ThreadPoolExecutor(4))
+        self._server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", -1)])
         self.url = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(self, self._server)
 

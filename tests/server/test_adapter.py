@@ -1,4 +1,4 @@
-"""What every `model.py` shares, on a server of its own with one model made for it: errors, cancellation, dtypes."""
+"""What every `model.py` shares, on a server with two models made for it: errors, callers who left, dtypes."""
 
 from __future__ import annotations
 
@@ -24,15 +24,21 @@ dynamic_batching { preferred_batch_size: [ 3 ] max_queue_delay_microseconds: 500
 """
 """The tensors are those of the step `text_tokens`; three requests that come together are one execution."""
 
-MODEL = '''
-import time
-from pathlib import Path
+FIRST_CONFIG = """
+name: "first" backend: "python" max_batch_size: 0
+input [ { name: "VIDEO" data_type: TYPE_UINT8 dims: [ -1 ] } ]
+output [
+  { name: "CLIP" data_type: TYPE_FP32 dims: [ 6 ] },
+  { name: "PLANNED_INDICES" data_type: TYPE_INT32 dims: [ -1 ] },
+  { name: "PLANNED_TIMES" data_type: TYPE_FP32 dims: [ -1 ] }
+]
+instance_group [ { kind: KIND_CPU count: 1 } ]
+"""
+"""The tensors are those of the first step."""
 
-import numpy as np
-
+ERRORS = """
 from triptych.errors import ClipError, RequestError, TriptychError
 from triptych.serving import adapter
-from triptych_client.contract import STEPS
 
 ERRORS = {
     "clip": ClipError("the file is empty"),
@@ -40,6 +46,30 @@ ERRORS = {
     "known": TriptychError("nothing was exported: run `triptych export`"),
     "unknown": KeyError("LOGITS"),
 }
+"""
+
+FIRST = (
+    ERRORS
+    + """
+class TritonPythonModel:
+    def execute(self, requests):
+        return adapter.each(requests, "media_probe", self.probe)
+
+    def probe(self, video):
+        raise ERRORS[video.tobytes().decode()]
+"""
+)
+
+MODEL = (
+    ERRORS
+    + '''
+import time
+from pathlib import Path
+
+import numpy as np
+
+from triptych_client.contract import STEPS
+
 
 
 def word_of(request):
@@ -69,14 +99,16 @@ class TritonPythonModel:
             time.sleep(0.001)
         return {"INPUT_IDS": np.full((1, 2), len(word), np.int8), "ATTENTION_MASK": np.ones((1, 2), np.float64)}
 '''
+)
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("models")
-    (root / "adapted" / "1").mkdir(parents=True)
-    (root / "adapted" / "config.pbtxt").write_text(CONFIG, encoding="utf-8")
-    (root / "adapted" / "1" / "model.py").write_text(MODEL, encoding="utf-8")
+    for name, config, code in (("adapted", CONFIG, MODEL), ("first", FIRST_CONFIG, FIRST)):
+        (root / name / "1").mkdir(parents=True)
+        (root / name / "config.pbtxt").write_text(config, encoding="utf-8")
+        (root / name / "1" / "model.py").write_text(code, encoding="utf-8")
     return root
 
 
@@ -132,13 +164,25 @@ async def test_only_what_is_asked_for_is_sent(url: str, computed: Path):
     [
         ("clip", "StatusCode.INVALID_ARGUMENT", "the file is empty"),
         ("request", "StatusCode.UNIMPLEMENTED", "the parameter task is 'sing'"),
-        ("known", "StatusCode.INTERNAL", "text_tokens: nothing was exported: run `triptych export`"),
-        ("unknown", "StatusCode.INTERNAL", "text_tokens: KeyError: 'LOGITS'"),
+        ("known", "StatusCode.INTERNAL", "media_probe: nothing was exported: run `triptych export`"),
+        ("unknown", "StatusCode.INTERNAL", "media_probe: KeyError: 'LOGITS'"),
     ],
 )
-async def test_an_error_is_one_request_s_alone(url: str, computed: Path, word: str, status: str, message: str):
+async def test_the_first_step_says_what_is_wrong(url: str, word: str, status: str, message: str):
+    video = triton.InferInput("VIDEO", [len(word)], "UINT8")
+    video.set_data_from_numpy(np.frombuffer(word.encode(), np.uint8))
+    async with triton.InferenceServerClient(url) as client:
+        with pytest.raises(triton.InferenceServerException) as bad:
+            await client.infer("first", [video])
+    assert (bad.value.status(), bad.value.message()) == (status, message)
+
+
+@pytest.mark.parametrize("word", ["clip", "request", "known", "unknown"])
+async def test_a_step_between_stands_in_for_what_it_cannot_compute_and_the_others_are_answered(
+    url: str, computed: Path, word: str
+):
     good, bad, also_good = await ask_together(url, ("one", word, "three"))
-    assert (bad.status(), bad.message()) == (status, message)
+    assert [bad.as_numpy(name).tolist() for name in ("INPUT_IDS", "ATTENTION_MASK")] == [[[0]], [[0]]]
     assert [result.as_numpy("INPUT_IDS").tolist() for result in (good, also_good)] == [[[3, 3]], [[5, 5]]]
 
 

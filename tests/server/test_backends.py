@@ -13,6 +13,7 @@ import tritonclient.grpc as triton
 import tritonclient.grpc.aio
 from onnx import TensorProto, helper
 
+from triptych.serving.door import tickets
 from triptych.serving.embedded import EmbeddedServer
 
 CONFIG = """
@@ -189,6 +190,26 @@ def test_a_bad_request_of_a_batch_fails_alone(model, bad_length, small):
     assert isinstance(bad, tritonclient.grpc.aio.InferenceServerException)
     assert isinstance(good, np.ndarray)
     assert isinstance(also_good, np.ndarray)
+
+
+TICKET = {tickets.PARAMETER: 0, tickets.REQUEST_ID: "call-7"}
+"""What the door adds to a request."""
+
+
+@pytest.mark.parametrize(("model", "bad_length"), [("threes", 4), ("dali_double", 1)])
+def test_within_the_graph_a_bad_request_gets_numbers_that_are_none_and_a_line_in_the_log(
+    model: str, bad_length: int, client, small: EmbeddedServer
+):
+    result = client.infer(model, [given(np.ones((2, bad_length), np.float32))], parameters=TICKET).as_numpy("Y")
+    assert result.shape == (2, 1)
+    assert np.isnan(result).all()
+    assert f"{model}: request call-7 failed" in small.log.read_text(encoding="utf-8")
+
+
+def test_a_row_that_an_earlier_step_failed_at_stays_not_a_number(client):
+    rows = np.array([[1.0, np.nan], [1.0, 2.0]], np.float32)
+    result = client.infer("double", [given(rows)]).as_numpy("Y")
+    np.testing.assert_array_equal(result, [[np.nan, np.nan], [2, 4]])
 
 
 def test_a_dali_pipeline_works_again_after_an_error(client):

@@ -15,7 +15,7 @@ from samples import clips
 from triptych.commands.demo_clip import LINES
 from triptych.commands.demo_speech import synthesise
 from triptych.media import video
-from triptych.serving.embedded import EmbeddedServer
+from triptych.serving.service import Service
 from triptych_client import AsyncClient, Client, contract, schema
 from triptych_client.errors import InvalidClip
 from triptych_client.results import Analysis
@@ -148,7 +148,7 @@ def test_a_clip_that_cannot_be_analysed_is_refused_in_words(client: Client, clip
         client.analyze(clip)
 
 
-async def test_bad_clips_fail_alone_among_good_ones(server: EmbeddedServer, demo_clip: Path, answer: Analysis):
+async def test_bad_clips_fail_alone_among_good_ones(server: Service, demo_clip: Path, answer: Analysis):
     good = demo_clip.read_bytes()
     batch = [good, b"no film", clips.damaged(good, 1), good, b"", good[: len(good) // 2]]
     async with AsyncClient(server.grpc_url) as client:
@@ -168,7 +168,7 @@ def executions(url: str, model: str) -> tuple[int, int]:
     return stats.inference_count, stats.execution_count
 
 
-async def test_the_faces_of_concurrent_clips_share_executions(server: EmbeddedServer, demo_clip: Path):
+async def test_the_faces_of_concurrent_clips_share_executions(server: Service, demo_clip: Path):
     faces = video.decode(demo_clip.read_bytes(), np.linspace(1, 18, 6, dtype=np.float32)).frames
     short = clips.make(list(faces))
     count = 12

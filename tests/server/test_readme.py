@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from triptych.paths import ROOT
-from triptych.serving.embedded import EmbeddedServer
+from triptych.serving.service import Service
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 MAKE = shutil.which("make")
@@ -44,13 +44,13 @@ def folder(tmp_path: Path, demo_clip: Path) -> Path:
 
 @pytest.mark.server
 @pytest.mark.parametrize("line", commands("triptych analyze"))
-def test_the_command_line_works_as_written(line: str, folder: Path, server: EmbeddedServer):
+def test_the_command_line_works_as_written(line: str, folder: Path, server: Service):
     triptych = Path(sys.executable).with_name("triptych")
     subprocess.run([triptych, *shlex.split(line)[1:], "--url", server.grpc_url], cwd=folder, check=True, timeout=300)
 
 
 @pytest.mark.server
 @pytest.mark.parametrize("code", blocks("python"))
-def test_the_python_works_as_written(code: str, folder: Path, server: EmbeddedServer):
+def test_the_python_works_as_written(code: str, folder: Path, server: Service):
     code = code.replace("localhost:8001", server.grpc_url)
     subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, timeout=300)

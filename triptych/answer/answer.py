@@ -10,7 +10,7 @@ from scipy.special import softmax
 
 from triptych import __version__
 from triptych.answer import evidence, people, rationale, timeline
-from triptych.answer.evidence import ChannelInput, Evidence, UtteranceRows
+from triptych.answer.evidence import STEP_FAILED, ChannelInput, Evidence, UtteranceRows
 from triptych.answer.fusion import Fused, fuse
 from triptych.answer.manifest import Manifest
 from triptych.answer.parameters import FEATURES, Parameters
@@ -18,6 +18,7 @@ from triptych.answer.rationale import Quotable
 from triptych.answer.status import Status
 from triptych.sound import tags
 from triptych.words import text
+from triptych_client import contract
 from triptych_client.contract import CHANNELS
 
 
@@ -39,7 +40,7 @@ class Utterances:
                 spans=inputs["UTTERANCE_SPANS"].reshape(-1, 2)[spoken],
                 logprobs=inputs["UTTERANCE_LOGPROBS"].reshape(-1)[spoken],
                 languages=[bytes(inputs["LANGUAGES"][chunk, 0]).decode() for chunk in spoken // chunks.shape[1]],
-                logits=inputs["WORDS_LOGITS"][: len(spoken)],
+                logits=_rows(inputs["WORDS_LOGITS"], len(spoken)),
             ),
         )
 
@@ -91,7 +92,9 @@ def collect(inputs: dict[str, np.ndarray], manifest: Manifest, translated: bool 
     """Return what the models said, channel by channel."""
     utterances, faces = Utterances.of(inputs), _faces(inputs)
     streams = dict.fromkeys(CHANNELS, "AUDIO_STATUS") | {"face": "VIDEO_STATUS"}
-    channels = {name: manifest.channel(name, Status.read(inputs[stream])) for name, stream in streams.items()}
+    statuses = {name: Status.read(inputs[stream]) for name, stream in streams.items()}
+    statuses |= _failed(inputs, statuses) | _left_out(inputs, statuses)
+    channels = {name: manifest.channel(name, status) for name, status in statuses.items()}
     main_track = people.choose(faces, utterances.rows.spans)
     read = replace(utterances.rows, languages=["en"] * len(utterances.texts)) if translated else utterances.rows
     by_channel = {
@@ -105,8 +108,29 @@ def collect(inputs: dict[str, np.ndarray], manifest: Manifest, translated: bool 
     return ClipEvidence(utterances, faces, main_track, channels, by_channel)
 
 
+def _failed(inputs: Mapping[str, np.ndarray], statuses: Mapping[str, Status]) -> dict[str, Status]:
+    """Return the status of each channel whose stream is there, and whose evidence a step could not tell."""
+    unheard = contract.UNKNOWN_LANGUAGE.encode() in inputs["LANGUAGES"].ravel().tolist()
+    unseen = inputs["FACE_COUNT"][0] < 0
+    lost = (*(("voice", "words") if unheard else ()), *(("face",) if unseen else ()))
+    return {name: STEP_FAILED for name in lost if statuses[name].ok}
+
+
+def _left_out(inputs: Mapping[str, np.ndarray], statuses: Mapping[str, Status]) -> dict[str, Status]:
+    """Return the status of the face channel where there were too many faces to analyse them all."""
+    left_out = int(inputs["FACES_FOUND"][0] - inputs["FACE_COUNT"][0])
+    too_many = inputs["FACE_COUNT"][0] > 0 and left_out > 0 and statuses["face"].ok
+    return {"face": Status("ok", "faces_left_out", str(left_out))} if too_many else {}
+
+
+def _rows(logits: np.ndarray, count: int) -> np.ndarray:
+    """Return the first `count` rows of logits [r, 7]: not-a-number where a failed step left less."""
+    missing = np.full((max(count - len(logits), 0), logits.shape[1]), np.nan, logits.dtype)
+    return np.concatenate([logits[:count], missing])
+
+
 def _faces(inputs: Mapping[str, np.ndarray]) -> people.FaceRows:
-    count = int(inputs["FACE_COUNT"][0])
+    count = max(int(inputs["FACE_COUNT"][0]), 0)
     return people.FaceRows(
         frame_times=inputs["FRAME_TIMES"],
         times=inputs["FACE_TIMES"][:count],
@@ -114,6 +138,7 @@ def _faces(inputs: Mapping[str, np.ndarray]) -> people.FaceRows:
         boxes=inputs["FACE_BOXES"][:count],
         scores=inputs["FACE_SCORES"][:count],
         logits=inputs["FACE_LOGITS"][:count],
+        stands_for=inputs["FACE_STANDS_FOR"][:count],
     )
 
 

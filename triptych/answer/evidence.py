@@ -23,6 +23,7 @@ NO_MODEL = Status("absent", "no_model")
 NO_SOUND = Status("absent", "no_sound")
 NO_SPEECH = Status("absent", "no_speech")
 NOT_FINITE = Status("failed", "not_finite")
+STEP_FAILED = Status("failed", "step_failed")
 
 LARGEST_LOGIT = 1e4
 """Larger numbers are no logits: softmax has long been 0 or 1, and sums of them would overflow."""
@@ -151,14 +152,21 @@ class UtteranceRows:
 
 
 def face(
-    channel: ChannelInput, frame_times: np.ndarray, times: np.ndarray, sizes: np.ndarray, logits: np.ndarray
+    channel: ChannelInput,
+    frame_times: np.ndarray,
+    times: np.ndarray,
+    sizes: np.ndarray,
+    logits: np.ndarray,
+    seen_in: int | None = None,
 ) -> Evidence:
     """Return the face channel: one person's faces [m], larger and surer ones (`sizes` [m]) weighing more.
 
-    Their reliability is the share of the sampled frames [n] that they are seen in.
+    Their reliability is the share of the sampled frames [n] that the person is seen in: as many as there are faces,
+    unless `seen_in` says more.
     """
     frames = int(np.isfinite(frame_times).sum())
-    seen = np.full(len(times), min(len(np.unique(times)) / max(frames, 1), 1.0))
+    seen_in = max(seen_in or 0, len(np.unique(times)))
+    seen = np.full(len(times), min(seen_in / max(frames, 1), 1.0))
     no_face = Status("absent", "no_face", str(frames))
     return channel.gather(np.stack([times, times], axis=1), logits, sizes, seen, no_face)
 

@@ -22,7 +22,10 @@ MORE_SPEECH = 1.5
 
 @dataclass(frozen=True)
 class FaceRows:
-    """The m faces of a clip: times [m], tracks [m], boxes [m, 4], scores [m], logits [m, 7]; times of n frames."""
+    """The m faces of a clip: times [m], tracks [m], boxes [m, 4], scores [m], logits [m, 7]; times of n frames.
+
+    stands_for [m]: for how many faces of its person each one stands, where a clip has too many to analyse.
+    """
 
     frame_times: np.ndarray
     times: np.ndarray
@@ -30,6 +33,7 @@ class FaceRows:
     boxes: np.ndarray
     scores: np.ndarray
     logits: np.ndarray
+    stands_for: np.ndarray
 
     @property
     def count(self) -> int:
@@ -37,21 +41,23 @@ class FaceRows:
         return int(self.tracks.max(initial=-1)) + 1
 
     def sizes(self) -> np.ndarray:
-        """Return each face's area times its score [m]."""
+        """Return each face's area times its score, for all that it stands for [m]."""
         width, height = (self.boxes[:, 2:] - self.boxes[:, :2]).clip(min=0).T
-        return width * height * self.scores
+        return width * height * self.scores * self.stands_for
 
     def of(self, channel: ChannelInput, track: int) -> Evidence:
         """Return one person's face channel; nobody's for track -1."""
         one = self.tracks == track
-        return evidence.face(channel, self.frame_times, self.times[one], self.sizes()[one], self.logits[one])
+        seen_in = int(self.stands_for[one].sum())
+        return evidence.face(channel, self.frame_times, self.times[one], self.sizes()[one], self.logits[one], seen_in)
 
     def spans(self, track: int) -> np.ndarray:
-        """Return when a person is seen [k, 2]: half a step of the sampled frames around each face."""
+        """Return when a person is seen [k, 2]: half a step of the sampled frames around each face it stands for."""
         sampled = self.frame_times[np.isfinite(self.frame_times)]
         half_step_s = np.median(np.diff(sampled)) / 2 if len(sampled) > 1 else 0.0
-        times = self.times[self.tracks == track]
-        return evidence.merged(np.stack([times - half_step_s, times + half_step_s], axis=1))
+        one = self.tracks == track
+        times, around_s = self.times[one], half_step_s * self.stands_for[one]
+        return evidence.merged(np.stack([times - around_s, times + around_s], axis=1))
 
 
 @dataclass(frozen=True)

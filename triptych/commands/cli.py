@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+import asyncio
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,9 +13,12 @@ from rich.console import Console
 
 from triptych.commands import doctor as checks
 from triptych.errors import TriptychError
-from triptych.paths import CACHE, MODEL_REPOSITORY
+from triptych.paths import BUILD, CACHE, MODEL_REPOSITORY
 from triptych.serving import sources as repository_sources
-from triptych.serving.embedded import EmbeddedServer
+from triptych.serving.door.admission import Bounds
+from triptych.serving.door.credentials import Security
+from triptych.serving.events import LogFormat
+from triptych.serving.host import Address
 from triptych_client.languages import LANGUAGES
 
 console = Console(stderr=True)
@@ -46,31 +49,51 @@ def export(
 
 
 def serve(
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; the server itself asks for no password.")
-    ] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on for gRPC; ::1 and the like are IPv6.")] = "127.0.0.1",
     grpc_port: Annotated[int, typer.Option(help="Port for gRPC clients.")] = 8001,
-    http_port: Annotated[int, typer.Option(help="Port for HTTP and health checks.")] = 8000,
-    metrics_port: Annotated[int, typer.Option(help="Port for Prometheus.")] = 8002,
+    metrics_host: Annotated[str, typer.Option(help="Address of metrics and probes over HTTP.")] = "127.0.0.1",
+    metrics_port: Annotated[int, typer.Option(help="Port for Prometheus, and for probes over HTTP.")] = 8002,
+    repository: Annotated[Path, typer.Option(help="The model repository.")] = MODEL_REPOSITORY,
+    work: Annotated[Path, typer.Option(help="Folder for what the server writes.")] = BUILD / "server",
+    in_flight: Annotated[int, typer.Option(min=1, help="Clips that are worked on at once.")] = Bounds.in_flight,
+    waiting: Annotated[int, typer.Option(min=0, help="Clips that may wait; more are refused.")] = Bounds.waiting,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(help="PEM file: the server's certificates; turns TLS on.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file: its key.")] = None,
+    tls_client_ca: Annotated[
+        Path | None, typer.Option(help="PEM file: whose certificates every client must have (mutual TLS).")
+    ] = None,
+    token_file: Annotated[Path | None, typer.Option(help="File with the token that every client must send.")] = None,
+    otlp_endpoint: Annotated[
+        str | None, typer.Option(help="URL of OpenTelemetry traces, as http://localhost:4318/v1/traces.")
+    ] = None,
+    log_format: Annotated[
+        LogFormat, typer.Option(help="Log lines for people, or for what collects them.")
+    ] = LogFormat.TEXT,
     option: Annotated[
         list[str] | None, typer.Option(help="A further flag of tritonserver, such as --log-verbose=1.")
     ] = None,
 ) -> None:
-    """Start the embedded Triton server with every exported model, until Ctrl-C."""
+    """Serve every exported model until Ctrl-C or SIGTERM."""
     from export import manifest
+    from triptych.serving import events, run
 
+    events.configure(log_format)
+    security = Security(tls_certificate, tls_key, tls_client_ca, token_file)
     with console.status("Looking at the exported models"):
-        manifest.check(MODEL_REPOSITORY)
-    server = EmbeddedServer(
-        host=host, grpc_port=grpc_port, http_port=http_port, metrics_port=metrics_port, options=option or ()
+        manifest.check(repository)
+    settings = run.Settings(
+        door=Address(host, grpc_port),
+        web=Address(metrics_host, metrics_port),
+        repository=repository,
+        work=work,
+        bounds=Bounds(in_flight, waiting),
+        security=security,
+        otlp_endpoint=otlp_endpoint,
+        options=option or (),
     )
-    signal.signal(signal.SIGTERM, lambda number, frame: raise_exit())
-    with server:
-        console.print(f"Serving on [bold]{host}:{grpc_port}[/] (gRPC). Ctrl-C stops it. Log: {server.log}")
-        try:
-            raise typer.Exit(server.wait())
-        except KeyboardInterrupt:
-            console.print("Stopping: requests under way are answered first.")
+    raise typer.Exit(asyncio.run(run.serve(settings)))
 
 
 def doctor() -> None:
@@ -94,11 +117,6 @@ def demo(
         raise TriptychError(f"--lang can be {' or '.join(LANGUAGES)}, not {lang}")
     run_export({}, force=False)
     steps.run(clip, lang, console, picture)
-
-
-def raise_exit() -> None:
-    """End `serve` on SIGTERM as on Ctrl-C: the server is stopped on the way out."""
-    raise KeyboardInterrupt
 
 
 def parse_choices(choices: Iterable[str], form: str) -> dict[str, str]:

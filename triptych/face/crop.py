@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
+from triptych.errors import TriptychError
 from triptych.face import appearance, tracks
 from triptych.face import boxes as box_ops
 from triptych.media.limits import Limits
@@ -62,7 +63,8 @@ class FaceCrops:
     """The m faces of a clip by time; without any, one blank row and count 0.
 
     crops UINT8 [m, 112, 112, 3] RGB, times FP32 [m], tracks INT32 [m], boxes FP32 [m, 4] in pixels of the upright
-    source picture, scores FP32 [m], count INT32 [1].
+    source picture, scores FP32 [m], count INT32 [1]: -1 where faces could not be looked for; found INT32 [1], how many
+    there were, and stands_for INT32 [m], for how many of them each one stands, see `chosen`.
     """
 
     crops: np.ndarray
@@ -71,6 +73,8 @@ class FaceCrops:
     boxes: np.ndarray
     scores: np.ndarray
     count: np.ndarray
+    found: np.ndarray
+    stands_for: np.ndarray
 
 
 def max_faces(limits: Limits) -> int:
@@ -79,7 +83,12 @@ def max_faces(limits: Limits) -> int:
 
 
 def crop_all(seen: DetectedFrames, most: int) -> FaceCrops:
-    """Cut out the faces of a clip, at most so many: those of the shortest and smallest tracks are left out."""
+    """Cut out the faces of a clip, at most so many: of more, each person has fewer, see `chosen`.
+
+    TriptychError when the detector gave no numbers.
+    """
+    if np.isnan(seen.scores).any():
+        raise TriptychError("the scores of the face detector are not numbers: the step before failed")
     found = (seen.scores > 0) & np.isfinite(seen.boxes).all(axis=2) & np.isfinite(seen.times)[:, None]
     in_frame, row = np.nonzero(found)
     if len(row) == 0:
@@ -87,7 +96,7 @@ def crop_all(seen: DetectedFrames, most: int) -> FaceCrops:
     boxes, scores, landmarks = (array[in_frame, row] for array in (seen.boxes, seen.scores, seen.landmarks))
     boxes_by_frame = [boxes[in_frame == frame] for frame in range(len(seen.frames))]
     linked = np.concatenate(tracks.link(boxes_by_frame, seen.times))
-    kept = foremost(linked, boxes, most)
+    kept, stands_for = chosen(linked, boxes, most)
     crops = np.stack([align(seen.frames[in_frame[face]], landmarks[face], boxes[face]) for face in kept])
     times = seen.times[in_frame[kept]]
     return FaceCrops(
@@ -97,21 +106,50 @@ def crop_all(seen: DetectedFrames, most: int) -> FaceCrops:
         box_ops.scaled(boxes[kept], seen.size, seen.source_size).astype(np.float32),
         scores[kept].astype(np.float32),
         np.array([len(kept)], np.int32),
+        np.array([len(linked)], np.int32),
+        stands_for,
     )
+
+
+def untold() -> FaceCrops:
+    """Return the stand-in for faces that could not be cut out: one blank row, count -1."""
+    return replace(_none(), count=np.full(1, -1, np.int32))
 
 
 def _none() -> FaceCrops:
     blank = np.zeros((1, FACE_PX, FACE_PX, 3), np.uint8)
     row = np.zeros(1, np.float32)
-    return FaceCrops(blank, row, row.astype(np.int32), np.zeros((1, 4), np.float32), row, np.zeros(1, np.int32))
+    none = np.zeros(1, np.int32)
+    return FaceCrops(blank, row, none, np.zeros((1, 4), np.float32), row, none, none, none)
 
 
-def foremost(linked: np.ndarray, boxes: np.ndarray, most: int) -> np.ndarray:
-    """Return which faces to keep, rising: those of the longest tracks first, of equally long ones of the largest."""
+def chosen(linked: np.ndarray, boxes: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return which faces to keep, rising, and for how many each stands: INT32, 1 where all are kept.
+
+    `linked` [m] are their tracks, in order of time. When they are more than `most`, everybody keeps some, the first and
+    the last among them and others evenly between: those with many faces as many as each other, those with fewer all.
+    With more people than `most`, those of the shortest tracks are left out, of equally short ones the smallest.
+    """
+    kept, stands_for = [], []
+    for track, quota in enumerate(_quotas(linked, boxes, most)):
+        faces = np.flatnonzero(linked == track)
+        places = np.linspace(0, len(faces) - 1, quota).round().astype(int)
+        kept.append(faces[places])
+        stands_for.append(np.diff([0, *(places[1:] + places[:-1] + 1) // 2, len(faces)]) if quota else places)
+    order = np.argsort(np.concatenate(kept))
+    return np.concatenate(kept)[order], np.concatenate(stands_for)[order].astype(np.int32)
+
+
+def _quotas(linked: np.ndarray, boxes: np.ndarray, most: int) -> np.ndarray:
+    """Return how many faces each track keeps: INT [tracks], at most `most` together."""
     lengths = np.bincount(linked)
     mean_areas = np.bincount(linked, box_ops.areas(boxes)) / lengths
-    order = np.lexsort([np.arange(len(linked)), linked, -mean_areas[linked], -lengths[linked]])
-    return np.sort(order[:most])
+    level = max(level for level in range(most + 1) if np.minimum(lengths, level).sum() <= most)
+    quotas = np.minimum(lengths, level)
+    foremost = np.lexsort([-mean_areas, -lengths])
+    more = foremost[lengths[foremost] > level][: most - quotas.sum()]
+    quotas[more] += 1
+    return quotas
 
 
 def _renumbered(linked: np.ndarray) -> np.ndarray:

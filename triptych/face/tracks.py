@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from itertools import permutations
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -54,9 +53,9 @@ def link(frames: Sequence[np.ndarray], times_s: np.ndarray) -> list[np.ndarray]:
     linked = []
     for step, boxes in enumerate(frames):
         tracks = np.full(len(boxes), -1, dtype=np.int32)
-        missed_s = times_s[step] - times_s[last_seen + 1]
-        for track, box in _pairs(np.where(missed_s[:, None] <= MAX_MISSED_S, affinity(last_boxes, boxes), 0)):
-            tracks[box] = track
+        recent = np.flatnonzero(times_s[step] - times_s[last_seen + 1] <= MAX_MISSED_S)
+        for track, box in _pairs(affinity(last_boxes[recent], boxes)):
+            tracks[box] = recent[track]
         fresh = np.flatnonzero(tracks < 0)
         tracks[fresh] = len(last_boxes) + np.arange(len(fresh))
         last_boxes = np.concatenate([last_boxes, np.zeros((len(fresh), 4))])
@@ -74,22 +73,31 @@ def rejoin(tracks: np.ndarray, times_s: np.ndarray, looks: np.ndarray) -> np.nda
     """
     in_time = np.argsort(times_s, kind="stable")
     faces = [in_time[tracks[in_time] == number] for number in np.unique(tracks)]
+    likeness = appearance.likeness(looks, looks)
     alike = np.zeros((len(faces), len(faces)))
-    for before, after in permutations(range(len(faces)), 2):
-        alike[before, after] = _likeness_across(faces[before], faces[after], times_s, looks)
+    for before, after in zip(*np.nonzero(_in_reach(faces, times_s))):
+        alike[before, after] = _likeness_across(faces[before], faces[after], times_s, likeness)
     joined = tracks.copy()
     for before, after in sorted(_pairs(alike), key=lambda pair: times_s[faces[pair[1]][0]]):
         joined[faces[after]] = joined[faces[before][0]]
     return joined
 
 
-def _likeness_across(before: np.ndarray, after: np.ndarray, times_s: np.ndarray, looks: np.ndarray) -> float:
-    """Return how alike the end of one track and the start of another look, both rows by time; 0: not one person."""
+def _in_reach(faces: Sequence[np.ndarray], times_s: np.ndarray) -> np.ndarray:
+    """Return which tracks end before which others start, by no more than REJOIN_S: BOOL [tracks, tracks]."""
+    left_s, came_s = (np.array([times_s[rows[end]] for rows in faces]) for end in (-1, 0))
+    away_s = came_s[None] - left_s[:, None]
+    return (away_s > 0) & (away_s <= REJOIN_S)
+
+
+def _likeness_across(before: np.ndarray, after: np.ndarray, times_s: np.ndarray, likeness: np.ndarray) -> float:
+    """Return how alike the end of one track and the start of another look, both rows by time; 0: not one person.
+
+    `likeness` [m, m] is that of each face with each.
+    """
     left_s, came_s = times_s[before[-1]], times_s[after[0]]
-    if not 0 < came_s - left_s <= REJOIN_S:
-        return 0.0
     last, first = before[times_s[before] > left_s - LOOKS_S], after[times_s[after] < came_s + LOOKS_S]
-    best = float(appearance.likeness(looks[last], looks[first]).max())
+    best = float(likeness[np.ix_(last, first)].max())
     return best if best >= SAME else 0.0
 
 

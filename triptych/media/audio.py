@@ -5,14 +5,17 @@ All times are clip times: sample i of the sound is at i / 16000 s, silence stand
 
 from __future__ import annotations
 
+import ctypes
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.layout import AudioLayout
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
@@ -27,6 +30,7 @@ from triptych.media.container import (
     read_packets,
     seconds,
 )
+from triptych.media.limits import SLACK_S, Limits
 from triptych_client import contract
 from triptych_client.contract import CHUNK_SAMPLES, SAMPLE_RATE_HZ, VOICE_SAMPLES
 
@@ -35,6 +39,19 @@ SILENCE_PEAK = 10 ** (-60 / 20)
 
 RESYNC_S = 0.1
 """A jump in the track's times by more is a gap or an overlap; less is rounding in the container."""
+
+MAX_OVERLAP = 2.0
+"""So many times the seconds of a clip are decoded at most: packets that overlap, or jump back, are a forgery."""
+
+FRAME_COST_S = 1 / 1000
+RUN_COST_S = 0.05
+"""What a frame and a new resampler cost, however short they are, in seconds of decoded sound (about 1 ms of work)."""
+
+MAX_RATE_HZ = 2_822_400
+"""DSD512, decoded, has the most samples a second; the resampler's filters grow with them."""
+
+CUSTOM_LAYOUT = "channels ("
+"""How FFmpeg describes channels in an order of their own: "2 channels (FR+FL)"."""
 
 PAUSE_SAMPLES = 3 * SAMPLE_RATE_HZ // 10
 """Speech is cut in the middle of the quietest 0.3 s, longer than the silence inside a word (about 0.15 s)."""
@@ -52,8 +69,6 @@ SOUND_HOP_SAMPLES = 7_680
 
 VOICE_HOP_SAMPLES = VOICE_SAMPLES // 2
 
-_NOTHING = np.zeros(0, np.float32)
-
 
 @dataclass(frozen=True)
 class Audio:
@@ -64,79 +79,139 @@ class Audio:
 
 
 def decode(data: Data, max_seconds: float) -> Audio:
-    """Decode the sound of a clip, at most its first `max_seconds`. ClipError when the file cannot be opened.
+    """Decode the sound of a clip, at most its first `max_seconds`. ClipError when the file cannot be opened."""
+    memory = np.zeros(most_samples(max_seconds), np.int16)
+    samples, status = decode_into(memory, data, Limits(seconds=max_seconds))
+    return in_full_scale(memory[:samples], status)
+
+
+def most_samples(max_seconds: float) -> int:
+    """Return how many samples the sound of a clip has at most."""
+    return round(max_seconds * SAMPLE_RATE_HZ)
+
+
+def in_full_scale(pcm: np.ndarray, status: Status) -> Audio:
+    """Return sound INT16 [samples] as FP32 in [-1, 1]; without any unless the status is ok."""
+    return Audio(pcm.astype(np.float32) / 32768, status) if status.ok else without(status)
+
+
+def without(status: Status) -> Audio:
+    """Return what stands for a clip without sound."""
+    return Audio(np.zeros(0, np.float32), status)
+
+
+def decode_into(memory: np.ndarray, data: Data, limits: Limits) -> tuple[int, Status]:
+    """Decode the sound of a clip into INT16 [most samples], which holds zeros; return how many samples there are.
 
     The channels are mixed in 16 bit: libswresample does not lower the level when it mixes float samples (+3 dB).
+    ClipError when the file cannot be opened.
     """
-    with open_clip(data) as container:
+    with open_clip(data, limits) as container:
         stream = audio_stream(container)
         if stream is None:
-            return _without("absent", "no_audio_track")
+            return 0, Status("absent", "no_audio_track")
         if stream.codec_context is None:
-            return _without("failed", "unknown_audio_format")
-        frames = _frames(container, stream, origin_s(container, data), max_seconds)
-        try:
-            pcm = _lay_out(_runs(frames), round(max_seconds * SAMPLE_RATE_HZ))
-        except (*DECODE_ERRORS, ZeroDivisionError):  # a layout or rate that libswresample does not take
-            pcm = _NOTHING
-        if len(pcm) == 0:
-            return _without("failed", "undecodable_audio", codec_name(stream))
-    if np.abs(pcm).max() < SILENCE_PEAK:
-        return _without("absent", "silent")
-    return Audio(pcm, OK)
-
-
-def _without(state: str, reason: str, value: str = "") -> Audio:
-    return Audio(_NOTHING, Status(state, reason, value))
+            return 0, Status("failed", "unknown_audio_format")
+        frames = _frames(container, stream, origin_s(container, data), limits.seconds)
+        samples = _lay_out(memory, _blocks(frames, limits.seconds))
+        if samples == 0:
+            return 0, Status("failed", "undecodable_audio", codec_name(stream))
+    heard = memory[:samples]
+    loudest = max(int(heard.max()), -int(heard.min())) / 32768
+    return (samples, OK) if loudest >= SILENCE_PEAK else (0, Status("absent", "silent"))
 
 
 def _frames(
     container: InputContainer, stream: AudioStream, origin: float, max_seconds: float
 ) -> Iterator[tuple[float, AudioFrame]]:
     """Yield decoded frames with their clip times (NaN: unknown), without the damaged ones, up to `max_seconds`."""
-    for packet in (*read_packets(container, [stream]), None):
+    for packet in chain(read_packets(container, [stream]), (None,)):
         try:
             frames = stream.codec_context.decode(packet)
         except DECODE_ERRORS:
             continue
         for frame in frames:
+            _keep(frame.layout)
+        for frame in frames:
             start_s = seconds(frame.pts, stream.time_base) - origin
             if start_s > max_seconds:
                 return
-            yield start_s, frame
+            if 0 < frame.sample_rate <= MAX_RATE_HZ:
+                yield start_s, frame
 
 
-def _runs(frames: Iterable[tuple[float, AudioFrame]]) -> Iterator[tuple[float, np.ndarray]]:
-    """Resample frames that follow each other without a gap; yield each such run's clip time and INT16 [samples]."""
-    start_s, end_s, form = 0.0, 0.0, None
-    resampler, blocks = None, []
+def _keep(layout: AudioLayout) -> None:
+    """Let nobody free a frame's layout but the frame: PyAV 17 and 18 free the order of custom channels with each.
+
+    Their AudioLayout is a shallow copy of FFmpeg's struct (av/audio/layout.py, `get_audio_layout`); freed twice, glibc
+    ends the process. A reference that is never given back, 100 bytes, is the price of hearing such sound.
+    """
+    if CUSTOM_LAYOUT in layout.name:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(layout))
+
+
+class _Run:
+    """Frames that follow each other without a gap, on their way through one resampler to their place in the clip."""
+
+    def __init__(self, start_s: float, form: tuple[str, str, int]) -> None:
+        self.form = form
+        self.end_s = start_s
+        self.place = round(start_s * SAMPLE_RATE_HZ)
+        self.resampler = av.AudioResampler("s16", "mono", SAMPLE_RATE_HZ)
+
+    def goes_on(self, time_s: float, form: tuple[str, str, int]) -> bool:
+        """Tell whether a frame of this time and form follows; one of unknown time (NaN) does."""
+        return form == self.form and not abs(time_s - self.end_s) > RESYNC_S
+
+    def add(self, frame: AudioFrame | None) -> Iterator[tuple[int, np.ndarray]]:
+        """Resample a frame, or with None what is left; yield blocks INT16 [samples] with their place in the clip.
+
+        A form that libswresample does not take gives none.
+        """
+        if frame:
+            self.end_s += frame.samples / frame.sample_rate
+            frame.pts = None  # the resampler is to take frames as they come
+        try:
+            blocks = self.resampler.resample(frame)
+        except (*DECODE_ERRORS, ZeroDivisionError):
+            return
+        for block in blocks:
+            samples = block.to_ndarray().reshape(-1)
+            yield self.place, samples
+            self.place += len(samples)
+
+
+def _blocks(frames: Iterable[tuple[float, AudioFrame]], max_seconds: float) -> Iterator[tuple[int, np.ndarray]]:
+    """Resample frames; yield blocks INT16 [samples] with the sample of the clip at which each starts.
+
+    It ends where more is decoded than a clip of `max_seconds` can need.
+    """
+    run, left_s = None, MAX_OVERLAP * max_seconds + SLACK_S
     for time_s, frame in frames:
-        this_form = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if resampler is None or form != this_form or abs(time_s - end_s) > RESYNC_S:
-            if resampler:
-                yield start_s, _joined([*blocks, *resampler.resample(None)])
-            start_s = end_s = end_s if math.isnan(time_s) else time_s
-            resampler, blocks, form = av.AudioResampler("s16", "mono", SAMPLE_RATE_HZ), [], this_form
-        frame.pts = None  # the resampler is to take frames as they come
-        blocks += resampler.resample(frame)
-        end_s += frame.samples / frame.sample_rate
-    if resampler:
-        yield start_s, _joined([*blocks, *resampler.resample(None)])
+        form = frame.format.name, frame.layout.name, frame.sample_rate
+        left_s -= frame.samples / frame.sample_rate + FRAME_COST_S
+        if run is None or not run.goes_on(time_s, form):
+            start_s = time_s if math.isfinite(time_s) else run.end_s if run else 0.0
+            if run:
+                yield from run.add(None)
+            run = _Run(start_s, form)
+            left_s -= RUN_COST_S
+        if left_s < 0:
+            break
+        yield from run.add(frame)
+    if run:
+        yield from run.add(None)
 
 
-def _joined(blocks: list[AudioFrame]) -> np.ndarray:
-    return np.concatenate([_NOTHING.astype(np.int16), *(block.to_ndarray().reshape(-1) for block in blocks)])
-
-
-def _lay_out(runs: Iterable[tuple[float, np.ndarray]], max_samples: int) -> np.ndarray:
-    """Return the runs at their places after the clip's start, silence between: FP32 [samples], at most so many."""
-    places = [(round(start_s * SAMPLE_RATE_HZ), samples) for start_s, samples in runs if len(samples)]
-    length = min(max((place + len(samples) for place, samples in places), default=0), max_samples)
-    pcm = np.zeros(max(length, 0), np.int16)
-    for place, samples in places:
-        kept = samples[max(-place, 0) : max(len(pcm) - place, 0)]
-        pcm[max(place, 0) : max(place, 0) + len(kept)] = kept
-    return pcm.astype(np.float32) / 32768
+def _lay_out(memory: np.ndarray, blocks: Iterable[tuple[int, np.ndarray]]) -> int:
+    """Write blocks at their places into INT16 [most samples], which holds silence; return where the last one ends."""
+    end = 0
+    for place, samples in blocks:
+        start, stop = max(place, 0), min(place + len(samples), len(memory))
+        if start < stop:
+            memory[start:stop] = samples[start - place : stop - place]
+            end = max(end, stop)
+    return end
 
 
 class Windows(NamedTuple):

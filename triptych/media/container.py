@@ -5,7 +5,7 @@ Everything is read by FFmpeg through PyAV from memory: no temporary file, no `ff
 
 from __future__ import annotations
 
-import io
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,6 +21,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from triptych.errors import ClipError
+from triptych.media.limits import Limits, packet_bytes
 
 Data: TypeAlias = "bytes | bytearray | memoryview | np.ndarray"
 """The bytes of one media file; an array is UINT8 [size]."""
@@ -33,7 +34,7 @@ DEFAULT_RATE_HZ = 25.0
 
 OPTIONS = {
     "protocol_whitelist": "none",  # a playlist must not make the server open files or addresses of its own
-    "max_pixels": str(16384 * 16384 // 8),  # opening a file decodes a little of it: refuse monstrous pictures there
+    "max_streams": "100",  # a broadcast multiplex has some eighty; each costs time and memory to look at
 }
 
 DECODE_ERRORS = (FFmpegError, MemoryError, ValueError, AttributeError)
@@ -42,13 +43,44 @@ DECODE_ERRORS = (FFmpegError, MemoryError, ValueError, AttributeError)
 AnyStream = TypeVar("AnyStream", bound=Stream)
 
 
-def open_clip(data: Data) -> InputContainer:
-    """Open a media file in memory; ClipError when FFmpeg does not recognise it. Close it, or use it in `with`."""
+def view(data: Data) -> memoryview:
+    """Return the bytes of a file, whatever holds them, without a copy."""
+    return memoryview(data.data if isinstance(data, np.ndarray) else data)
+
+
+class _Bytes:
+    """A file to read over bytes in memory, without a copy of all of them."""
+
+    def __init__(self, data: Data) -> None:
+        self.view = view(data)
+        self.at = 0
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, at most so many."""
+        found = bytes(self.view[self.at : self.at + size])
+        self.at += len(found)
+        return found
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place, counted as for files; as there, it may be beyond the end."""
+        self.at = max(0, offset + {os.SEEK_SET: 0, os.SEEK_CUR: self.at, os.SEEK_END: len(self.view)}[whence])
+        return self.at
+
+    def tell(self) -> int:
+        """Return the place that is read next."""
+        return self.at
+
+
+def open_clip(data: Data, limits: Limits | None = None) -> InputContainer:
+    """Open a media file in memory; ClipError when FFmpeg does not recognise it. Close it, or use it in `with`.
+
+    Opening decodes a little: pictures larger than `limits` (the usual, unless given) allow are refused there.
+    """
     if len(data) == 0:
         raise ClipError("the file is empty (0 bytes)")
-    buffer = data.data if isinstance(data, np.ndarray) else data
+    options = {**OPTIONS, "max_pixels": str((limits or Limits()).frame_px)}
     try:
-        return av.open(io.BytesIO(buffer), "r", metadata_errors="ignore", options=OPTIONS)
+        return av.open(_Bytes(data), "r", metadata_errors="ignore", options=options)
     except Exception as error:
         raise ClipError(
             "the file cannot be read: it is not a media file that FFmpeg knows, or its header is missing, cut off or "
@@ -86,7 +118,7 @@ def origin_s(container: InputContainer, data: Data) -> float:
         return container.start_time / MICROSECONDS
     with open_clip(data) as again:
         streams = [stream for stream in (video_stream(again), audio_stream(again)) if stream]
-        packets = [packet for packet in read_packets(again, streams) if packet.pts is not None]
+        packets = (packet for packet in read_packets(again, streams) if packet.pts is not None)
         return min((seconds(packet.pts, packet.time_base) for packet in packets), default=0.0)
 
 
@@ -101,9 +133,16 @@ def seconds(stamp: int | None, time_base: Fraction | None) -> float:
 
 
 def read_packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator[av.Packet]:
-    """Yield the compressed packets of some streams in file order; the first unreadable place ends the file."""
+    """Yield the compressed packets of some streams in file order; the first unreadable place ends the file.
+
+    So does a forgery whose packets overlap, so that they hold many times what the file does.
+    """
+    left = packet_bytes(container.size)
     try:
         for packet in container.demux(streams):
+            left -= packet.size
+            if left < 0:
+                return
             if packet.size:  # the empty ones that end the file are PyAV's
                 yield packet
     except (FFmpegError, MemoryError, IndexError):  # IndexError: PyAV, when a new track begins in the middle of a file

@@ -30,7 +30,8 @@ from triptych.media.container import (
     seconds,
     video_stream,
 )
-from triptych.media.limits import Limits, variable
+from triptych.media.limits import SLACK_S, Limits, variable
+from triptych.media.limits import longest_s as longest_heard_s
 from triptych_client import contract
 
 FRAMES_PER_SECOND = 2.0
@@ -38,12 +39,6 @@ FRAMES_PER_SECOND = 2.0
 
 MIN_FRAMES = 8
 """Shorter clips are looked at more often, so that one bad frame does not decide."""
-
-SLACK_S = 0.5
-"""A clip cut at the limit is a little longer than it: the last audio packet is padded."""
-
-PACKETS_PER_SECOND = 5_000
-"""More than any real file has (Opus: 400, with video at 240): bounds the work on a forged one."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +81,8 @@ def probe(data: Data, limits: Limits) -> Probe:
 
     ClipError for an unreadable file, one with neither video nor audio, or one over a limit.
     """
-    _check_size(len(data), limits)
-    with open_clip(data) as container:
+    check_size(len(data), limits)
+    with open_clip(data, limits) as container:
         video, audio = video_stream(container), audio_stream(container)
         streams = [stream for stream in (video, audio) if stream]
         if not streams:
@@ -125,11 +120,11 @@ def plan(starts_s: np.ndarray, end_s: float, max_frames: int) -> np.ndarray:
 
 def longest_s(limits: Limits) -> float:
     """Return the longest clip that is analysed: the limit, or what the speech recogniser takes in one batch."""
-    speech_s = contract.STEPS["whisper"].max_batch_size * contract.CHUNK_SAMPLES / contract.SAMPLE_RATE_HZ
-    return min(limits.seconds, speech_s - SLACK_S)
+    return min(limits.seconds, longest_heard_s())
 
 
-def _check_size(size: int, limits: Limits) -> None:
+def check_size(size: int, limits: Limits) -> None:
+    """Raise ClipError for a file of more bytes than is allowed."""
     mebibytes = size / 2**20
     if mebibytes > limits.mebibytes:
         raise ClipError(
@@ -157,10 +152,11 @@ def _check_duration(duration_s: float, limits: Limits) -> None:
 def _read_all(container: InputContainer, streams: Sequence[Stream], limits: Limits) -> dict[int, list[av.Packet]]:
     """Return every packet by stream index."""
     packets: dict[int, list[av.Packet]] = {stream.index: [] for stream in streams}
-    most = int(PACKETS_PER_SECOND * (limits.seconds + SLACK_S))
     for count, packet in enumerate(read_packets(container, streams), 1):
-        if count > most:
-            raise ClipError(f"the file has more than {most} packets, too many for {limits.seconds:g} s: it is damaged")
+        if count > limits.packets:
+            raise ClipError(
+                f"the file has more than {limits.packets} packets, too many for {limits.seconds:g} s: it is damaged"
+            )
         packets[packet.stream_index].append(packet)
     return packets
 
@@ -209,7 +205,7 @@ def _result(
 
 def _upright_size(video: VideoStream, packets: list[av.Packet], limits: Limits) -> tuple[int, int]:
     """Return the upright width and height of the first frame; of the header when it cannot be decoded."""
-    frame = first_frame(video, packets, max_pixels=2 * limits.side_px**2)
+    frame = first_frame(video, packets, max_pixels=limits.frame_px)
     if frame is None:
         return _stated_size(video)
     _check_side(frame.width, frame.height, limits)

@@ -4,12 +4,18 @@ Groups of pictures without a planned frame are not decoded, nor what follows the
 unplanned frames that no other frame refers to. Work is bounded whatever the clip: where that is still too much, as for
 60 s of 4K at 60 Hz, only the first part of each group is decoded, at least its key frame, and what was planned later is
 left out.
+
+A damaged clip is decoded a second time, on one thread: FFmpeg's threads conceal what is missing by what the others have
+decoded so far, which differs from run to run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from typing import TypeAlias
 
 import av
 import numpy as np
@@ -33,16 +39,11 @@ from triptych.media.container import (
     seconds,
     video_stream,
 )
-from triptych.resources import threads
+from triptych.media.limits import Limits
+from triptych.resources import cores
 
 MAX_SIDE_PX = 640
 """Longer side of a decoded frame: faces of 16 px and more are found in it."""
-
-MAX_DECODED_PX = 6e9
-"""Pixels decoded for one clip at most: 60 s of 1920 x 1080 at 48 Hz, about 20 s of work for one core."""
-
-MAX_FRAME_PX = 2 * 4096**2
-"""Pixels of a frame at most, unless the header, which media_probe has vetted, says more."""
 
 FRAME_OVERHEAD_PX = 20_000
 """What a frame costs however small it is, in pixels."""
@@ -74,27 +75,46 @@ def blank(status: Status) -> Video:
     return Video(np.zeros((1, 64, 64, 3), np.uint8), np.full(1, np.nan, np.float32), status)
 
 
-def decode(data: Data, planned_times: np.ndarray, max_side: int = MAX_SIDE_PX) -> Video:
-    """Decode the frames at `planned_times` (FP32 [n], clip seconds, rising), longer side at most `max_side` px.
+Allocate: TypeAlias = Callable[[tuple[int, ...]], np.ndarray]
+"""Returns memory for UINT8 pictures of a shape [n, H, W, 3], whatever it holds."""
 
-    A frame that cannot be decoded is replaced by the next if that is decoded anyway, else left out. ClipError when the
-    file cannot be opened.
+
+class _DamagedError(Exception):
+    """A packet of the clip cannot be decoded as it was written."""
+
+
+def decode(
+    data: Data, planned_times: np.ndarray, limits: Limits | None = None, allocate: Allocate | None = None
+) -> Video:
+    """Decode the frames at `planned_times` (FP32 [n], clip seconds, rising), longer side at most MAX_SIDE_PX.
+
+    A frame that cannot be decoded is replaced by the next if that is decoded anyway, else left out. The pictures are
+    written into what `allocate` returns, once for n of them. ClipError when the file cannot be opened.
     """
-    with open_clip(data) as container:
+    attempt = partial(_attempt, data, planned_times, limits or Limits(), allocate or partial(np.empty, dtype=np.uint8))
+    try:
+        return attempt(min(MAX_THREADS, cores()))
+    except _DamagedError:
+        return attempt(1)
+
+
+def _attempt(data: Data, planned_times: np.ndarray, limits: Limits, allocate: Allocate, threads: int) -> Video:
+    """Decode on so many threads; _DamagedError when they are several and the clip is damaged."""
+    with open_clip(data, limits) as container:
         stream = video_stream(container)
         if stream is None:
             return blank(Status("absent", "no_video_track"))
         if stream.codec_context is None:
             return blank(Status("failed", "unknown_video_format"))
         stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = threads(MAX_THREADS)
-        stream.codec_context.options = {"max_pixels": str(max(MAX_FRAME_PX, 2 * stream.width * stream.height))}
-        job = _Job.prepare(container, stream, origin_s(container, data), planned_times)
-        pictures = list(job.pictures(max_side)) or list(job.without_skipping().pictures(max_side))
-        if not pictures:
-            return blank(Status("failed", "undecodable_video", codec_name(stream)))
-    images, times = zip(*pictures)
-    return Video(np.stack(images), np.array(times, np.float32), OK)
+        stream.codec_context.thread_count = threads
+        stream.codec_context.options = {"max_pixels": str(limits.frame_px)}
+        job = _Job.prepare(container, stream, origin_s(container, data), planned_times, limits.decoded_px)
+        for effort in (job, job.without_skipping()):
+            frames, times = effort.pictures(len(planned_times), allocate)
+            if times:
+                return Video(frames[: len(times)], np.array(times, np.float32), OK)
+        return blank(Status("failed", "undecodable_video", codec_name(stream)))
 
 
 def needed(is_key: np.ndarray, is_wanted: np.ndarray, times: np.ndarray) -> list[range]:
@@ -149,24 +169,34 @@ class _Job:
     is_wanted: np.ndarray
     ranges: list[range]
     targets_s: np.ndarray
+    budget_px: float
+    """Pixels that are decoded at most."""
     times_by_count: np.ndarray | None = None
     """Where frames have no times of their own, they are all decoded, and counted."""
 
     @classmethod
-    def prepare(cls, container: InputContainer, stream: VideoStream, origin: float, planned_times: np.ndarray) -> _Job:
+    def prepare(
+        cls,
+        container: InputContainer,
+        stream: VideoStream,
+        origin: float,
+        planned_times: np.ndarray,
+        budget_px: float,
+    ) -> _Job:
         """Read the packets, and choose those that the planned frames need."""
         packets = list(read_packets(container, [stream]))
         times = presentation_times(packets, origin, frame_rate_hz(stream))
         if not is_stamped(packets):
             everything = np.ones(len(packets), bool)
-            return cls(stream, origin, packets, everything, [range(len(packets))], planned_times, np.sort(times))
+            ranges = [range(len(packets))]
+            return cls(stream, origin, packets, everything, ranges, planned_times, budget_px, np.sort(times))
         is_key = np.array([packet.is_keyframe for packet in packets], bool)
         is_wanted = _counts(planned_times, times + TOLERANCE_S) > _counts(planned_times, times - TOLERANCE_S)
         groups = needed(is_key, is_wanted, times)
         cost_px = sum(map(len, groups)) * _frame_cost_px(stream.width, stream.height)
-        if cost_px > MAX_DECODED_PX:
-            groups, is_wanted = shortened(groups, is_wanted, MAX_DECODED_PX / cost_px)
-        return cls(stream, origin, packets, is_wanted, joined(groups), np.sort(times[is_wanted]))
+        if cost_px > budget_px:
+            groups, is_wanted = shortened(groups, is_wanted, budget_px / cost_px)
+        return cls(stream, origin, packets, is_wanted, joined(groups), np.sort(times[is_wanted]), budget_px)
 
     def without_skipping(self) -> _Job:
         """Return the job that decodes every packet: for files whose marks of key frames are wrong."""
@@ -174,15 +204,20 @@ class _Job:
         ranges = [] if self.ranges == everything else everything
         return replace(self, ranges=ranges, is_wanted=np.ones(len(self.packets), bool))
 
-    def pictures(self, max_side: int) -> Iterator[tuple[np.ndarray, float]]:
-        """Yield the wanted pictures, upright RGB [H, W, 3] of one size, with their times."""
+    def pictures(self, most: int, allocate: Allocate) -> tuple[np.ndarray, list[float]]:
+        """Return the wanted pictures, upright RGB [n >= those, H, W, 3], and the times of those, at most so many."""
+        frames, times = np.zeros((0, 1, 1, 3), np.uint8), []
         convert = None
-        for frame, time in self._chosen():
+        for frame, time in islice(self._chosen(), most):
             try:
-                convert = convert or Converter.fitting(self.stream, frame, max_side)
-                yield convert(frame), time
+                if convert is None:
+                    convert = Converter.fitting(self.stream, frame, MAX_SIDE_PX)
+                    frames = allocate((most, *convert.shape))
+                frames[len(times)] = convert(frame)
+                times.append(time)
             except DECODE_ERRORS:  # a pixel format that libswscale does not take
                 continue
+        return frames, times
 
     def _chosen(self) -> Iterator[tuple[VideoFrame, float]]:
         """Yield the first frame at or after each target; one that serves several targets only once."""
@@ -204,7 +239,7 @@ class _Job:
                 yield frame, seconds(frame.pts, self.stream.time_base) - self.origin
 
     def _frames(self) -> Iterator[VideoFrame]:
-        """Yield every frame that comes out of the decoder, in order of presentation, up to MAX_DECODED_PX."""
+        """Yield every frame that comes out of the decoder, in order of presentation, up to `budget_px`."""
         context = self.stream.codec_context
         selective = codec_name(self.stream) in SELECTIVE_CODECS
         spent_px = 0
@@ -215,17 +250,25 @@ class _Job:
                 for frame in _decode(context, None if index is None else self.packets[index]):
                     yield frame
                     spent_px += _frame_cost_px(frame.width, frame.height)
-                if spent_px > MAX_DECODED_PX:  # frames can be larger than their header says
+                if spent_px > self.budget_px:  # frames can be larger than their header says
                     return
             context.flush_buffers()
 
 
 def _decode(context: VideoCodecContext, packet: av.Packet | None) -> list[VideoFrame]:
-    """Decode a packet, or with None what is still in the decoder; nothing for a damaged one."""
+    """Decode a packet, or with None what is still in the decoder; nothing for a damaged one.
+
+    _DamagedError when several threads conceal damage.
+    """
     try:
-        return context.decode(packet)
+        frames = context.decode(packet)
     except DECODE_ERRORS:
-        return []
+        frames, damaged = [], True
+    else:
+        damaged = any(frame.is_corrupt for frame in frames)
+    if damaged and context.thread_count > 1:
+        raise _DamagedError
+    return frames
 
 
 def _counts(targets_s: np.ndarray, times: np.ndarray | float) -> np.ndarray:
@@ -252,6 +295,12 @@ class Converter:
         width, height = frame.width * max(aspect, 1), frame.height / min(aspect, 1)
         scale = min(1.0, max_side / max(width, height))
         return cls(max(1, round(width * scale)), max(1, round(height * scale)), Orientation.of(frame))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and colours of an upright picture."""
+        width, height = self.orientation.size(self.width, self.height)
+        return height, width, 3
 
     def __call__(self, frame: VideoFrame) -> np.ndarray:
         """Return the upright picture: UINT8 [H, W, 3]."""

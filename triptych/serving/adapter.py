@@ -1,4 +1,4 @@
-"""What every `model.py` shares: named arrays in, named arrays out, cancellation and errors.
+"""What every `model.py` shares: named arrays in, named arrays out, callers who have left, and errors.
 
 Runs only inside Triton's Python backend, which provides `triton_python_backend_utils`.
 """
@@ -15,10 +15,15 @@ import numpy as np
 import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]
 from tritonclient.utils import triton_to_np_dtype
 
-from triptych.errors import ClipError, RequestError, TriptychError
+from triptych.errors import CallerLeft, ClipError, RequestError, TriptychError
+from triptych.serving import standin
+from triptych.serving.door import tickets
 from triptych_client import contract
 
 Arrays = Mapping[str, np.ndarray]
+
+MAY_FAIL = (next(iter(contract.STEPS)), next(reversed(contract.STEPS)))
+"""The first step and the last one: beside them no other branch of a request runs, see `standin`."""
 
 logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
 
@@ -41,41 +46,105 @@ def response(request: Any, step: contract.Step, outputs: Arrays) -> Any:
     )
 
 
-def failure(error: Exception, step: contract.Step) -> Any:
-    """Return an error response, INTERNAL (with a log) unless the clip or a parameter of the request is at fault."""
-    if isinstance(error, ClipError):
-        return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error), pb_utils.TritonError.INVALID_ARG))
-    if isinstance(error, RequestError):
-        return pb_utils.InferenceResponse(error=pb_utils.TritonError(str(error), pb_utils.TritonError.UNSUPPORTED))
-    logging.getLogger(step.name).error("request failed", exc_info=error)
-    text = str(error) if isinstance(error, TriptychError) else f"{type(error).__name__}: {error}"
-    return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"{step.name}: {text}"))
+def has_left(request: Any) -> bool:
+    """Tell whether the caller of a request has gone: as the door's board says, or Triton where no door is in front.
+
+    Triton is asked only there: its `is_cancelled` is a message through the shared memory of the step, and a response
+    that follows at once, as to a caller who has left, finds Triton 2.51 still at it: both sides crash under load.
+    """
+    told = parameters(request)
+    return tickets.has_left(told) if tickets.PARAMETER in told else request.is_cancelled()
 
 
-def cancelled() -> Any:
-    """Return the response to a request whose client has gone."""
+def is_in_graph(request: Any) -> bool:
+    """Tell whether a request came through the door, and so belongs to a clip whose other branches may be running."""
+    return tickets.PARAMETER in parameters(request)
+
+
+def request_id(request: Any) -> str:
+    """Return the id by which the door's log names the call; "" without one."""
+    return str(parameters(request).get(tickets.REQUEST_ID, ""))
+
+
+def without_caller(request: Any, step: contract.Step) -> Any:
+    """Return the response to a request whose caller has gone: an error where the graph takes one, see `standin`."""
+    if step.name in MAY_FAIL:
+        return _error(str(CallerLeft()), pb_utils.TritonError.CANCELLED)
+    return response(request, step, nothing(request, step))
+
+
+def nothing(request: Any, step: contract.Step) -> Arrays:
+    """Return outputs of no meaning, with as many rows as the request has where the step has a batch axis."""
+    rows = None
+    if step.max_batch_size:
+        rows = len(pb_utils.get_input_tensor_by_name(request, step.inputs[0].name).as_numpy())
+    return {tensor.name: standin.tensor(tensor.dtype, tensor.dims, rows) for tensor in step.outputs}
+
+
+def meaningless(request: Any, config: Mapping[str, Any]) -> Any:
+    """Return a response of no meaning, see `standin`, with the outputs of a model's config as Triton gives it."""
+    rows = None
+    if config["max_batch_size"]:
+        rows = len(pb_utils.get_input_tensor_by_name(request, config["input"][0]["name"]).as_numpy())
+    wanted = request.requested_output_names()
     return pb_utils.InferenceResponse(
-        error=pb_utils.TritonError("the request was cancelled", pb_utils.TritonError.CANCELLED)
+        [
+            pb_utils.Tensor(output["name"], standin.tensor(_dtype(output["data_type"]), output["dims"], rows))
+            for output in config["output"]
+            if output["name"] in wanted
+        ]
     )
 
 
-def each(requests: list[Any], name: str, function: Callable[..., Arrays]) -> list[Any]:
+def failure(request: Any, error: Exception, step: contract.Step, otherwise: Callable[[], Arrays] | None = None) -> Any:
+    """Return the response to a request that cannot be computed: an error where the graph takes one.
+
+    Elsewhere it is `otherwise()`, which says so in the step's own way, or outputs of no meaning. INTERNAL, with a log,
+    unless the clip or a parameter of the request is at fault.
+    """
+    if isinstance(error, CallerLeft):
+        return without_caller(request, step)
+    if isinstance(error, ClipError) and step.name in MAY_FAIL:
+        return _error(str(error), pb_utils.TritonError.INVALID_ARG)
+    if isinstance(error, RequestError) and step.name in MAY_FAIL:
+        return _error(str(error), pb_utils.TritonError.UNSUPPORTED)
+    logging.getLogger(step.name).error("request %s failed", request_id(request), exc_info=error)
+    if step.name in MAY_FAIL:
+        text = str(error) if isinstance(error, TriptychError) else f"{type(error).__name__}: {error}"
+        return _error(f"{step.name}: {text}", pb_utils.TritonError.INTERNAL)
+    return response(request, step, otherwise() if otherwise else nothing(request, step))
+
+
+def each(
+    requests: list[Any], name: str, function: Callable[..., Arrays], otherwise: Callable[[], Arrays] | None = None
+) -> list[Any]:
     """Answer requests one by one with `function(**inputs in lower case) -> outputs by tensor name`.
 
-    An error of one request is that request's alone.
+    What goes wrong with one request is that request's alone: see `failure`.
     """
     step = contract.STEPS[name]
-    return [_answer(request, step, function) for request in requests]
+    return [_answer(request, step, function, otherwise) for request in requests]
 
 
-def _answer(request: Any, step: contract.Step, function: Callable[..., Arrays]) -> Any:
-    if request.is_cancelled():
-        return cancelled()
+def _answer(
+    request: Any, step: contract.Step, function: Callable[..., Arrays], otherwise: Callable[[], Arrays] | None
+) -> Any:
+    if has_left(request):
+        return without_caller(request, step)
     try:
         inputs = {key.lower(): value for key, value in read(request, step).items()}
         return response(request, step, function(**inputs))
     except Exception as error:
-        return failure(error, step)
+        return failure(request, error, step, otherwise)
+
+
+def _error(message: str, code: int) -> Any:
+    return pb_utils.InferenceResponse(error=pb_utils.TritonError(message, code))
+
+
+def _dtype(config_type: str) -> str:
+    """Return the datatype of the protocol for one of a config: TYPE_STRING -> BYTES."""
+    return {"TYPE_STRING": "BYTES"}.get(config_type, config_type.removeprefix("TYPE_"))
 
 
 def _typed(array: np.ndarray, dtype: str) -> np.ndarray:

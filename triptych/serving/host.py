@@ -11,6 +11,7 @@ import socket
 import sys
 import sysconfig
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -80,6 +81,24 @@ def _threads(process: Path) -> int:
         return len(os.listdir(process / "task")) if process.stat().st_uid == os.geteuid() else 0
     except OSError:
         return 0
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where to listen; a host with colons is IPv6."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def check(self, flag: str) -> None:
+        """Raise TriptychError, which names who holds it, when it cannot be listened on."""
+        if reason := why_not_listen(self.port, self.host):
+            raise TriptychError(
+                f"{reason}. Stop what listens there, or choose another port: triptych serve {flag} PORT"
+            )
 
 
 def free_port() -> int:

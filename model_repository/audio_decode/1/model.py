@@ -1,11 +1,14 @@
-"""Triton adapter: bytes -> 16 kHz mono, cut for the speech, sound and voice models. See triptych/media/audio.py."""
+"""Triton adapter: bytes -> 16 kHz mono, cut for the speech, sound and voice models. See triptych/media/audio.py.
 
+The file is read by a decoder, a process of its own: triptych/media/decoders.
+"""
+
+from functools import partial
 from pathlib import Path
 
+from triptych.answer.status import Status
 from triptych.media import audio
-from triptych.media.limits import Limits
-from triptych.media.probe import longest_s
-from triptych.serving import adapter, settings
+from triptych.serving import adapter, decoding, settings
 
 
 class TritonPythonModel:
@@ -14,13 +17,23 @@ class TritonPythonModel:
     def initialize(self, args):
         folder = Path(args["model_repository"], args["model_version"])
         self.sound_samples = settings.read_int(folder, "sound_window_samples")
-        self.max_seconds = longest_s(Limits.from_environment())
+        self.decoders = decoding.decoders("audio_decode")
 
     def execute(self, requests):
-        return adapter.each(requests, "audio_decode", self.decode)
+        return [self.respond(request) for request in requests]
 
-    def decode(self, video, clip):
-        sound = audio.decode(video, self.max_seconds)
+    def respond(self, request):
+        decode = partial(self.decode, decoding.caller(request))
+        (response,) = adapter.each([request], "audio_decode", decode, self.nothing)
+        return response
+
+    def nothing(self):
+        return self.cut(audio.without(Status("failed", "step_failed")))
+
+    def decode(self, caller, video, clip):
+        return self.cut(self.decoders.sound(video, caller))
+
+    def cut(self, sound):
         chunks = audio.chunks(sound.pcm)
         sound_windows = audio.sound_windows(sound.pcm, self.sound_samples)
         voice_windows = audio.voice_windows(sound.pcm)
@@ -33,3 +46,6 @@ class TritonPythonModel:
             "VOICE_SPANS": voice_windows.spans,
             "AUDIO_STATUS": sound.status.tensor(),
         }
+
+    def finalize(self):
+        self.decoders.close()

@@ -13,13 +13,16 @@ class TritonPythonModel:
         self.max_faces = crop.max_faces(Limits.from_environment())
 
     def execute(self, requests):
-        return adapter.each(requests, "face_crop", self.crop)
+        return adapter.each(requests, "face_crop", self.crop, lambda: self.outputs(crop.untold()))
 
     def crop(self, clip, frames, frame_times, boxes, scores, landmarks):
         facts = dict(zip(CLIP_FIELDS, clip))
         source_size = facts["width_px"], facts["height_px"]
         seen = crop.DetectedFrames(frames, frame_times, boxes, scores, landmarks, source_size)
-        found = crop.crop_all(seen, self.max_faces)
+        return self.outputs(crop.crop_all(seen, self.max_faces))
+
+    def outputs(self, found):
+        """Return the step's tensors."""
         return {
             "FACES": found.crops,
             "FACE_TIMES": found.times,
@@ -28,4 +31,6 @@ class TritonPythonModel:
             "FACE_BOXES": found.boxes,
             "FACE_SCORES": found.scores,
             "FACE_COUNT": found.count,
+            "FACES_FOUND": found.found,
+            "FACE_STANDS_FOR": found.stands_for,
         }

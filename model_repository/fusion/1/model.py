@@ -5,6 +5,7 @@ from pathlib import Path
 
 from triptych.answer.answer import Manifest, answer
 from triptych.serving import adapter
+from triptych.serving.step_counters import Answers
 
 
 class TritonPythonModel:
@@ -12,6 +13,7 @@ class TritonPythonModel:
 
     def initialize(self, args):
         self.manifest = Manifest.read(Path(args["model_repository"]) / args["model_version"])
+        self.answers = Answers()
 
     def execute(self, requests):
         return [self.respond(request) for request in requests]
@@ -22,4 +24,6 @@ class TritonPythonModel:
         return response
 
     def answer(self, translated, **inputs):
-        return answer({name.upper(): array for name, array in inputs.items()}, self.manifest, translated)
+        found = answer({name.upper(): array for name, array in inputs.items()}, self.manifest, translated)
+        self.answers.count(inputs["clip"], found["CHANNEL_STATUS"])
+        return found

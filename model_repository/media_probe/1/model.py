@@ -1,23 +1,35 @@
-"""Triton adapter of the first step: bytes -> its facts and the frames to sample. See triptych/media/probe.py."""
+"""Triton adapter of the first step: bytes -> its facts and the frames to sample. See triptych/media/probe.py.
 
-from triptych.media import probe
-from triptych.media.limits import Limits
-from triptych.serving import adapter
+The file is read by a decoder, a process of its own: triptych/media/decoders. As the first step, it also refuses what is
+wrong with a request.
+"""
+
+from functools import partial
+
+from triptych.serving import adapter, decoding, options
 
 
 class TritonPythonModel:
     """Probes one clip a request; refuses what is unreadable or over a limit."""
 
     def initialize(self, args):
-        self.limits = Limits.from_environment()
+        self.decoders = decoding.decoders("media_probe")
 
     def execute(self, requests):
-        return adapter.each(requests, "media_probe", self.probe)
+        return [self.respond(request) for request in requests]
 
-    def probe(self, video):
-        facts = probe.probe(video, self.limits)
+    def respond(self, request):
+        (response,) = adapter.each([request], "media_probe", partial(self.probe, request))
+        return response
+
+    def probe(self, request, video):
+        options.check(adapter.parameters(request))
+        facts = self.decoders.probe(video, decoding.caller(request))
         return {
             "CLIP": facts.clip(),
             "PLANNED_INDICES": facts.planned_indices,
             "PLANNED_TIMES": facts.planned_times,
         }
+
+    def finalize(self):
+        self.decoders.close()

@@ -1,5 +1,6 @@
 """Triton adapter: the utterances of a clip -> token ids for the text model. See triptych/words/text.py."""
 
+from functools import partial
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -16,8 +17,12 @@ class TritonPythonModel:
         self.tokenizer = Tokenizer.from_file(str(path))
 
     def execute(self, requests):
-        return adapter.each(requests, "text_tokens", self.tokens)
+        return adapter.each(requests, "text_tokens", self.tokens, partial(self.outputs, []))
 
     def tokens(self, utterances):
-        ids, mask = text.tokenize(self.tokenizer, text.texts(utterances))
+        return self.outputs(text.texts(utterances))
+
+    def outputs(self, texts):
+        """Return the step's tensors; without texts, those of a blank one."""
+        ids, mask = text.tokenize(self.tokenizer, texts)
         return {"INPUT_IDS": ids, "ATTENTION_MASK": mask}

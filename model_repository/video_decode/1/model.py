@@ -1,9 +1,14 @@
-"""Triton adapter: bytes and the plan -> upright RGB frames. See triptych/media/video.py, and video_gpu.py for NVDEC."""
+"""Triton adapter: bytes and the plan -> upright RGB frames. See triptych/media/video.py, and video_gpu.py for NVDEC.
+
+The file is read by a decoder, a process of its own: triptych/media/decoders.
+"""
 
 import json
+from functools import partial
 
-from triptych.media.video import decode
-from triptych.serving import adapter
+from triptych.answer.status import Status
+from triptych.media.video import blank
+from triptych.serving import adapter, decoding
 
 
 class TritonPythonModel:
@@ -11,15 +16,31 @@ class TritonPythonModel:
 
     def initialize(self, args):
         parameters = json.loads(args["model_config"]).get("parameters", {})
+        self.decoders = decoding.decoders("video_decode")
         self.gpu = None
         if parameters.get("decoder", {}).get("string_value") == "dali":
             from triptych.media.video_gpu import GpuDecoder
 
-            self.gpu = GpuDecoder(device_id=int(args["model_instance_device_id"]))
+            self.gpu = GpuDecoder(self.decoders, device_id=int(args["model_instance_device_id"]))
 
     def execute(self, requests):
-        return adapter.each(requests, "video_decode", self.decode)
+        return [self.respond(request) for request in requests]
 
-    def decode(self, video, planned_indices, planned_times):
-        decoded = self.gpu.decode(video, planned_indices, planned_times) if self.gpu else decode(video, planned_times)
+    def respond(self, request):
+        decode = partial(self.decode, decoding.caller(request))
+        (response,) = adapter.each([request], "video_decode", decode, self.nothing)
+        return response
+
+    def nothing(self):
+        return self.outputs(blank(Status("failed", "step_failed")))
+
+    def decode(self, caller, video, planned_indices, planned_times):
+        if self.gpu:
+            return self.outputs(self.gpu.decode(video, planned_indices, planned_times, caller))
+        return self.outputs(self.decoders.video(video, planned_times, caller))
+
+    def outputs(self, decoded):
         return {"FRAMES": decoded.frames, "FRAME_TIMES": decoded.times, "VIDEO_STATUS": decoded.status.tensor()}
+
+    def finalize(self):
+        self.decoders.close()

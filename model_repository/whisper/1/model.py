@@ -12,7 +12,7 @@ from triptych.serving import adapter
 from triptych.words.whisper.decoding import DecodingOptions
 from triptych.words.whisper.model import Device
 from triptych.words.whisper.recogniser import Recogniser
-from triptych.words.whisper.transcripts import tensors
+from triptych.words.whisper.transcripts import UNHEARD, tensors
 from triptych_client import contract
 
 STEP = contract.STEPS["whisper"]
@@ -44,14 +44,14 @@ class TritonPythonModel:
         return [next(answers) if isinstance(outcome, Job) else outcome for outcome in outcomes]
 
     def job(self, request):
-        """Return the job of a request, or the response that refuses it."""
-        if request.is_cancelled():
-            return adapter.cancelled()
+        """Return the job of a request, or the response that stands for what it cannot be told."""
+        if adapter.has_left(request):
+            return adapter.without_caller(request, STEP)
         try:
             options = self.recogniser.options(adapter.parameters(request))
             return Job(request, *adapter.read(request, STEP).values(), options)
         except Exception as error:
-            return adapter.failure(error, STEP)
+            return self.unheard(request, error)
 
     def answers(self, jobs):
         """Decode all jobs together; one by one if that fails, so that a bad request fails by itself."""
@@ -59,8 +59,13 @@ class TritonPythonModel:
             return self.decode(jobs)
         except Exception as error:
             if len(jobs) == 1:
-                return [adapter.failure(error, STEP)]
+                return [self.unheard(jobs[0].request, error)]
             return [self.answers([job])[0] for job in jobs]
+
+    def unheard(self, request, error):
+        """Return the response to a request whose speech could not be recognised."""
+        rows = len(adapter.read(request, STEP)["CHUNK_SPANS"])
+        return adapter.failure(request, error, STEP, lambda: tensors([UNHEARD] * rows))
 
     def decode(self, jobs):
         """Return a response for each job."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from samples.scripted_server import UNAVAILABLE, Refusal, ScriptedServer
 from samples.silent_server import SilentServer
 from triptych_client import (
     AsyncClient,
@@ -48,6 +49,13 @@ def deaf() -> Iterator[str]:
 @pytest.fixture
 def silent() -> Iterator[SilentServer]:
     with SilentServer() as server:
+        yield server
+
+
+@pytest.fixture
+def refusing() -> Iterator[ScriptedServer]:
+    """A server that says what it takes, and then takes nothing."""
+    with ScriptedServer([Refusal(UNAVAILABLE, "Server is stopping")] * 99) as server:
         yield server
 
 
@@ -88,15 +96,15 @@ def check_failures(outcomes: list[Outcome], said: list[str]) -> None:
     assert type(outcomes[-1].error) is Unavailable, "the clips behind them go on"
 
 
-def test_a_clip_that_cannot_be_read_yields_its_error(clip: Path):
+def test_a_clip_that_cannot_be_read_yields_its_error(clip: Path, refusing: ScriptedServer):
     clips = unreadable(clip)
-    with Client(NO_SERVER) as client:
+    with Client(refusing.url) as client:
         check_failures(list(client.map([*clips.values(), CLIP])), list(clips))
 
 
-async def test_a_clip_that_cannot_be_read_yields_its_error_in_the_async_client(clip: Path):
+async def test_a_clip_that_cannot_be_read_yields_its_error_in_the_async_client(clip: Path, refusing: ScriptedServer):
     clips = unreadable(clip)
-    async with AsyncClient(NO_SERVER) as client:
+    async with AsyncClient(refusing.url) as client:
         check_failures([outcome async for outcome in client.map([*clips.values(), CLIP])], list(clips))
 
 
@@ -190,27 +198,27 @@ class Quick(io.RawIOBase):
         return b""
 
 
-def test_endless_clips_are_not_read_far_ahead_of_a_slow_one():
+def test_endless_clips_are_not_read_far_ahead_of_a_slow_one(refusing: ScriptedServer):
     slow = Slow()
-    with Client(NO_SERVER) as client:
+    with Client(refusing.url) as client:
         outcomes = client.map(slow.clips(), concurrency=2)
         assert next(outcomes).index == 0
         assert slow.taken == LOOK_AHEAD * 2
         outcomes.close()
 
 
-async def test_endless_clips_are_not_read_far_ahead_of_a_slow_one_in_the_async_client():
+async def test_endless_clips_are_not_read_far_ahead_of_a_slow_one_in_the_async_client(refusing: ScriptedServer):
     slow = Slow()
-    async with AsyncClient(NO_SERVER) as client:
+    async with AsyncClient(refusing.url) as client:
         outcomes = client.map(slow.clips(), concurrency=2)
         assert (await anext(outcomes)).index == 0
         assert slow.taken == LOOK_AHEAD * 2
         await outcomes.aclose()
 
 
-def test_a_stream_takes_as_many_clips_as_it_works_on():
+def test_a_stream_takes_as_many_clips_as_it_works_on(refusing: ScriptedServer):
     slow = Slow()
-    with Client(NO_SERVER) as client:
+    with Client(refusing.url) as client:
         outcomes = client.stream(slow.clips(), concurrency=3)
         for count in range(5):
             assert next(outcomes).index > 0, "those behind the slow one do not wait for it"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from samples import client as samples
-from triptych_client import cli, clips, plugins
+from samples.scripted_server import BUSY, Refusal, ScriptedServer
+from triptych_client import cli, clips, contract, plugins
 from triptych_client import schema as answer_schema
 from triptych_client.errors import InvalidClip
 from triptych_client.output import Format, Sieve, write_folder
@@ -25,6 +28,8 @@ Run = Callable[..., int]
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run `triptych` with arguments and return its exit code."""
+    monkeypatch.delenv("TRIPTYCH_TOKEN", raising=False)
+    monkeypatch.setenv("GRPC_VERBOSITY", "NONE")  # the command sets it so; here it goes with the test
 
     def call(*arguments: str) -> int:
         monkeypatch.setattr(sys, "argv", ["triptych", *arguments])
@@ -176,3 +181,76 @@ def test_failed_clips_are_told_and_the_others_pass(format: Format, told: str, ca
         assert [index for index, _ in sieve.passed(outcomes)] == [1]
     assert sieve.failed == 1
     assert capsys.readouterr() == ("", told)
+
+
+def test_a_clip_over_the_limit_of_the_server_is_one_line_and_the_others_go_on(
+    tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+):
+    for name, size in (("a.mp4", 10), ("b.mp4", 8 << 30), ("c.mp4", 20)):
+        with (tmp_path / name).open("wb") as file:
+            os.truncate(file.fileno(), size)  # a hole: takes no room on the disk, and too much in memory
+    with ScriptedServer(extensions=("statistics", f"{contract.CLIP_LIMIT}1048576")) as server:
+        assert run("analyze", str(tmp_path), "--url", server.url, "--format", "jsonl") == 1
+    told = capsys.readouterr()
+    assert [json.loads(line)["clip"]["path"] for line in told.out.splitlines()] == [
+        str(tmp_path / "a.mp4"),
+        str(tmp_path / "c.mp4"),
+    ]
+    (failed,) = map(json.loads, told.err.splitlines())
+    assert failed["path"] == str(tmp_path / "b.mp4")
+    assert failed["error"].startswith("the file is 8192 MiB; the limit is 1 MiB")
+    assert sorted(len(request.raw_input_contents[0]) for request in server.requests) == [10, 20]
+
+
+def test_a_busy_server_is_waited_for(tmp_path: Path, run: Run):
+    (tmp_path / "a.mp4").write_bytes(b"1234")
+    with ScriptedServer([Refusal(BUSY, retry_after_ms=1)] * 4) as server:
+        assert run("analyze", str(tmp_path / "a.mp4"), "--url", server.url, "--out", f"{tmp_path}/out.txt") == 0
+    assert len(server.requests) == 5
+
+
+@pytest.mark.parametrize(
+    ("extensions", "told"),
+    [
+        ((f"{contract.CLIP_LIMIT}67108864",), "a clip of at most 64 MiB\n"),
+        (("67108864", f"{contract.CLIP_LIMIT}-1", f"{contract.CLIP_LIMIT}many"), "the server does not say\n"),
+    ],
+)
+def test_limits_can_be_asked_for(extensions: tuple[str, ...], told: str, run: Run, capsys: pytest.CaptureFixture[str]):
+    with ScriptedServer(extensions=extensions) as server:
+        assert run("limits", "--url", server.url) == 0
+    assert capsys.readouterr().out == told
+
+
+def test_a_token_comes_from_a_file_or_the_environment(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    file = tmp_path / "token"
+    file.write_text("s3cret\n")
+    with ScriptedServer(token="s3cret") as server:
+        assert run("limits", "--url", server.url) == 1
+        assert run("limits", "--url", server.url, "--token-file", str(file)) == 0
+        monkeypatch.setenv("TRIPTYCH_TOKEN", "wrong")
+        assert run("limits", "--url", server.url) == 1
+        assert run("limits", "--url", server.url, "--token-file", str(file)) == 0, "a file goes first"
+        monkeypatch.setenv("TRIPTYCH_TOKEN", "s3cret")
+        assert run("limits", "--url", server.url) == 0
+        assert run("limits", "--url", "server.example:8001") == 1
+        assert run("limits", "--url", server.url, "--token-file", str(tmp_path / "gone")) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert [line for line in said if "s3cret" in line] == []
+    assert "wants a token" in said[0]
+    assert "does not accept the token" in said[1]
+    assert "would travel in plain text" in said[2]
+    assert "gone: cannot be read: No such file or directory" in said[3]
+
+
+def test_grpc_adds_no_lines_of_its_own():
+    command = [sys.executable, "-c", "from triptych_client.cli import main; main()"]
+    with ScriptedServer() as server:
+        result = subprocess.run(
+            [*command, "limits", "--tls", "--url", server.url], capture_output=True, text=True, check=False
+        )
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert "speaks no TLS" in line

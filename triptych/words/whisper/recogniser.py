@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from triptych.errors import RequestError
+from triptych.errors import RequestError, TriptychError
 from triptych.words.whisper.decoding import Decoding, DecodingOptions, decode
 from triptych.words.whisper.model import Device, Model
 from triptych.words.whisper.passes import decode_in_passes
@@ -44,7 +44,10 @@ class Recogniser:
 
         log_mel: float32 [b, 80, 3000]; spans: [b, 2] start and end of the sound in the clip, in seconds (equal: no
         sound, which costs nothing); options: those of each window. A window that cannot be decoded is without speech.
+        TriptychError for a log-mel that is not all numbers.
         """
+        if not np.isfinite(log_mel).all():
+            raise TriptychError("the log-mel has values that are not numbers: the step before failed")
         transcripts = [WindowTranscript()] * len(options)
         sound_s = spans[:, 1] - spans[:, 0]
         sounding = np.flatnonzero(sound_s > 0)

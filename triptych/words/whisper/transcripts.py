@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from triptych.words.whisper.decoding import Decoding
 from triptych.words.whisper.passes import Pass
 from triptych.words.whisper.rules import Rules
+from triptych_client import contract
 
 MAX_COMPRESSION_RATIO = 2.4
 """A text that zlib makes smaller by more than this repeats itself: `compression_ratio_threshold` of openai/whisper,
@@ -42,6 +43,10 @@ class WindowTranscript:
     language_probability: float = math.nan
     no_speech_probability: float = math.nan
     tokens: tuple[int, ...] = ()
+
+
+UNHEARD = WindowTranscript(language=contract.UNKNOWN_LANGUAGE)
+"""A window whose speech could not be recognised, because a step failed."""
 
 
 def transcript(passes: Sequence[Pass], span: np.ndarray, rules: Rules, tokenizer: Tokenizer) -> WindowTranscript:

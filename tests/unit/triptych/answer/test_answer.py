@@ -42,6 +42,8 @@ def inputs(seconds: float = 10.0, **changes: np.ndarray) -> dict[str, np.ndarray
         "FACE_BOXES": np.array([[10, 10, 90, 110]] * len(moments), np.float32),
         "FACE_SCORES": np.ones(len(moments), np.float32),
         "FACE_COUNT": np.array([len(moments)], np.int32),
+        "FACES_FOUND": np.array([len(moments)], np.int32),
+        "FACE_STANDS_FOR": np.ones(len(moments), np.int32),
         "FACE_LOGITS": np.array([towards(SAD)] * len(moments), np.float32),
         "SOUND_SPANS": spans,
         "TAGS": np.array([[0.9, 0.2, 0.0]] * len(spans), np.float32),
@@ -96,6 +98,35 @@ def test_every_channel_answers():
     assert answered.people[0].timeline[0] is not None
     assert [said.language for said in answered.transcript.utterances] == ["en", "en"]
     assert all(said.expressed for said in answered.transcript.utterances)
+
+
+def lost(*channels: str) -> dict[str, Status]:
+    return dict.fromkeys(channels, Status("failed", "step_failed"))
+
+
+NO_NUMBERS = np.full((2, 7), np.nan, np.float32)
+FAILED_STEPS = {
+    "faces could not be cut out": ({"FACE_COUNT": np.array([-1], np.int32)}, lost("face")),
+    "speech could not be recognised": (
+        {**MUTE, "AUDIO_STATUS": OK.tensor(), "LANGUAGES": strings([[contract.UNKNOWN_LANGUAGE]])},
+        lost("voice", "words"),
+    ),
+    "utterances could not be told apart": (
+        {"WORDS_LOGITS": NO_NUMBERS[:1]},
+        {"words": Status("failed", "not_finite")},
+    ),
+    "there is no picture either": (
+        {"FACE_COUNT": np.array([-1], np.int32), "VIDEO_STATUS": Status("absent", "no_video_track").tensor()},
+        {"face": Status("absent", "no_video_track")},
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "expected"), FAILED_STEPS.values(), ids=FAILED_STEPS)
+def test_a_step_that_failed_is_its_channel_s_status_and_the_others_answer(changes: dict, expected: dict):
+    outputs = answer(inputs(**changes), MANIFEST)
+    assert statuses(outputs) == expected
+    decoded(outputs)
 
 
 class Recorded(dict[str, np.ndarray]):
@@ -204,3 +235,10 @@ def test_a_calibration_is_for_one_channel():
     plain, louder = (answer(inputs(), replace(manifest, parameters=POOL)) for manifest in (MANIFEST, sure))
     assert louder["TEXT_PROBABILITIES"].max() > plain["TEXT_PROBABILITIES"].max()
     assert louder["CHANNEL_PROBABILITIES"][:3].tolist() == plain["CHANNEL_PROBABILITIES"][:3].tolist()
+
+
+def test_the_answer_says_how_many_faces_were_left_out():
+    found = answer(inputs(FACES_FOUND=np.array([500], np.int32)), MANIFEST)
+    assert Status.read(found["CHANNEL_STATUS"][0]) == Status("ok", "faces_left_out", "480")
+    nobody = answer(inputs(**FACELESS, FACES_FOUND=np.array([0], np.int32)), MANIFEST)
+    assert Status.read(nobody["CHANNEL_STATUS"][0]).reason == "no_face"

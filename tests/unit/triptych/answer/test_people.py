@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from samples.fusion import HAPPY, POOL, SAD, towards
-from triptych.answer import people
+from triptych.answer import fusion, people, timeline
 from triptych.answer.evidence import ChannelInput
 from triptych.answer.people import FaceRows, MainTrack
 from triptych.answer.status import OK, Status
@@ -20,14 +21,16 @@ def faces(*seen: tuple[float, int, float, int], frames: int = 20) -> FaceRows:
     times, tracks, sides, emotions = (np.array(column) for column in zip(*seen))
     boxes = np.stack([np.zeros(len(seen)), np.zeros(len(seen)), sides, sides], axis=1)
     logits = np.array([towards(emotion) for emotion in emotions])
-    return FaceRows(np.arange(frames) / 2, times, tracks.astype(int), boxes, np.ones(len(seen)), logits)
+    one_each = np.ones(len(seen), int)
+    return FaceRows(np.arange(frames) / 2, times, tracks.astype(int), boxes, np.ones(len(seen)), logits, one_each)
 
 
 def crowd(count: int) -> FaceRows:
     return faces(*[(step / 2, track, 20 + track, track % 7) for step in range(20) for track in range(count)])
 
 
-NOBODY = FaceRows(np.arange(20) / 2, np.zeros(0), np.zeros(0, int), np.zeros((0, 4)), np.zeros(0), np.zeros((0, 7)))
+NOTHING = np.zeros(0)
+NOBODY = FaceRows(np.arange(20) / 2, NOTHING, NOTHING.astype(int), np.zeros((0, 4)), NOTHING, np.zeros((0, 7)), NOTHING)
 
 
 def test_one_person_is_the_only_one():
@@ -78,3 +81,34 @@ def test_only_the_faces_of_one_person_are_that_person_s_evidence():
     assert one.summary().argmax() == SAD
     assert one.reliability.tolist() == [2 / 20] * 2
     assert both.of(FACE, -1).status == Status("absent", "no_face", "20")
+
+
+def thinned(all_faces: FaceRows, every: int, track: int | None = None) -> FaceRows:
+    """Every so many of the faces of a crowd, or of one of them, in time, each standing for as many."""
+    fewer = np.full(len(all_faces.times), True) if track is None else all_faces.tracks == track
+    kept = ~fewer | (np.round(all_faces.times * 2).astype(int) % every == every // 2)
+    rows = (all_faces.times, all_faces.tracks, all_faces.boxes, all_faces.scores, all_faces.logits)
+    return FaceRows(all_faces.frame_times, *(row[kept] for row in rows), np.where(fewer, every, 1)[kept])
+
+
+@pytest.mark.parametrize("track", [None, 0, 2])
+def test_fewer_faces_that_stand_for_all_give_the_same_answer(track: int | None):
+    whole, speech = crowd(3), np.array([[1.0, 4.0]])
+    few = thinned(whole, 5, track)
+    assert len(few.times) < len(whole.times)
+    assert people.choose(few, NO_SPEECH) == people.choose(whole, NO_SPEECH) == MainTrack(2, "size")
+    assert people.speech_seconds(few, speech) == pytest.approx(people.speech_seconds(whole, speech))
+    for person in range(3):
+        one, same = few.of(FACE, person), whole.of(FACE, person)
+        assert one.reliability[0] == same.reliability[0] == 1
+        assert one.summary() == pytest.approx(same.summary())
+
+
+def test_the_work_grows_with_the_faces_not_with_people_times_windows(monkeypatch: pytest.MonkeyPatch):
+    fused = []
+    monkeypatch.setattr(timeline, "fuse", lambda *arguments: fused.append(0) or fusion.fuse(*arguments))
+    count, spans = 120, windows(60.0)
+    once_each = faces(*[(track / 2, track, 50, SAD) for track in range(count)], frames=120)
+    found = people.describe(once_each, FACE, POOL, spans)
+    assert found.timelines.shape == (count, len(spans), 7)
+    assert len(fused) <= 4 * count, "a moment is in at most three windows, and nothing is fused once for each person"

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from triptych.errors import TriptychError
 from triptych.face import crop
 from triptych.media.limits import Limits
 from triptych_client.contract import FACE_PX, MAX_FACES_PER_FRAME
@@ -56,6 +57,14 @@ def test_a_blank_stand_in_frame_has_no_faces():
     assert crop.crop_all(made, most=9).count.tolist() == [0]
 
 
+def test_scores_that_are_no_numbers_are_not_taken_for_no_face():
+    made = detections([(100, 100, 80, 0.9)])
+    made.scores[:] = np.nan
+    with pytest.raises(TriptychError, match="the step before failed"):
+        crop.crop_all(made, most=9)
+    assert crop.untold().count.tolist() == [-1]
+
+
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 def test_a_box_that_is_no_place_is_no_face(number: float):
     made = detections([(100, 100, 80, 0.9), (400, 200, 60, 0.8)])
@@ -93,16 +102,56 @@ def test_the_people_of_a_clip_are_the_same_at_any_rate_of_sampling(rate_hz: int)
     assert set(found.tracks[found.scores < 0.85]) == {1}
 
 
-def test_too_many_faces_leave_out_the_passers_by():
-    person = (100, 100, 80, 0.9)
-    found = crop.crop_all(detections([(500, 300, 40, 0.99), person], [person], [person]), most=3)
-    assert found.times.tolist() == [0, 0.5, 1]
-    assert found.tracks.tolist() == [0, 0, 0]
+def crowd(people: int, frames: int) -> crop.DetectedFrames:
+    """So many people, side by side, in each of so many frames; the later ones are larger."""
+    places = [(40 + 600 * person / people, 180, 20 + person, 0.9) for person in range(people)]
+    return detections(*[places] * frames)
 
 
-def test_of_equally_long_tracks_the_larger_face_stays():
-    found = crop.crop_all(detections([(500, 300, 40, 0.99), (100, 100, 80, 0.9)]), most=1)
+def test_of_too_many_faces_everybody_keeps_some_from_the_first_to_the_last():
+    found = crop.crop_all(crowd(people=4, frames=40), most=50)
+    assert (found.count[0], found.found[0]) == (50, 160)
+    assert np.bincount(found.tracks).tolist() in ([13, 13, 12, 12], [12, 12, 13, 13])
+    for person in range(4):
+        times = found.times[found.tracks == person]
+        assert (times[0], times[-1]) == (0, 19.5)
+        assert np.diff(times).max() <= 2.0, "evenly"
+        assert found.stands_for[found.tracks == person].sum() == 40
+
+
+def test_who_is_seldom_seen_keeps_all():
+    regular, passer = (100, 100, 80, 0.9), (500, 300, 40, 0.99)
+    found = crop.crop_all(detections(*[[regular]] * 19, [regular, passer]), most=5)
+    assert found.scores.tolist().count(pytest.approx(0.99)) == 1
+    assert sorted(found.stands_for[found.tracks == 0]) == [3, 4, 6, 7]
+
+
+def test_of_too_many_people_those_seen_least_and_smallest_are_left_out():
+    person, small = (100, 100, 80, 0.9), (500, 300, 40, 0.99)
+    found = crop.crop_all(detections([small, person], [person]), most=1)
     assert found.scores == pytest.approx([0.9])
+    assert found.found[0] == 3
+    assert crop.crop_all(detections([small, person]), most=1).scores == pytest.approx([0.9])
+
+
+def test_where_all_are_kept_each_stands_for_itself():
+    found = crop.crop_all(crowd(people=3, frames=5), most=256)
+    assert (found.count[0], found.found[0]) == (15, 15)
+    assert found.stands_for.tolist() == [1] * 15
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=60), st.integers(1, 70))
+def test_a_choice_is_within_the_limit_and_of_everybody_it_can(people: list[int], most: int):
+    _, linked = np.unique(people, return_inverse=True)
+    boxes = np.tile([0.0, 0, 9, 9], (len(linked), 1))
+    kept, stands_for = crop.chosen(linked, boxes, most)
+    assert len(kept) == min(len(linked), most)
+    assert (np.diff(kept) > 0).all()
+    assert (stands_for > 0).all()
+    whose = linked[kept]
+    assert len(set(whose)) == min(len(set(linked)), most)
+    for track in set(whose):
+        assert stands_for[whose == track].sum() == (linked == track).sum()
 
 
 def test_the_limit_is_also_that_of_the_expression_batch():

@@ -153,3 +153,16 @@ def test_who_does_not_move_goes_on(places: list[tuple[float, float, float]]):
     frame = [box(*place) for place in places]
     assert link(frame, frame)[0] == list(range(len(places)))
     assert sorted(link(frame, frame)[1]) == list(range(len(places)))
+
+
+def test_who_has_long_left_costs_nothing(monkeypatch: pytest.MonkeyPatch):
+    compared = []
+
+    def affinity(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        compared.append(len(one))
+        return np.zeros((len(one), len(other)))
+
+    monkeypatch.setattr(tracks, "affinity", affinity)
+    linked = tracks.link([np.tile([0.0, 0, 9, 9], (32, 1))] * 100, np.arange(100) / 2)
+    assert np.concatenate(linked).max() == 3199, "everybody is new"
+    assert max(compared) <= 32 * (tracks.MAX_MISSED_S * 2 + 1)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
+from itertools import count
+
+import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -134,3 +139,51 @@ def test_no_sound_is_one_row_of_zeros_with_an_empty_span(cut):
     assert len(pieces) == 1
     assert not pieces.any()
     assert spans.tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("speaking", [0, 2, 6])
+def test_channels_in_an_order_of_their_own_are_heard(speaking: int):
+    sine = 8000 * np.sin(2 * np.pi * 440 * np.arange(SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ)
+    samples = np.zeros((SAMPLE_RATE_HZ, 8), np.int16)
+    samples[:, speaking] = sine
+    data = clips.in_caf(samples, "7.1")
+    for _ in range(3):
+        pcm = audio.decode(data, 60).pcm
+        assert np.abs(np.fft.rfft(pcm)).argmax() == 440 * len(pcm) // SAMPLE_RATE_HZ
+    with av.open(io.BytesIO(data)) as container:
+        frame = next(container.decode(audio=0))
+        audio._keep(frame.layout)
+        assert frame.layout.name == "8 channels (FL+FR+FC+LFE+SL+SR+BL+BR)"
+
+
+def endless(time_s: Iterator[float], samples: int, rate_hz: int) -> Iterator[tuple[float, av.AudioFrame]]:
+    for at_s in time_s:
+        frame = av.AudioFrame.from_ndarray(np.full((1, samples), 99, np.uint8), format="u8", layout="mono")
+        frame.sample_rate = rate_hz
+        yield at_s, frame
+
+
+@pytest.mark.parametrize(
+    ("times", "samples", "rate_hz"),
+    [
+        ((0.0 for _ in count()), 100, 100),
+        ((float(number % 2) for number in count()), 1, 48_000),
+        ((float("nan") for _ in count()), 1, 1),
+        ((number / 48_000 for number in count()), 1, 48_000),
+    ],
+    ids=["all at once", "to and fro", "one sample a second", "a sample a frame"],
+)
+def test_what_never_ends_is_not_decoded_for_ever(times: Iterator[float], samples: int, rate_hz: int):
+    memory = np.zeros(2 * SAMPLE_RATE_HZ, np.int16)
+    assert audio._lay_out(memory, audio._blocks(endless(times, samples, rate_hz), 2.0)) <= len(memory)
+    assert next(times) is not None
+
+
+def test_a_rate_that_nobody_hears_is_not_resampled():
+    target = io.BytesIO()
+    with av.open(target, "w", format="wav") as container:
+        stream = container.add_stream("pcm_u8", rate=2_000_000_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.full((1, 4000), 9, np.uint8), format="u8", layout="mono")
+        frame.sample_rate, frame.pts = 2_000_000_000, 0
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    assert audio.decode(target.getvalue(), 60).status.reason == "undecodable_audio"

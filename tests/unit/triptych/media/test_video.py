@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import pairwise
 
 import av
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 
 from samples import clips
 from triptych.answer.status import Status
-from triptych.media import video
+from triptych.media import limits, video
 from triptych.media.container import Orientation, open_clip, read_packets
+from triptych.media.decoders.steps import Decoders
 from triptych.media.limits import Limits
 from triptych.media.probe import probe
 from triptych.media.video_gpu import GpuDecoder, define
@@ -158,7 +160,7 @@ def without_packet(data: bytes, index: int) -> bytes:
 def test_too_much_to_decode_leaves_the_first_part_of_each_group(monkeypatch: pytest.MonkeyPatch, budget_px: int):
     data = clips.make(clips.greys(COUNT), options={"g": "10", "bf": "0", "sc_threshold": "0"})
     planned = probe(data, Limits()).planned_times
-    monkeypatch.setattr(video, "MAX_DECODED_PX", budget_px)
+    monkeypatch.setattr(limits, "DECODED_PX_PER_SECOND", budget_px / Limits().seconds)
     decoded, _ = decode_planned(data)
     got = clips.which(decoded.frames, COUNT)
     assert {number // 10 for number in got} == set(range(6))
@@ -192,10 +194,34 @@ def test_nothing_is_decoded_that_no_wanted_frame_needs():
 def test_work_ends_even_where_all_has_to_be_decoded(monkeypatch: pytest.MonkeyPatch):
     data = clips.make(clips.greys(COUNT), form="h264", options={"g": "10", "bf": "0"})  # a stream without times
     planned = probe(data, Limits()).planned_times
-    monkeypatch.setattr(video, "MAX_DECODED_PX", 20 * video.FRAME_OVERHEAD_PX)
+    monkeypatch.setattr(limits, "DECODED_PX_PER_SECOND", 20 * video.FRAME_OVERHEAD_PX / Limits().seconds)
     decoded = video.decode(data, planned)
     assert decoded.status.state == "ok"
     assert max(clips.which(decoded.frames, COUNT)) < 20 < COUNT
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_damage_decodes_the_same_each_time(seed: int):
+    generator = np.random.default_rng(seed)
+    scenes = [
+        np.kron(generator.integers(0, 256, (6, 8, 3), np.uint8), np.ones((16, 16, 1), np.uint8)) for _ in range(40)
+    ]
+    broken = clips.damaged(clips.make(scenes, options={"bf": "2"}), seed, flips=20, start=0.2, end=0.9)
+    planned = np.linspace(0, 3.9, 20, dtype=np.float32)
+    first = video.decode(broken, planned)
+    assert first.status.ok
+    for _ in range(5):
+        assert np.array_equal(video.decode(broken, planned).frames, first.frames)
+
+
+def test_a_whole_clip_is_decoded_once(monkeypatch: pytest.MonkeyPatch):
+    threads = []
+    attempt = video._attempt
+    monkeypatch.setattr(video, "_attempt", lambda *arguments: threads.append(arguments[-1]) or attempt(*arguments))
+    monkeypatch.setattr(video, "cores", lambda: 3)
+    data = clips.make(clips.greys(20))
+    assert video.decode(data, np.array([0.5], np.float32)).status.ok
+    assert threads == [3]
 
 
 PACKETS = st.lists(st.tuples(st.booleans(), st.booleans(), st.floats(0, 10)), max_size=60)
@@ -223,9 +249,10 @@ def test_shortened_groups_still_have_something_wanted_each(packets: list[tuple[b
 
 
 @pytest.fixture(scope="module")
-def dali_decoder() -> GpuDecoder:
+def dali_decoder() -> Iterator[GpuDecoder]:
     """The GPU's pipeline on the CPU, where DALI decodes VP9."""
-    return GpuDecoder(device_id=None, device="cpu")
+    with closing(Decoders("video_decode", Limits())) as decoders:
+        yield GpuDecoder(decoders, device_id=None, device="cpu")
 
 
 def test_the_gpu_pipeline_is_a_valid_graph():

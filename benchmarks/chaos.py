@@ -1,0 +1,229 @@
+"""How soon are clips answered again when a process of the server is killed under load, and is every answer right?
+
+python -m benchmarks.chaos [--url HOST:PORT --pid PID] [--callers 2]
+
+Each stub of a step is killed in turn (SIGKILL), then a decoder, then tritonserver. The callers use the client as it is:
+it asks once more by itself when a call was lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import psutil
+import typer
+
+from benchmarks import load
+from benchmarks.bars import SHARED_CORES, Bar, bars_table, draw, write_json
+from benchmarks.load import Target
+from benchmarks.measure import RESULTS, publish, table
+from benchmarks.watching import Watch, family
+from triptych.serving.supervision.processes import lives, step_of
+from triptych_client import Analysis
+from triptych_client.aio import AsyncClient
+from triptych_client.contract import STEPS
+from triptych_client.errors import TriptychClientError
+
+SERVER = "tritonserver"
+TOLERANCE = 1e-4
+STUB_BAR_S, SERVER_BAR_S = 5.0, 15.0
+PATIENCE_S = 90.0
+POLL_S = 0.05
+PAUSE_S = 0.5
+"""How long a caller whose call failed waits before the next."""
+CALM_ANSWERS = 3
+"""So many answers between two kills: each finds a server that has settled."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One call: when it began and ended (time.monotonic()), and its analysis, or the words of its error."""
+
+    began_s: float
+    ended_s: float
+    analysis: Analysis | None = None
+    error: str = ""
+
+
+@dataclass
+class Callers:
+    """Steady load, and what came of it."""
+
+    events: list[Event] = field(default_factory=list)
+
+    async def run(self, url: str, clip: bytes, count: int) -> None:
+        """Let so many callers ask again and again, until this is cancelled."""
+        await asyncio.gather(*(self._ask(url, clip) for _ in range(count)))
+
+    async def _ask(self, url: str, clip: bytes) -> None:
+        async with AsyncClient(url, timeout_s=PATIENCE_S) as client:
+            while True:
+                began = time.monotonic()
+                try:
+                    analysis = await client.analyze(clip)
+                except TriptychClientError as error:
+                    self.events.append(Event(began, time.monotonic(), error=f"{type(error).__name__}: {error}"))
+                    await asyncio.sleep(PAUSE_S)
+                else:
+                    self.events.append(Event(began, time.monotonic(), analysis))
+
+    async def answered_after(self, moment: float, count: int = 1) -> Event:
+        """Return the event that makes so many answers to calls that began after a moment; TimeoutError if none does."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            answers = [event for event in self.events if event.analysis and event.began_s >= moment]
+            if len(answers) >= count:
+                return answers[count - 1]
+            await asyncio.sleep(POLL_S)
+        raise TimeoutError(f"no answer to a call within {PATIENCE_S:.0f} s")
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One process that was killed: how long it took until a call that began afterwards was answered, and the harm."""
+
+    victim: str
+    at_s: float
+    """Seconds after the watch began."""
+    back_s: float
+    lost: Sequence[str]
+    """The words of the calls that failed, to the callers, meanwhile."""
+
+
+def victims(pid: int) -> dict[str, Callable[[], psutil.Process]]:
+    """Return how to find each process that is killed: every stub by its step, one decoder, and tritonserver."""
+    stubs = {step: lambda step=step: _stub(pid, step) for step in STEPS}
+    return {**stubs, "a decoder": lambda: _decoder(pid), SERVER: lambda: _server(pid)}
+
+
+def _server(pid: int) -> psutil.Process:
+    return _first(process for process in family(pid) if process.name() == SERVER)
+
+
+def _stub(pid: int, step: str) -> psutil.Process:
+    return _first(process for process in _server(pid).children() if step_of(process) == step and lives(process))
+
+
+def _decoder(pid: int) -> psutil.Process:
+    """Return a process that decodes: a child of what forks them, which is a child of the stub."""
+    forks = _first(_stub(pid, "video_decode").children())
+    return _first(child for child in forks.children() if lives(child))
+
+
+def _first(found: Iterable[psutil.Process]) -> psutil.Process:
+    """Return the first process; LookupError when there is none."""
+    for process in found:
+        return process
+    raise LookupError("the process that was to be killed is not there")
+
+
+def main(
+    url: Annotated[str, typer.Option(help="host:port of a service that runs; else one is started.")] = "",
+    pid: Annotated[int, typer.Option(help="Its process.")] = 0,
+    callers: Annotated[int, typer.Option(min=1)] = 2,
+) -> None:
+    """Kill them, and write down what came of it."""
+    with load.target(url, pid) as service, Watch(service.pid) as watch:
+        found = victims(service.pid)
+        kills, events, reference = asyncio.run(measure(service, watch, load.short_clip(), callers, found))
+    bars = [*map(_bar, kills), Bar("wrong answers", len(wrong(events, reference)), 0)]
+    command = f"python -m benchmarks.chaos --callers {callers}"
+    draw(RESULTS / "chaos.svg", watch.samples, {kill.victim: kill.at_s for kill in kills}, _rates(events, watch))
+    write_json("chaos", command, bars, watch.samples, kills=[vars(kill) for kill in kills])
+    publish("chaos", command, _report(kills, events, reference, bars, callers))
+    raise typer.Exit(0 if all(bar.met for bar in bars) else 1)
+
+
+async def measure(
+    service: Target, watch: Watch, clip: bytes, callers: int, found: dict[str, Callable[[], psutil.Process]]
+) -> tuple[list[Kill], list[Event], Analysis]:
+    """Return the kills, every call, and the answer that all are held against."""
+    async with AsyncClient(service.url, timeout_s=PATIENCE_S) as client:
+        reference = await client.analyze(clip)
+    async with _steady(service.url, clip, callers) as load_on_it:
+        await load_on_it.answered_after(time.monotonic())
+        kills = [await _kill(name, find, load_on_it, watch) for name, find in found.items()]
+    return kills, load_on_it.events, reference
+
+
+@asynccontextmanager
+async def _steady(url: str, clip: bytes, count: int):
+    callers = Callers()
+    running = asyncio.create_task(callers.run(url, clip, count))
+    try:
+        yield callers
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def _kill(name: str, find: Callable[[], psutil.Process], callers: Callers, watch: Watch) -> Kill:
+    before = len(callers.events)
+    moment = time.monotonic()
+    find().kill()
+    back = await callers.answered_after(moment)
+    await callers.answered_after(moment, CALM_ANSWERS)
+    lost = [event.error for event in callers.events[before:] if event.error]
+    return Kill(name, moment - watch.began, back.ended_s - moment, lost)
+
+
+def wrong(events: Sequence[Event], reference: Analysis) -> list[Event]:
+    """Return the answers that are not the reference's, though every channel says that it is as it was there."""
+    return [event for event in events if event.analysis and not _same(event.analysis, reference)]
+
+
+def degraded(events: Sequence[Event], reference: Analysis) -> list[Event]:
+    """Return the answers that say themselves that a channel failed which the reference has."""
+    return [event for event in events if event.analysis and _states(event.analysis) != _states(reference)]
+
+
+def _states(analysis: Analysis) -> dict[str, str]:
+    return {name: channel.status for name, channel in analysis.channels.items()}
+
+
+def _same(analysis: Analysis, reference: Analysis) -> bool:
+    if _states(analysis) != _states(reference):
+        return True
+    wanted = reference.emotion.probabilities
+    return all(abs(analysis.emotion.probabilities[name] - value) <= TOLERANCE for name, value in wanted.items())
+
+
+def _bar(kill: Kill) -> Bar:
+    limit = SERVER_BAR_S if kill.victim == SERVER else STUB_BAR_S
+    return Bar(f"{kill.victim}: an answer again after", kill.back_s, limit, "s")
+
+
+def _report(
+    kills: Sequence[Kill], events: Sequence[Event], reference: Analysis, bars: Sequence[Bar], callers: int
+) -> str:
+    answers = sum(event.analysis is not None for event in events)
+    lost = Counter(words for kill in kills for words in kill.lost)
+    rows = [(words.replace("|", "/"), count) for words, count in lost.most_common()]
+    return "\n\n".join(
+        [
+            f"{len(events)} calls of {callers} callers, {answers} answered. Of the answers, "
+            f"{len(wrong(events, reference))} differ from that before the first kill by more than {TOLERANCE:g}, and "
+            f"{len(degraded(events, reference))} say that a channel failed. The time is from the kill to the answer of "
+            f"a call that began after it. {SHARED_CORES}",
+            bars_table(bars),
+            table(("what callers were told of lost calls, after the client's own second try", "times"), rows),
+            "![Memory, shared memory, files, processes and replies over time](chaos.svg)",
+        ]
+    )
+
+
+def _rates(events: Sequence[Event], watch: Watch) -> dict[str, list[float]]:
+    return {
+        "answered": [event.ended_s - watch.began for event in events if event.analysis],
+        "lost": [event.ended_s - watch.began for event in events if event.error],
+    }
+
+
+if __name__ == "__main__":
+    typer.run(main)

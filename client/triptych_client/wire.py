@@ -1,0 +1,46 @@
+"""KServe v2 over gRPC, as far as the clients speak it: two methods, and their messages in the bytes that are sent.
+
+tritonclient brings the messages. Its own client is not used: it holds five copies of a clip while the clip is analysed
+(two here), and keeps what a server says behind an error, such as when to ask again, to itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tritonclient.grpc import service_pb2
+
+from triptych_client.contract import Tensor
+
+_MESSAGES: Any = service_pb2
+"""Their classes are made when it is imported, so no type checker knows them."""
+
+_SERVICE = "/inference.GRPCInferenceService"
+
+
+def server_metadata(channel: Any) -> Any:
+    """Return the method that tells what a server is: b"" -> ServerMetadataResponse. The channel may be of asyncio."""
+    parse = _MESSAGES.ServerMetadataResponse.FromString
+    return channel.unary_unary(f"{_SERVICE}/ServerMetadata", response_deserializer=parse)
+
+
+def model_infer(channel: Any) -> Any:
+    """Return the method that answers a request: what `infer_request` returns -> ModelInferResponse."""
+    parse = _MESSAGES.ModelInferResponse.FromString
+    return channel.unary_unary(f"{_SERVICE}/ModelInfer", response_deserializer=parse)
+
+
+def infer_request(
+    model: str, request_id: str, parameters: Mapping[str, str], tensor: Tensor, data: bytes, outputs: Sequence[str]
+) -> bytes:
+    """Return a ModelInferRequest with one input, `tensor` [len(data)] of bytes, serialised."""
+    request = _MESSAGES.ModelInferRequest
+    return request(
+        model_name=model,
+        id=request_id,
+        parameters={name: _MESSAGES.InferParameter(string_param=value) for name, value in parameters.items()},
+        inputs=[request.InferInputTensor(name=tensor.name, datatype=tensor.dtype, shape=[len(data)])],
+        outputs=[request.InferRequestedOutputTensor(name=name) for name in outputs],
+        raw_input_contents=[data],
+    ).SerializeToString()

@@ -1,0 +1,159 @@
+"""Admission: how many clips may be inside, how many may wait, and who is refused at once, with a hint when to retry.
+
+Whoever cannot be answered in time is not let in: work on a clip whose caller will have left is lost for all others. The
+time that a clip takes is measured from those that were answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from grpc import StatusCode
+
+SMOOTHING = 0.2
+"""Weight of the newest clip in the mean time that a clip takes: the last ten clips count for nine tenths."""
+
+MARGIN = 1.2
+"""Clips differ: whoever is let in would be answered in time even if all were so much slower than the mean."""
+
+SOON_S = 0.5
+"""The hint when to try again, as long as nothing was measured."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What may be inside at once: clips in Triton, and clips that wait."""
+
+    in_flight: int = 3
+    waiting: int = 12
+
+    @property
+    def clips(self) -> int:
+        """How many clips the door holds at most: each of them in memory, up to the largest that is let in."""
+        return self.in_flight + self.waiting
+
+
+class Refusal(Exception):  # noqa: N818  (it is an answer)
+    """Why a call is not let in: gRPC's status, a reason for metrics, words for the caller, and when to try again."""
+
+    def __init__(self, status: StatusCode, reason: str, words: str, retry_after_s: float | None = None) -> None:
+        super().__init__(words)
+        self.status = status
+        self.reason = reason
+        self.words = words
+        self.retry_after_s = retry_after_s
+
+    @classmethod
+    def busy(cls, reason: str, words: str, retry_after_s: float) -> Refusal:
+        """Return the refusal of a clip for which there is no place."""
+        return cls(StatusCode.RESOURCE_EXHAUSTED, reason, words, retry_after_s)
+
+
+@dataclass(eq=False)
+class Stay:
+    """One clip's time in Triton. `answered` is set when it got its answer: only those are measured."""
+
+    began: float
+    load_before: float
+    answered: bool = False
+
+
+class Admission:
+    """Counts who is inside; to be used within one event loop."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self.bounds = bounds
+        self.waiting = 0
+        self.work_s = 0.0
+        """Seconds that the server takes for a clip, on average: those of one clip, shared among those beside it."""
+        self.answered_at = time.monotonic()
+        self._turns = asyncio.Semaphore(bounds.in_flight)
+        self._stays: set[Stay] = set()
+        self._load, self._load_at = 0.0, time.monotonic()
+
+    @property
+    def in_flight(self) -> int:
+        """How many clips are in Triton."""
+        return len(self._stays)
+
+    @property
+    def oldest_in_flight_s(self) -> float:
+        """How long the clip has been in Triton that has been there longest; 0 without any."""
+        return time.monotonic() - min(stay.began for stay in self._stays) if self._stays else 0.0
+
+    def check(self, remaining_s: float | None) -> None:
+        """Raise Refusal for a clip that would not be answered within `remaining_s` (None: any time).
+
+        Whoever comes to an idle server is let in, whatever was measured.
+        """
+        ahead = self.waiting + self.in_flight
+        if ahead >= self.bounds.clips:
+            raise Refusal.busy("queue", f"{ahead} clips are being worked on or wait already", self.work_s or SOON_S)
+        needed_s = MARGIN * (ahead + 1) * self.work_s
+        if ahead and remaining_s is not None and needed_s > remaining_s:
+            words = f"with {ahead} clips ahead an answer takes about {needed_s:.1f} s, and {remaining_s:.1f} s are left"
+            raise Refusal.busy("deadline", words, max(needed_s - remaining_s, self.work_s))
+
+    @contextmanager
+    def place(self) -> Iterator[Place]:
+        """Count a clip as waiting, until its turn or the end of the block."""
+        place = Place(self)
+        try:
+            yield place
+        finally:
+            place.give_up()
+
+    def _begin(self) -> Stay:
+        stay = Stay(time.monotonic(), self._load_now())
+        self._stays.add(stay)
+        return stay
+
+    def end(self, stay: Stay) -> None:
+        """End the stay of a clip, and let the next one in."""
+        load, now = self._load_now() - stay.load_before, time.monotonic()
+        self._stays.remove(stay)
+        self._turns.release()
+        if stay.answered:
+            self.answered_at = now
+            stay_s = now - stay.began
+            share_s = stay_s / max(load / max(stay_s, 1e-9), 1.0)
+            self.work_s = share_s if not self.work_s else self.work_s + SMOOTHING * (share_s - self.work_s)
+
+    def _load_now(self) -> float:
+        """Return the sum over time of the clips in Triton, in clip seconds: differences give their mean number."""
+        now = time.monotonic()
+        self._load += len(self._stays) * (now - self._load_at)
+        self._load_at = now
+        return self._load
+
+
+class Place:
+    """The place of a clip in the queue."""
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._waits = True
+        admission.waiting += 1
+
+    async def turn(self, remaining: Callable[[], float | None]) -> Stay:
+        """Wait until Triton may get one more clip, in order of arrival, and begin its stay; its end is `Admission.end`.
+
+        Refusal when by then too little is left of the caller's time: `remaining()` in seconds, None for any.
+        """
+        await self._admission._turns.acquire()
+        self.give_up()
+        left_s, needed_s = remaining(), (self._admission.in_flight + 1) * self._admission.work_s
+        if left_s is not None and left_s < needed_s:
+            self._admission._turns.release()
+            words = f"the clip's turn came too late: it takes about {needed_s:.1f} s, and {left_s:.1f} s are left"
+            raise Refusal.busy("deadline", words, self._admission.work_s)
+        return self._admission._begin()
+
+    def give_up(self) -> None:
+        """Wait no longer."""
+        self._admission.waiting -= self._waits
+        self._waits = False

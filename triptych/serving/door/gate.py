@@ -1,0 +1,222 @@
+"""The gate: gRPC calls of clients -> calls of Triton, as bytes.
+
+ModelInfer is taken as a *stream* of requests, which on the wire a single request is: so a clip is refused before its
+bytes are read. What has been handed to Triton is never cancelled there, whatever the caller does: see `tickets`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import NoReturn
+
+import grpc
+from grpc import StatusCode
+from grpc.aio import AioRpcError, ServicerContext
+
+from triptych.serving import metrics
+from triptych.serving.door import tickets, wire
+from triptych.serving.door.admission import Admission, Refusal, Stay
+from triptych.serving.door.calls import REQUEST_ID, Call, Record
+from triptych.serving.door.tickets import Tickets
+from triptych.serving.door.tracing import Headers, Spans
+from triptych.serving.supervision.state import State
+from triptych_client.contract import CLIP_LIMIT
+
+SERVICE = "inference.GRPCInferenceService"
+PASSED = ("ModelMetadata", "ModelConfig", "ModelStatistics")
+"""What clients may ask besides: nothing that changes the server, or lets it open files or memory."""
+BODY_SECONDS = 30.0
+"""A clip must be here within so long after it was let in: a slow sender keeps others out."""
+ASK_SECONDS = 10.0
+MEND_SECONDS = 2.0
+"""The hint when to try again while something is mended: to load a step anew takes about so long."""
+PUSHBACK = "grpc-retry-pushback-ms"
+"""The hint as gRPC's own retries read it (https://github.com/grpc/proposal/blob/master/A6-client-retries.md)."""
+
+_BROKEN = re.compile(
+    r"Stub process|is not healthy|is not ready|has no available versions|Socket closed|failed to connect"
+)
+"""How Triton, or gRPC in its place, says that a step or the whole of it is gone."""
+
+Method = Callable[[bytes, ServicerContext], Awaitable[bytes]]
+
+
+class Gate(grpc.GenericRpcHandler):
+    """Answers the calls of clients, most of them by asking Triton, once it is connected."""
+
+    def __init__(
+        self,
+        admission: Admission,
+        tickets: Tickets,
+        max_clip_bytes: int,
+        spans: Spans,
+        token: str | None = None,
+    ) -> None:
+        self.state = State(False, "Triton is starting")
+        self._channel: grpc.aio.Channel | None = None
+        self._admission = admission
+        self._tickets = tickets
+        self._extensions = (f"{CLIP_LIMIT}{max_clip_bytes}",)
+        self._spans = spans
+        self._token = token
+        self._work: set[asyncio.Task[bytes]] = set()
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a Triton to ask."""
+        return self._channel is not None
+
+    def connect(self, channel: grpc.aio.Channel) -> None:
+        """Ask Triton over this channel from now on."""
+        self._channel = channel
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
+        """Return what answers a method; None for one that is not let through."""
+        service, _, method = handler_call_details.method.lstrip("/").partition("/")
+        if service != SERVICE:
+            return None
+        if method == "ModelInfer":
+            return grpc.stream_unary_rpc_method_handler(self.infer)
+        own: dict[str, Method] = {
+            "ServerLive": self.server_live,
+            "ServerReady": self.server_ready,
+            "ServerMetadata": self.server_metadata,
+            "ModelReady": self.model_ready,
+            **{name: partial(self.ask, name) for name in PASSED},
+        }
+        return grpc.unary_unary_rpc_method_handler(own[method]) if method in own else None
+
+    async def server_live(self, request: bytes, context: ServicerContext) -> bytes:
+        """Answer ServerLive."""
+        return wire.live()
+
+    async def server_ready(self, request: bytes, context: ServicerContext) -> bytes:
+        """Answer ServerReady: whether clips are answered."""
+        return wire.ready(self.state.ready)
+
+    async def server_metadata(self, request: bytes, context: ServicerContext) -> bytes:
+        """Answer ServerMetadata, the limits among the extensions."""
+        return wire.with_extensions(await self.ask("ServerMetadata", request, context), self._extensions)
+
+    async def model_ready(self, request: bytes, context: ServicerContext) -> bytes:
+        """Answer ModelReady: no model is ready while something is mended."""
+        return await self.ask("ModelReady", request, context) if self.state.ready else wire.model_not_ready()
+
+    async def ask(self, method: str, request: bytes, context: ServicerContext) -> bytes:
+        """Pass a small request on."""
+        try:
+            self._check_token(Call.of(context))
+            return await self._triton(method)(request, timeout=ASK_SECONDS)
+        except Refusal as refusal:
+            await _abort(context, refusal)
+        except AioRpcError as error:
+            await _abort(context, failure(error))
+
+    async def infer(self, bodies: AsyncIterator[bytes], context: ServicerContext) -> bytes:
+        """Pass a clip on, when it is its turn."""
+        call, record = Call.of(context), Record()
+        context.set_trailing_metadata(((REQUEST_ID, call.request_id),))
+        try:
+            with self._spans.span(call.metadata, call.request_id) as headers:
+                return await self._infer(bodies, call, record, headers)
+        except (Refusal, AioRpcError) as error:
+            refusal = failure(error) if isinstance(error, AioRpcError) else error
+            record.status, record.reason = refusal.status, refusal.reason
+            await _abort(context, refusal, (REQUEST_ID, call.request_id))
+        except asyncio.CancelledError:
+            record.status, record.reason = StatusCode.CANCELLED, "left"
+            raise
+        finally:
+            record.close(call.request_id)
+
+    async def _infer(self, bodies: AsyncIterator[bytes], call: Call, record: Record, headers: Headers) -> bytes:
+        self._check_token(call)
+        if not self.state.ready:
+            raise Refusal(StatusCode.UNAVAILABLE, "mending", self.state.reason, MEND_SECONDS)
+        self._admission.check(call.remaining_s())
+        with self._admission.place() as place:
+            body = await _first(bodies)
+            record.bytes = len(body)
+            stay = await place.turn(call.remaining_s)
+        record.begin()
+        answer = await self._hand_over(body, stay, call, headers)
+        record.status = StatusCode.OK
+        return answer
+
+    async def _hand_over(self, body: bytes, stay: Stay, call: Call, headers: Headers) -> bytes:
+        """Ask Triton, and wait for its answer. That the caller has left is written on the board, and no more."""
+        ticket = self._tickets.take()
+        request = wire.with_parameters(body, {tickets.PARAMETER: ticket, tickets.REQUEST_ID: call.request_id})
+        work = asyncio.create_task(self._ask_triton(request, stay, ticket, headers))
+        self._work.add(work)
+        work.add_done_callback(self._done)
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            self._tickets.leave(ticket)
+            metrics.LEFT.inc()
+            raise
+
+    async def _ask_triton(self, request: bytes, stay: Stay, ticket: int, headers: Headers) -> bytes:
+        try:
+            answer = await self._triton("ModelInfer")(request, metadata=headers)
+            stay.answered = True
+            return answer
+        finally:
+            self._admission.end(stay)
+            self._tickets.give_back(ticket)
+
+    def _done(self, work: asyncio.Task[bytes]) -> None:
+        self._work.discard(work)
+        if not work.cancelled():
+            work.exception()  # whoever left does not ask for it
+
+    async def drain(self) -> None:
+        """Wait until Triton has answered all that it was handed."""
+        while self._work:
+            await asyncio.wait([*self._work])
+
+    def _triton(self, method: str) -> grpc.aio.UnaryUnaryMultiCallable:
+        if self._channel is None:
+            raise Refusal(StatusCode.UNAVAILABLE, "mending", self.state.reason, MEND_SECONDS)
+        return self._channel.unary_unary(f"/{SERVICE}/{method}")
+
+    def _check_token(self, call: Call) -> None:
+        if self._token is None:
+            return
+        given = call.metadata.get("authorization", "")
+        given_bytes = given.encode() if isinstance(given, str) else given
+        if not hmac.compare_digest(given_bytes, f"Bearer {self._token}".encode()):
+            raise Refusal(StatusCode.UNAUTHENTICATED, "token", "the token is missing, or is not the server's")
+
+
+def failure(error: AioRpcError) -> Refusal:
+    """Return what a client is told of Triton's error: as it is, unless a step, or all of Triton, is gone."""
+    status, words = error.code(), error.details() or ""
+    if status is StatusCode.UNAVAILABLE or (status is StatusCode.INTERNAL and _BROKEN.search(words)):
+        told = "the server lost this clip when one of its processes ended; it is being brought back"
+        return Refusal(StatusCode.UNAVAILABLE, "lost", told, MEND_SECONDS)
+    return Refusal(status, "", words)
+
+
+async def _first(bodies: AsyncIterator[bytes]) -> bytes:
+    """Return the body of the one request that a call has."""
+    try:
+        return await asyncio.wait_for(anext(aiter(bodies)), BODY_SECONDS)
+    except StopAsyncIteration:
+        words = "the call ended before its request was there"
+        raise Refusal(StatusCode.INVALID_ARGUMENT, "no_body", words) from None
+    except asyncio.TimeoutError:
+        words = f"the clip was not here within {BODY_SECONDS:.0f} s: send a smaller one, or over a faster line"
+        raise Refusal(StatusCode.RESOURCE_EXHAUSTED, "slow_body", words) from None
+
+
+async def _abort(context: ServicerContext, refusal: Refusal, *trailing: tuple[str, str]) -> NoReturn:
+    if refusal.retry_after_s is not None:
+        trailing = (*trailing, (PUSHBACK, str(round(1000 * refusal.retry_after_s))))
+    await context.abort(refusal.status, refusal.words, trailing)
+    raise AssertionError("gRPC's abort raises")
