@@ -36,7 +36,8 @@ def test_a_term_signal_lets_the_clip_that_is_inside_be_answered_and_leaves_nothi
         family = psutil.Process(service.process.pid).children(recursive=True)
         asking = threading.Thread(target=lambda: answers.append(client.analyze(demo_clip)))
         asking.start()
-        while "triptych_in_flight 1.0" not in service.metrics():
+        deadline = time.monotonic() + 60
+        while "triptych_in_flight 1.0" not in service.metrics() and time.monotonic() < deadline:
             time.sleep(0.01)
         assert service.stop() == 0
         asking.join(60)
