@@ -217,6 +217,16 @@ def ports() -> Finding:
     return Finding("ports", not taken, "; ".join(taken) or f"{free} are free", remedy)
 
 
+def decoders() -> Finding:
+    """Say whether what decodes a clip is kept from files, sockets and programs; it works without, less safely."""
+    if missing_packages():
+        return Finding("decoders", True, "not looked at: packages are missing")
+    from triptych.media.decoders.sandbox import available
+
+    reason = available()
+    return Finding("decoders", True, f"without a filter of system calls: {reason}" if reason else "filtered by seccomp")
+
+
 def models() -> Finding:
     """Check that every model is exported, and lies there as it was exported."""
     if missing_packages():
@@ -276,6 +286,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     variables,
     loopback,
     ports,
+    decoders,
     models,
 )
 

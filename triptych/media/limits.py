@@ -12,7 +12,6 @@ from typing import Any
 
 from triptych.errors import TriptychError
 from triptych.resources import memory_bytes
-from triptych_client.contract import CHUNK_SAMPLES, SAMPLE_RATE_HZ, STEPS
 
 MIB = 1 << 20
 
@@ -97,6 +96,8 @@ def packet_bytes(size: int) -> int:
 
 def longest_s() -> float:
     """Return the longest clip that the speech recogniser takes, in one batch of chunks."""
+    from triptych_client.contract import CHUNK_SAMPLES, SAMPLE_RATE_HZ, STEPS  # not there yet where `doctor` runs first
+
     return STEPS["whisper"].max_batch_size * CHUNK_SAMPLES / SAMPLE_RATE_HZ - SLACK_S
 
 
@@ -106,6 +107,10 @@ def _held_bytes(side_px: int) -> int:
 
 def _largest() -> dict[str, tuple[float, str]]:
     """Return the largest value of each limit that works on this machine, and why no larger one does."""
+    try:
+        from triptych_client.contract import STEPS
+    except ImportError:  # `doctor`, before anything is installed: nothing is served either
+        return {}
     memory = memory_bytes()
     has = f"this server may use {memory / MIB:.0f} MiB of memory"
     by_memory = int((memory / 2 / HELD_FRAMES / BYTES_PER_PX) ** 0.5)

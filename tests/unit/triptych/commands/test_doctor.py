@@ -19,6 +19,7 @@ from samples.blocked import python_without
 from triptych import resources
 from triptych.commands import doctor
 from triptych.commands.doctor import Finding
+from triptych.media.decoders import sandbox
 from triptych.paths import ROOT
 from triptych.serving import host, shared_memory
 
@@ -44,6 +45,13 @@ def test_the_python_that_the_tests_run_on_is_said(monkeypatch: pytest.MonkeyPatc
     assert doctor.python().found.endswith(f"(the tests run on {doctor.TESTED})")
     monkeypatch.setattr(doctor, "PYTHON", doctor.TESTED)
     assert doctor.python().found == platform.python_version()
+
+
+def test_decoders_without_a_filter_are_told_of(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sandbox, "available", lambda: "")
+    assert doctor.decoders() == Finding("decoders", True, "filtered by seccomp")
+    monkeypatch.setattr(sandbox, "available", lambda: "libseccomp is missing")
+    assert doctor.decoders().found == "without a filter of system calls: libseccomp is missing"
 
 
 @pytest.mark.parametrize(
@@ -254,4 +262,4 @@ def test_what_is_shown_names_each_check_and_each_remedy(capsys: pytest.CaptureFi
 
 
 def test_every_check_is_run():
-    assert len(doctor.examine()) == len(doctor.CHECKS) == 18
+    assert len(doctor.examine()) == len(doctor.CHECKS) == 19
