@@ -1,8 +1,8 @@
 """Becomes another program, which the kernel ends with the thread that started it: `python launcher.py PARENT COMMAND`.
 
-A script of the standard library alone. What it does to itself the program keeps: the signal at the parent's death, a place
-behind it for the cores, and limits on files and processes that are as high as they may be. (Between fork and exec in a process with threads, where
-subprocess' `preexec_fn` would do it, Python may wait for ever.)
+A script of the standard library alone. What it does to itself the program keeps: the signal at the parent's death, a
+place behind the parent for the cores, and limits on files and processes that are as high as they may be. (Between fork
+and exec in a process with threads, where subprocess' `preexec_fn` would do it, Python may wait for ever.)
 """
 
 import ctypes
