@@ -31,6 +31,7 @@ from benchmarks.watching import SHARED, Sample, Watch, family
 from triptych.media.limits import Limits
 from triptych.paths import BUILD, MODEL_REPOSITORY
 from triptych.serving.service import Service
+from triptych.serving.supervision.processes import step_of
 
 GOOD, ODD, BROKEN, BOMB, CANCELLED, OVERSIZED = KINDS = ("good", "odd", "broken", "bomb", "cancelled", "oversized")
 SHARES = {GOOD: 10, ODD: 4, BROKEN: 3, BOMB: 1, CANCELLED: 3, OVERSIZED: 1}
@@ -123,7 +124,7 @@ class Ending:
     status: int | None
     in_flight: Counter[str]
     """What the clips came to that were in it."""
-    processes_left: int
+    processes_left: Sequence[str]
     files_left: Sequence[str]
 
     def bars(self) -> list[Bar]:
@@ -131,7 +132,7 @@ class Ending:
         told = self.name == "SIGTERM"
         known = [
             Bar(f"{self.name}: ended after", self.seconds, DRAIN_S + END_S, "s"),
-            Bar(f"{self.name}: processes left", self.processes_left, 0),
+            Bar(f"{self.name}: processes left", len(self.processes_left), 0),
         ]
         if told:
             known += [
@@ -191,6 +192,7 @@ def still_there(names: Sequence[str]) -> list[str]:
 async def end(service: Service, watch: Watch, good: bytes, callers: int, name: str) -> Ending:
     """End a service while as many clips as callers are in it, and look at what is left of it."""
     body, running = load.message(good), family(pid_of(service))
+    names = {process.pid: _name(process) for process in running}
     watch.read()
     async with load.channel(service.grpc_url) as opened:
         calls = [asyncio.create_task(load.call(opened, body, DEADLINE_S)) for _ in range(callers)]
@@ -202,7 +204,7 @@ async def end(service: Service, watch: Watch, good: bytes, callers: int, name: s
         seconds = time.monotonic() - began
         replies = await asyncio.gather(*calls)
     _, alive = psutil.wait_procs(running, timeout=END_S)
-    return Ending(name, seconds, status, load.statuses(replies), len(alive), watch.left_behind())
+    return Ending(name, seconds, status, load.statuses(replies), [names[one.pid] for one in alive], watch.left_behind())
 
 
 def kill_and_start(good: bytes, callers: int, repository: Path, work: Path) -> tuple[Ending, float]:
@@ -219,6 +221,11 @@ def kill_and_start(good: bytes, callers: int, repository: Path, work: Path) -> t
 def outcomes(sent: Sequence[Sent]) -> Mapping[str, Counter[str]]:
     """Return how many calls of each kind came to which status."""
     return {kind: load.statuses([one.reply for one in sent if one.kind == kind]) for kind in KINDS}
+
+
+def _name(process: psutil.Process) -> str:
+    """Return the step whose stub a process is, or its name."""
+    return step_of(process) or process.name()
 
 
 def pid_of(service: Service) -> int:

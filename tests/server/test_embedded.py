@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import sysconfig
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
@@ -279,6 +280,22 @@ def test_a_thread_that_starts_it_may_end(small: Path, tmp_path: Path):
         assert is_ready(server)
     finally:
         assert server.stop() == 0
+
+
+def test_a_start_is_given_up_when_another_thread_stops_the_server(small: Path, tmp_path: Path):
+    (small / STEP / "1" / "model.py").write_text("import threading\nthreading.Event().wait()\n")
+    server = EmbeddedServer(small, work=tmp_path / "work")
+    with ThreadPoolExecutor(1) as pool:
+        started = pool.submit(server.start)
+        deadline = time.monotonic() + 60
+        while not server.pid:
+            assert time.monotonic() < deadline
+        folder = server.metrics_socket.parent
+        server.stop(0)
+        with pytest.raises(TriptychError, match="Triton"):
+            started.result(timeout=60)
+    server.stop(0)
+    assert not list(SHARED_MEMORY.glob(f"{folder.name}*"))
 
 
 def test_servers_write_a_log_each_and_old_ones_go(small: Path, tmp_path: Path):

@@ -35,7 +35,7 @@ async def test_mixed_traffic_is_answered_and_a_service_that_is_told_to_end_leave
     assert [one for one in sent if one.unexpected] == []
     assert told.status == 0
     assert told.in_flight.keys() <= {load.OK, *load.REFUSED}, "what was let in is answered"
-    assert (told.processes_left, told.files_left) == (0, [])
+    assert (told.processes_left, told.files_left) == ([], [])
 
 
 def test_a_service_that_was_killed_leaves_no_process_and_the_next_sweeps_its_files(
@@ -43,5 +43,5 @@ def test_a_service_that_was_killed_leaves_no_process_and_the_next_sweeps_its_fil
 ) -> None:
     killed, _ = soak.kill_and_start(good, CALLERS, repository, tmp_path)
     assert killed.status != 0
-    assert killed.processes_left == 0
+    assert killed.processes_left == []
     assert soak.still_there(killed.files_left) == []

@@ -122,6 +122,7 @@ class EmbeddedServer:
         self._log: Log | None = None
         self._child: Child | None = None
         self._starts = 0
+        self._wanted = False
 
     @property
     def grpc_url(self) -> str:
@@ -171,6 +172,7 @@ class EmbeddedServer:
 
     def start(self) -> EmbeddedServer:
         """Start the server and return when every model is ready; TriptychError with the log's words if it fails."""
+        self._wanted = True
         check_limits(steps=sum(1 for _ in self.repository.glob("*/config.pbtxt")))
         shared_memory.check()
         try:
@@ -191,6 +193,7 @@ class EmbeddedServer:
 
         Nothing of it is left afterwards but its log.
         """
+        self._wanted = False  # a start in another thread gives up
         status = self._end(seconds)
         if self._private:
             self._private.close()
@@ -249,6 +252,8 @@ class EmbeddedServer:
         deadline = time.monotonic() + START_SECONDS
         with triton.InferenceServerClient(self.grpc_url, channel_args=RECONNECT) as client:
             while not self._answers(client):
+                if not self._wanted:
+                    raise TriptychError("Triton was stopped while it started")
                 if child.wait(POLL_SECONDS) is not None:
                     raise TriptychError(f"Triton did not start:\n{self._written().complaints()}\nIts log: {self.log}")
                 if time.monotonic() > deadline:

@@ -1,8 +1,8 @@
 """Becomes another program, which the kernel ends with the thread that started it: `python launcher.py PARENT COMMAND`.
 
-A script of the standard library alone. What it does to itself the program keeps: the signal at the parent's death, and
-limits on files and processes that are as high as they may be. (Between fork and exec in a process with threads, where
-subprocess' `preexec_fn` would do it, Python may wait for ever.)
+A script of the standard library alone. What it does to itself the program keeps: the signal at the parent's death, a
+place behind the parent for the cores, and limits on files and processes that are as high as they may be. (Between fork
+and exec in a process with threads, where subprocess' `preexec_fn` would do it, Python may wait for ever.)
 """
 
 import ctypes
@@ -13,6 +13,8 @@ import sys
 
 PR_SET_PDEATHSIG = 1
 """From linux/prctl.h; see prctl(2)."""
+BEHIND = 10
+"""Steps of niceness, see nice(2): one that is 10 nicer gets a tenth of a core that both want."""
 MOST_FILES = 1 << 16
 """Some containers allow a thousand million files, and a program that goes through them all takes minutes."""
 
@@ -23,6 +25,11 @@ def end_with(parent: int) -> None:
         sys.exit(f"prctl: {os.strerror(ctypes.get_errno())}")
     if os.getppid() != parent:
         sys.exit("the process that asked for this one has ended")
+
+
+def step_back() -> None:
+    """Let whoever started this process go first when cores are scarce: it answers callers, this computes."""
+    os.nice(BEHIND)
 
 
 def raise_limits() -> None:
@@ -38,4 +45,5 @@ def raise_limits() -> None:
 if __name__ == "__main__":
     end_with(int(sys.argv[1]))
     raise_limits()
+    step_back()
     os.execv(sys.argv[2], sys.argv[2:])

@@ -20,6 +20,8 @@ from triptych.errors import TriptychError
 
 SHARED_MEMORY = Path("/dev/shm")
 PREFIX = "triptych-"
+RANDOM = 8
+"""Characters that mkdtemp puts behind it."""
 
 
 class Private:
@@ -58,7 +60,7 @@ def sweep() -> None:
 
 
 def _folders() -> list[Path]:
-    return [path for path in SHARED_MEMORY.glob(f"{PREFIX}*") if path.is_dir() and not path.is_symlink()]
+    return [path for path in SHARED_MEMORY.glob(PREFIX + RANDOM * "?") if path.is_dir() and not path.is_symlink()]
 
 
 def _regions(folder: Path) -> Iterator[Path]:

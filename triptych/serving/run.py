@@ -19,6 +19,7 @@ from grpc_health.v1._async import HealthServicer  # what `health.aio` is, by a n
 
 from triptych.media.limits import Limits
 from triptych.paths import BUILD, MODEL_REPOSITORY
+from triptych.serving import metrics
 from triptych.serving.door import tracing
 from triptych.serving.door.admission import Admission, Bounds
 from triptych.serving.door.credentials import Security
@@ -70,6 +71,8 @@ class Serving:
         self.settings = settings
         self.server = server
         self.admission = Admission(settings.bounds)
+        metrics.IN_FLIGHT.set_function(lambda: self.admission.in_flight)
+        metrics.WAITING.set_function(lambda: self.admission.waiting)
         self.max_clip_bytes = round(Limits.from_environment().mebibytes * (1 << 20))
         self.message_options = [
             ("grpc.max_receive_message_length", self.max_clip_bytes + MESSAGE_SLACK_BYTES),

@@ -59,10 +59,12 @@ def test_what_a_dead_owner_had_goes_and_nothing_else(shared: Path, owner: subpro
     for left in (f"{name}_region", "of-another-program", "triptych-file"):
         (shared / left).touch()
     (shared / name / "socket").touch()
+    (shared / "triptych-folder-of-another-program").mkdir()
     owner.kill()
     owner.wait()
     mine = Private()
-    assert {path.name for path in shared.iterdir()} == {mine.name, "of-another-program", "triptych-file"}
+    others = {"of-another-program", "triptych-file", "triptych-folder-of-another-program"}
+    assert {path.name for path in shared.iterdir()} == {mine.name, *others}
 
 
 def test_two_of_one_process_do_not_take_each_other_for_dead(shared: Path):
