@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from triptych.errors import RequestError, TriptychError
+from triptych.errors import RequestError
 from triptych.words.whisper.decoding import Decoding, DecodingOptions, decode
 from triptych.words.whisper.model import Device, Model
 from triptych.words.whisper.passes import decode_in_passes
 from triptych.words.whisper.rules import Rules
-from triptych.words.whisper.transcripts import WindowTranscript, transcript
+from triptych.words.whisper.transcripts import UNHEARD, WindowTranscript, transcript
 
 
 class Recogniser:
@@ -44,13 +44,12 @@ class Recogniser:
 
         log_mel: float32 [b, 80, 3000]; spans: [b, 2] start and end of the sound in the clip, in seconds (equal: no
         sound, which costs nothing); options: those of each window. A window that cannot be decoded is without speech.
-        TriptychError for a log-mel that is not all numbers.
+        One whose log-mel is not all numbers, since the step before failed, is UNHEARD.
         """
-        if not np.isfinite(log_mel).all():
-            raise TriptychError("the log-mel has values that are not numbers: the step before failed")
-        transcripts = [WindowTranscript()] * len(options)
         sound_s = spans[:, 1] - spans[:, 0]
-        sounding = np.flatnonzero(sound_s > 0)
+        lost = ~np.isfinite(log_mel).all(axis=(1, 2))
+        transcripts = [UNHEARD if row_lost else WindowTranscript() for row_lost in lost & (sound_s > 0)]
+        sounding = np.flatnonzero((sound_s > 0) & ~lost)
         found = decode_in_passes(
             self.decode, log_mel[sounding], sound_s[sounding], [options[row] for row in sounding], self.rules
         )

@@ -20,7 +20,7 @@ from triptych.words.whisper.decoding import DecodingOptions
 from triptych.words.whisper.model import DecoderState, Device
 from triptych.words.whisper.passes import is_silent
 from triptych.words.whisper.recogniser import Recogniser
-from triptych.words.whisper.transcripts import WindowTranscript
+from triptych.words.whisper.transcripts import UNHEARD, WindowTranscript
 
 NAMES = [*SPOKEN, "silence", "noise"]
 BATCH = 8
@@ -170,7 +170,7 @@ def test_rows_of_a_batch_are_independent(recogniser, log_mels, decoded):
         DecodingOptions(),
     ]
     failed, spanish, soundless, translated, german = recogniser.transcribe(mels, spans, options)
-    assert failed == soundless == WindowTranscript()
+    assert (failed, soundless) == (UNHEARD, WindowTranscript())
     assert spanish.tokens == decoded["Spanish"].tokens
     assert german.tokens == decoded["German"].tokens
     assert spanish.segments[0].text == "Buenos días, quiero un café con leche."
