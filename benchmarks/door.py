@@ -28,7 +28,7 @@ SIZES_MIB = (0, 8, 60)
 Stub = service_pb2_grpc.GRPCInferenceServiceStub
 
 
-def main(repeats: Annotated[int, typer.Option(min=3)] = 60) -> None:
+def main(repeats: Annotated[int, typer.Option(min=3)] = 30) -> None:
     """Time clips of one second, one at a time."""
     with Service(work=BUILD / "benchmarks" / "door") as service:
         through, past = stub(service.grpc_url), stub(triton_address(service))
