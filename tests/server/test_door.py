@@ -27,7 +27,7 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 from samples.toy_graph import ToyGraph
 from triptych.serving.door.admission import Bounds
 from triptych.serving.door.credentials import Security
-from triptych.serving.host import Address, free_port
+from triptych.serving.host import Address, free_port, why_not_listen
 from triptych.serving.run import Serving, Settings, running
 from triptych.serving.supervision import State
 
@@ -232,8 +232,8 @@ async def test_whoever_comes_before_triton_has_started_is_told_so(graph: ToyGrap
     door, page = Address("127.0.0.1", free_port()), Address("127.0.0.1", free_port())
     server = running(Settings(door=door, web=page, repository=graph.root, work=tmp_path / "work"))
     starting = asyncio.create_task(server.__aenter__())
+    await until(lambda: why_not_listen(door.port) != "")
     async with grpc.aio.insecure_channel(str(door), WITHOUT_PROXY) as channel:
-        await channel.channel_ready()
         code, words, trailing = await refusal(ask(channel, b"film"))
         health = health_pb2_grpc.HealthStub(channel)
         assert (

@@ -16,7 +16,7 @@ import pytest
 from triptych.errors import TriptychError
 from triptych.serving import private
 from triptych.serving.service import COMMAND, Service
-from triptych_client import Client, DeadlineExceeded
+from triptych_client import Client, DeadlineExceeded, ServerBusy
 
 pytestmark = pytest.mark.server
 
@@ -99,6 +99,6 @@ def test_ipv6_is_served(repository: Path, demo_clip: Path, tmp_path: Path):
 def test_a_deadline_that_passes_leaves_the_server_as_it_was(server: Service, demo_clip: Path):
     with Client(server.grpc_url) as client:
         for _ in range(5):
-            with pytest.raises(DeadlineExceeded):
+            with pytest.raises((DeadlineExceeded, ServerBusy)):  # once it is known how long a clip takes
                 client.analyze(demo_clip, timeout_s=0.2)
         assert client.analyze(demo_clip).emotion.label == "sadness"

@@ -58,7 +58,7 @@ class Installed:
     @contextmanager
     def serving(self) -> Iterator[str]:
         """Run `triptych serve`; give the address for gRPC."""
-        ports = {name: free_port() for name in ("grpc", "http", "metrics")}
+        ports = {name: free_port() for name in ("grpc", "metrics")}
         options = [word for name, port in ports.items() for word in (f"--{name}-port", str(port))]
         with subprocess.Popen(
             [self.binaries / "triptych", "serve", *options],
@@ -70,7 +70,7 @@ class Installed:
             try:
                 assert process.stderr
                 lines: list[str] = []
-                while not any("Serving on" in line for line in lines):
+                while not any("serving" in line for line in lines):
                     lines.append(process.stderr.readline())
                     assert lines[-1], "".join(lines)
                 yield f"127.0.0.1:{ports['grpc']}"

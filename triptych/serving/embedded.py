@@ -195,9 +195,9 @@ class EmbeddedServer:
         """
         self._wanted = False  # a start in another thread gives up
         status = self._end(seconds)
-        if self._private:
-            self._private.close()
-            self._private = None
+        private, self._private = self._private, None  # a start that gives up stops the server as well
+        if private:
+            private.close()
         if self._log:
             self._log.release()
         return status

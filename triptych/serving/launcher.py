@@ -2,7 +2,8 @@
 
 A script of the standard library alone. What it does to itself the program keeps: the signal at the parent's death, a
 place behind the parent for the cores, and limits on files and processes that are as high as they may be. (Between fork
-and exec in a process with threads, where subprocess' `preexec_fn` would do it, Python may wait for ever.)
+and exec in a process with threads, where subprocess' `preexec_fn` would do it, Python may wait for ever.) What the
+program starts ends with it.
 """
 
 import ctypes
@@ -19,10 +20,15 @@ MOST_FILES = 1 << 16
 """Some containers allow a thousand million files, and a program that goes through them all takes minutes."""
 
 
+def when_parent_ends(number: int) -> None:
+    """Have the kernel send this process a signal when its parent ends."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0) != 0:
+        sys.exit(f"prctl: {os.strerror(ctypes.get_errno())}")
+
+
 def end_with(parent: int) -> None:
     """Have the kernel kill this process when its parent ends; end now when that has happened already."""
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-        sys.exit(f"prctl: {os.strerror(ctypes.get_errno())}")
+    when_parent_ends(signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit("the process that asked for this one has ended")
 
@@ -42,8 +48,25 @@ def raise_limits() -> None:
     resource.setrlimit(resource.RLIMIT_NPROC, (most_processes, most_processes))
 
 
+def end_the_rest() -> None:
+    """Leave a process behind that ends, when this one has ended, what is left of its session.
+
+    A stub of Triton that waits for tritonserver at that moment waits for ever: it holds Python's lock, which its own
+    watch over the parent wants before it ends the stub.
+    """
+    program = os.getpid()
+    if os.getsid(0) != program or os.fork():
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    when_parent_ends(signal.SIGUSR1)
+    if os.getppid() == program:
+        signal.sigwait({signal.SIGUSR1})
+    os.killpg(program, signal.SIGKILL)
+
+
 if __name__ == "__main__":
     end_with(int(sys.argv[1]))
     raise_limits()
     step_back()
+    end_the_rest()
     os.execv(sys.argv[2], sys.argv[2:])
