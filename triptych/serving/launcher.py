@@ -14,8 +14,8 @@ import sys
 
 PR_SET_PDEATHSIG = 1
 """From linux/prctl.h; see prctl(2)."""
-BEHIND = 10
-"""Steps of niceness, see nice(2): one that is 10 nicer gets a tenth of a core that both want."""
+BEHIND = 3
+"""Steps of niceness, see nice(2): one that is 3 nicer gets a third of a core that both want."""
 MOST_FILES = 1 << 16
 """Some containers allow a thousand million files, and a program that goes through them all takes minutes."""
 

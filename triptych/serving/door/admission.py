@@ -20,9 +20,6 @@ SMOOTHING = 0.2
 MARGIN = 1.2
 """Clips differ: whoever is let in would be answered in time even if all were so much slower than the mean."""
 
-LEFT_TO_DO = 0.5
-"""What is left to do of a clip that Triton works on, on average."""
-
 SOON_S = 0.5
 """The hint when to try again, as long as nothing was measured."""
 
@@ -96,7 +93,7 @@ class Admission:
         ahead = self.waiting + self.in_flight
         if ahead >= self.bounds.clips:
             raise Refusal.busy("queue", f"{ahead} clips are being worked on or wait already", self.work_s or SOON_S)
-        needed_s = MARGIN * (LEFT_TO_DO * self.in_flight + self.waiting + 1) * self.work_s
+        needed_s = MARGIN * (ahead + 1) * self.work_s
         if ahead and remaining_s is not None and needed_s > remaining_s:
             words = f"with {ahead} clips ahead an answer takes about {needed_s:.1f} s, and {remaining_s:.1f} s are left"
             raise Refusal.busy("deadline", words, max(needed_s - remaining_s, self.work_s))
