@@ -21,7 +21,7 @@ from rich.progress import track
 
 from benchmarks.fuzz import bare
 from benchmarks.fuzz.cases import Case, Corpus, bombs
-from benchmarks.fuzz.outcome import KINDS, Outcome
+from benchmarks.fuzz.outcome import ENDED, KINDS, Outcome
 from benchmarks.fuzz.seeds import Seed, contents, made, of_folder
 from benchmarks.fuzz.steps import Steps
 from benchmarks.measure import publish, table
@@ -92,7 +92,8 @@ def _report(seeds: Sequence[Seed], results: Sequence[Result], findings: Sequence
         _counts("kind of input", results, lambda case: case.kind),
         _counts("container", results, lambda case: containers.get(case.seed, "bomb")),
         f"Codecs of the seeds: {', '.join(codecs)}.",
-        _findings(findings),
+        _listed("Findings", findings),
+        _listed("Decoders that ended, and were said to have ended", [one for one in results if one[1].kind == ENDED]),
         "The slowest:\n\n" + _named(sorted(results, key=lambda result: -result[1].seconds)[:WORST]),
         "The largest:\n\n" + _named(sorted(results, key=lambda result: -_known(result[1].peak_mib))[:WORST]),
     ]
@@ -106,8 +107,8 @@ def _counts(header: str, results: Sequence[Result], group: Callable[[Case], str]
     return table((header, *KINDS), [*rows, ("all", *(sum(row[i + 1] for row in rows) for i in range(len(KINDS))))])
 
 
-def _findings(findings: Sequence[Result]) -> str:
-    return "" if not findings else "Findings:\n\n" + _named(findings)
+def _listed(title: str, results: Sequence[Result]) -> str:
+    return f"{title}:\n\n{_named(results)}" if results else ""
 
 
 def _named(results: Sequence[Result]) -> str:
