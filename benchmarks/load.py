@@ -23,11 +23,11 @@ from triptych.commands.demo import make_clip
 from triptych.paths import BUILD, MODEL_REPOSITORY
 from triptych.serving.service import Service
 from triptych_client import contract
+from triptych_client.protocol import RETRY_AFTER_MS, SERVICE
 
-METHOD = "/inference.GRPCInferenceService/ModelInfer"
+METHOD = f"/{SERVICE}/ModelInfer"
 OK, LEFT = "OK", "left"
 REFUSED = ("RESOURCE_EXHAUSTED", "UNAVAILABLE")
-HINT = "grpc-retry-pushback-ms"
 LONGEST_MESSAGE = (1 << 31) - 1
 CHANNEL_OPTIONS = [
     ("grpc.use_local_subchannel_pool", 1),  # each channel is a connection of its own, as from another host
@@ -102,7 +102,7 @@ async def call(opened: grpc.aio.Channel, body: bytes, timeout_s: float) -> Reply
     try:
         answer = await opened.unary_unary(METHOD)(body, timeout=timeout_s)
     except grpc.aio.AioRpcError as error:
-        hint = dict(error.trailing_metadata() or ()).get(HINT)
+        hint = dict(error.trailing_metadata() or ()).get(RETRY_AFTER_MS)
         words = error.details() or ""
         return Reply(began, time.monotonic(), error.code().name, words, None if hint is None else int(hint))
     return Reply(began, time.monotonic(), OK, answer=answer)

@@ -20,9 +20,10 @@ from benchmarks.bars import SHARED_CORES, Bar, bars_table, draw, growth_bars, tr
 from benchmarks.load import LEFT, OK, Manners, Reply, Target
 from benchmarks.measure import RESULTS, publish, table
 from benchmarks.watching import Watch, percentile
+from triptych.serving.door.admission import Bounds
 
-IN_FLIGHT = 3
-"""As many as the door hands to Triton at once (triptych.serving.door.admission.Bounds)."""
+IN_FLIGHT = Bounds.in_flight
+"""As many as the door hands to Triton at once."""
 OVERLOAD = 10
 CROWDS = (64, 256)
 DEADLINE_S = 5.0

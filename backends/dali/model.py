@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import logging
 import os
 import sys
 import tempfile
@@ -26,8 +25,6 @@ from nvidia.dali._utils.autoserialize import invoke_autoserialize
 from triptych.errors import CallerLeft
 from triptych.resources import threads
 from triptych.serving import adapter
-
-LOG = logging.getLogger(__name__)
 
 
 def serialised(folder: str) -> str:
@@ -122,21 +119,10 @@ class TritonPythonModel:
     def respond(self, request: Any, outcome: list[np.ndarray] | Exception) -> Any:
         """Return the response with the outputs that were asked for, or what stands for the error."""
         if isinstance(outcome, Exception):
-            return self.without(request, outcome)
+            return adapter.unanswered(request, self.config, outcome, pb_utils.TritonError(f"dali: {outcome}"))
         wanted = request.requested_output_names()
         named = zip(self.outputs, outcome)
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in named if name in wanted])
-
-    def without(self, request: Any, error: Exception) -> Any:
-        """Return the response to a request without outcome: within the graph one of no meaning, else the error."""
-        if adapter.is_in_graph(request):
-            if not isinstance(error, CallerLeft):
-                LOG.error("%s: request %s failed: %s", self.config["name"], adapter.request_id(request), error)
-            return adapter.meaningless(request, self.config)
-        if isinstance(error, CallerLeft):
-            gone = pb_utils.TritonError(str(error), pb_utils.TritonError.CANCELLED)
-            return pb_utils.InferenceResponse(error=gone)
-        return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"dali: {error}"))
 
 
 def regroup(samples: list[np.ndarray], counts: list[int]) -> list[np.ndarray]:

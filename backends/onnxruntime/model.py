@@ -9,7 +9,6 @@ alone, so that a bad request fails by itself. Honours the native backend's param
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections import defaultdict
 from typing import Any
@@ -21,8 +20,6 @@ import triton_python_backend_utils as pb_utils
 from triptych.errors import CallerLeft
 from triptych.resources import threads
 from triptych.serving import adapter
-
-LOG = logging.getLogger(__name__)
 
 GRAPH_LEVELS = {
     -1: ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
@@ -136,10 +133,10 @@ class TritonPythonModel:
     def run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         """Run the graph once. A row of not-a-number, where an earlier step failed, stays that, whatever comes out."""
         outputs = self.session.run(self.outputs, dict(zip(self.inputs, arrays)))
-        lost = lost_rows(arrays) if self.batching else np.zeros(1, bool)
-        for output in outputs:
-            if lost.any() and output.dtype.kind == "f":
-                output[lost] = np.nan
+        if self.batching and (lost := lost_rows(arrays)).any():
+            for output in outputs:
+                if output.dtype.kind == "f":
+                    output[lost] = np.nan
         return outputs
 
     def respond(self, request: Any, outcome: list[np.ndarray] | Exception) -> Any:
@@ -151,12 +148,8 @@ class TritonPythonModel:
         return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in named if name in wanted])
 
     def without(self, request: Any, error: Exception) -> Any:
-        """Return the response to a request without outcome: within the graph one of no meaning, else the error."""
-        if not adapter.is_in_graph(request):
-            return pb_utils.InferenceResponse(error=triton_error(error))
-        if not isinstance(error, CallerLeft):
-            LOG.error("%s: request %s failed: %s", self.config["name"], adapter.request_id(request), error)
-        return adapter.meaningless(request, self.config)
+        """Return the response to a request that was not computed."""
+        return adapter.unanswered(request, self.config, error, triton_error(error))
 
 
 def lost_rows(arrays: list[np.ndarray]) -> np.ndarray:
@@ -169,9 +162,7 @@ def lost_rows(arrays: list[np.ndarray]) -> np.ndarray:
 
 
 def triton_error(error: Exception) -> Any:
-    """Return Triton's error for ours: INVALID_ARGUMENT for text that is none, CANCELLED for a caller who has left."""
-    if isinstance(error, CallerLeft):
-        return pb_utils.TritonError(str(error), pb_utils.TritonError.CANCELLED)
+    """Return Triton's error for ours: INVALID_ARGUMENT for text that is none."""
     if isinstance(error, TextError):
         return pb_utils.TritonError(str(error), pb_utils.TritonError.INVALID_ARG)
     return pb_utils.TritonError(f"onnxruntime: {error}")

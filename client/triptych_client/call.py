@@ -9,13 +9,13 @@ import uuid
 from dataclasses import dataclass
 
 from triptych_client.errors import InvalidRequest, ServerBusy, Unavailable
+from triptych_client.protocol import LONGEST_ID
 
 DEFAULT_TIMEOUT_S = 300.0
 
 MOST_WAITS = 30
 """So often a clip of many waits for a busy server, if its deadline allows."""
 SHORTEST_WAIT_S = 0.1
-LONGEST_ID = 128
 
 _ID = re.compile(r"[A-Za-z0-9._:/-]+")
 

@@ -14,10 +14,11 @@ from typing import Any
 
 import grpc
 
-from triptych_client import contract, tracing, wire
+from triptych_client import tracing, wire
 from triptych_client.call import DEFAULT_TIMEOUT_S, Call, Deadline, request_id
 from triptych_client.errors import InvalidRequest, TriptychClientError, from_rpc
 from triptych_client.peer import DEFAULT_URL, Peer
+from triptych_client.protocol import CLIP_LIMIT, REQUEST_ID
 
 LOOK_AHEAD = 4
 """`map` works on so many clips for each of `concurrency` while it waits for the outcome whose turn it is."""
@@ -43,7 +44,7 @@ RETRY_ONCE = {
 }
 """gRPC's service config: a call that met no server, or lost it, is made once more; an analysis changes nothing there.
 
-A server's hint (grpc-retry-pushback-ms) sets the time of it, or forbids it.
+A server's hint (`protocol.RETRY_AFTER_MS`) sets the time of it, or forbids it.
 """
 
 LONGEST_MESSAGE = (1 << 31) - 1
@@ -67,8 +68,8 @@ class ServerFacts:
     @classmethod
     def of(cls, metadata: Any) -> ServerFacts:
         """Return what a ServerMetadataResponse says; an entry that cannot be read counts as not said."""
-        entries = [entry for entry in metadata.extensions if entry.startswith(contract.CLIP_LIMIT)]
-        numbers = [entry.removeprefix(contract.CLIP_LIMIT) for entry in entries]
+        entries = [entry for entry in metadata.extensions if entry.startswith(CLIP_LIMIT)]
+        numbers = [entry.removeprefix(CLIP_LIMIT) for entry in entries]
         limit = next((int(number) for number in numbers if number.isdecimal()), None)
         return cls(metadata.version, Limits(limit))
 
@@ -119,7 +120,7 @@ class Connection(ABC):
     ) -> Call:
         """Return a call that begins now; InvalidRequest for a time that is not positive or an id that is none."""
         id_ = request_id(given_id)
-        metadata = {**tracing.context(), **self._authorization, "x-request-id": id_}
+        metadata = {**tracing.context(), **self._authorization, REQUEST_ID: id_}
         deadline = Deadline.after(self.timeout_s if timeout_s is None else timeout_s)
         return Call(deadline, id_, path, tuple(metadata.items()), waits)
 

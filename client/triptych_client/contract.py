@@ -17,9 +17,6 @@ SCHEMA = "triptych/1"
 ENSEMBLE = "emotion"
 """Name of the ensemble that clients call."""
 
-CLIP_LIMIT = "triptych:max_clip_bytes="
-"""How the entry of a server's extensions begins that says the largest clip it takes, in bytes: a decimal follows."""
-
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 """The seven expressed emotions, in the order of every [.., 7] tensor (Ekman's six and neutral)."""
 

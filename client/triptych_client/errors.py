@@ -7,6 +7,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from triptych_client.protocol import RETRY_AFTER_MS
+
 if TYPE_CHECKING:
     from triptych_client.call import Call
     from triptych_client.peer import Peer
@@ -151,7 +153,7 @@ def _retry_after_s(error: Any) -> float | None:
 
     A negative number says: not at all.
     """
-    hint = dict(error.trailing_metadata() or ()).get("grpc-retry-pushback-ms", "")
+    hint = dict(error.trailing_metadata() or ()).get(RETRY_AFTER_MS, "")
     return int(hint) / 1000 if hint.isdecimal() else None
 
 

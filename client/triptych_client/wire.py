@@ -12,23 +12,22 @@ from typing import Any
 from tritonclient.grpc import service_pb2
 
 from triptych_client.contract import Tensor
+from triptych_client.protocol import SERVICE
 
 _MESSAGES: Any = service_pb2
 """Their classes are made when it is imported, so no type checker knows them."""
-
-_SERVICE = "/inference.GRPCInferenceService"
 
 
 def server_metadata(channel: Any) -> Any:
     """Return the method that tells what a server is: b"" -> ServerMetadataResponse. The channel may be of asyncio."""
     parse = _MESSAGES.ServerMetadataResponse.FromString
-    return channel.unary_unary(f"{_SERVICE}/ServerMetadata", response_deserializer=parse)
+    return channel.unary_unary(f"/{SERVICE}/ServerMetadata", response_deserializer=parse)
 
 
 def model_infer(channel: Any) -> Any:
     """Return the method that answers a request: what `infer_request` returns -> ModelInferResponse."""
     parse = _MESSAGES.ModelInferResponse.FromString
-    return channel.unary_unary(f"{_SERVICE}/ModelInfer", response_deserializer=parse)
+    return channel.unary_unary(f"/{SERVICE}/ModelInfer", response_deserializer=parse)
 
 
 def infer_request(

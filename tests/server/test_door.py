@@ -25,6 +25,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from samples.toy_graph import ToyGraph
+from triptych.serving import metrics
 from triptych.serving.door.admission import Bounds
 from triptych.serving.door.credentials import Security
 from triptych.serving.host import Address, free_port, why_not_listen
@@ -135,6 +136,28 @@ async def test_who_leaves_stops_costing_compute_and_triton_is_not_told(channel, 
     await until(lambda: serving.admission.in_flight == 0)
 
 
+async def test_who_leaves_is_counted_as_one_who_left_in_triton_and_in_the_queue_and_not_as_refused(
+    channel, serving: Serving, held: ToyGraph
+):
+    before = counted()
+    calls = [ask(channel, b"wait") for _ in range(3)]
+    await until(lambda: (serving.admission.in_flight, serving.admission.waiting) == (2, 1))
+    await refusal(ask(channel, b"one too many"))
+    for call in calls:
+        call.cancel()
+    await until(lambda: counted()["left"] == before["left"] + 3)
+    assert counted()["refused"] == {**before["refused"], "queue": before["refused"].get("queue", 0) + 1}
+    held.go()
+    await until(lambda: serving.admission.in_flight == 0)
+
+
+def counted() -> dict:
+    """Return how many callers have left, and how many clips were refused, by reason."""
+    samples = [sample for family in metrics.REGISTRY.collect() for sample in family.samples]
+    refused = {one.labels["reason"]: one.value for one in samples if one.name == "triptych_refusals_total"}
+    return {"left": metrics.REGISTRY.get_sample_value("triptych_callers_left_total"), "refused": refused}
+
+
 async def test_a_deadline_that_passes_is_a_caller_who_leaves(channel, serving: Serving, held: ToyGraph):
     code, _, _ = await refusal(ask(channel, b"wait 12 letters", timeout=0.5, metadata=(("x-request-id", "late"),)))
     assert code is StatusCode.DEADLINE_EXCEEDED
@@ -179,9 +202,7 @@ async def test_what_changes_the_server_is_not_let_through(channel, method: str):
 
 async def test_triton_s_other_service_methods_and_services_are_not_let_through(channel):
     stream = channel.stream_stream("/inference.GRPCInferenceService/ModelStreamInfer")(iter([b""]))
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stream.read()
-    assert caught.value.code() is StatusCode.UNIMPLEMENTED
+    assert await stream.code() is StatusCode.UNIMPLEMENTED
     code, _, _ = await refusal(channel.unary_unary("/other.Service/ModelInfer")(b""))
     assert code is StatusCode.UNIMPLEMENTED
 
@@ -228,6 +249,21 @@ async def test_readiness_is_false_while_something_is_mended_and_callers_are_told
     assert await told() == (True, 200, True, True)
 
 
+async def test_metrics_are_the_door_s_and_triton_s(channel, serving: Serving):
+    await ask(channel, b"film")
+    await refusal(ask(channel, b"fail"))
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"http://{serving.settings.web}/metrics") as response:
+            text = await response.text()
+        async with session.get(f"http://{serving.settings.web}/v2/health/live") as response:
+            assert response.status == 200
+    lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    assert float(lines['triptych_requests_total{status="OK"}']) >= 1
+    assert float(lines['triptych_requests_total{status="INVALID_ARGUMENT"}']) >= 1
+    assert lines["triptych_ready"] == "1.0"
+    assert float(lines['nv_inference_count{model="waits",version="1"}']) >= 1
+
+
 async def test_whoever_comes_before_triton_has_started_is_told_so(graph: ToyGraph, tmp_path: Path):
     door, page = Address("127.0.0.1", free_port()), Address("127.0.0.1", free_port())
     server = running(Settings(door=door, web=page, repository=graph.root, work=tmp_path / "work"))
@@ -244,21 +280,6 @@ async def test_whoever_comes_before_triton_has_started_is_told_so(graph: ToyGrap
     assert (code, words) == (StatusCode.UNAVAILABLE, "Triton is starting")
     assert "grpc-retry-pushback-ms" in trailing
     await server.__aexit__(None, None, None)
-
-
-async def test_metrics_are_the_door_s_and_triton_s(channel, serving: Serving):
-    await ask(channel, b"film")
-    await refusal(ask(channel, b"fail"))
-    async with aiohttp.ClientSession() as session:
-        async with session.get(f"http://{serving.settings.web}/metrics") as response:
-            text = await response.text()
-        async with session.get(f"http://{serving.settings.web}/v2/health/live") as response:
-            assert response.status == 200
-    lines = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
-    assert float(lines['triptych_requests_total{status="OK"}']) >= 1
-    assert float(lines['triptych_requests_total{status="INVALID_ARGUMENT"}']) >= 1
-    assert lines["triptych_ready"] == "1.0"
-    assert float(lines['nv_inference_count{model="waits",version="1"}']) >= 1
 
 
 @pytest.fixture(scope="module")

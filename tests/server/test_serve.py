@@ -15,6 +15,7 @@ import pytest
 
 from triptych.errors import TriptychError
 from triptych.serving import private
+from triptych.serving.host import why_not_listen
 from triptych.serving.service import COMMAND, Service
 from triptych_client import Client, DeadlineExceeded, ServerBusy
 
@@ -57,8 +58,8 @@ def test_a_term_signal_while_it_starts_ends_it(repository: Path, tmp_path: Path)
     starting = threading.Thread(target=start)
     starting.start()
     deadline = time.monotonic() + 60
-    while not (service.process and psutil.Process(service.process.pid).children()) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    while not why_not_listen(service.grpc_port) and time.monotonic() < deadline:
+        time.sleep(0.01)  # before it listens, a signal ends it as it ends any program
     process = service.process
     process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0

@@ -112,7 +112,9 @@ class Watched:
     door: Door
 
     def stubs(self) -> dict[str, psutil.Process]:
-        return {step_of(child): child for child in psutil.Process(self.server.pid).children()}
+        named = {step_of(child): child for child in psutil.Process(self.server.pid).children()}
+        named.pop("", None)  # Triton may have others for a moment, such as one that has ended and is not reaped
+        return named
 
     async def until(self, holds: Callable[[], bool]) -> None:
         """Return once something holds."""

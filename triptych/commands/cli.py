@@ -17,6 +17,7 @@ from triptych.paths import BUILD, CACHE, MODEL_REPOSITORY
 from triptych.serving import sources as repository_sources
 from triptych.serving.door.admission import Bounds
 from triptych.serving.door.credentials import Security
+from triptych.serving.door.tickets import COUNT
 from triptych.serving.events import LogFormat
 from triptych.serving.host import Address
 from triptych_client.languages import LANGUAGES
@@ -55,7 +56,7 @@ def serve(
     metrics_port: Annotated[int, typer.Option(help="Port for Prometheus, and for probes over HTTP.")] = 8002,
     repository: Annotated[Path, typer.Option(help="The model repository.")] = MODEL_REPOSITORY,
     work: Annotated[Path, typer.Option(help="Folder for what the server writes.")] = BUILD / "server",
-    in_flight: Annotated[int, typer.Option(min=1, help="Clips that are worked on at once.")] = Bounds.in_flight,
+    in_flight: Annotated[int, typer.Option(min=1, max=COUNT, help="Clips worked on at once.")] = Bounds.in_flight,
     waiting: Annotated[int, typer.Option(min=0, help="Clips that may wait; more are refused.")] = Bounds.waiting,
     tls_certificate: Annotated[
         Path | None, typer.Option(help="PEM file: the server's certificates; turns TLS on.")

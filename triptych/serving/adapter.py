@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -49,8 +50,8 @@ def response(request: Any, step: contract.Step, outputs: Arrays) -> Any:
 def has_left(request: Any) -> bool:
     """Tell whether the caller of a request has gone: as the door's board says, or Triton where no door is in front.
 
-    Triton is asked only there: its `is_cancelled` is a message through the shared memory of the step, and a response
-    that follows at once, as to a caller who has left, finds Triton 2.51 still at it: both sides crash under load.
+    Triton is asked only there. Its `is_cancelled` is a message through the shared memory of the step; with it, traffic
+    of callers who leave, whose responses follow at once, took stubs and tritonserver 2.51 down: docs/reliability.md.
     """
     told = parameters(request)
     return tickets.has_left(told) if tickets.PARAMETER in told else request.is_cancelled()
@@ -74,18 +75,25 @@ def without_caller(request: Any, step: contract.Step) -> Any:
 
 
 def nothing(request: Any, step: contract.Step) -> Arrays:
-    """Return outputs of no meaning, with as many rows as the request has where the step has a batch axis."""
-    rows = None
-    if step.max_batch_size:
-        rows = len(pb_utils.get_input_tensor_by_name(request, step.inputs[0].name).as_numpy())
+    """Return outputs of no meaning, see `standin`, with as many rows as the request has where there is a batch axis."""
+    rows = _rows(request, step.inputs[0].name) if step.max_batch_size else None
     return {tensor.name: standin.tensor(tensor.dtype, tensor.dims, rows) for tensor in step.outputs}
 
 
-def meaningless(request: Any, config: Mapping[str, Any]) -> Any:
-    """Return a response of no meaning, see `standin`, with the outputs of a model's config as Triton gives it."""
-    rows = None
-    if config["max_batch_size"]:
-        rows = len(pb_utils.get_input_tensor_by_name(request, config["input"][0]["name"]).as_numpy())
+def unanswered(request: Any, config: Mapping[str, Any], error: Exception, failure: Any) -> Any:
+    """Return a backend's response to a request that it did not compute, for the model of a config as Triton gives it.
+
+    Within the graph that is outputs of no meaning, with a log unless the caller has left. Elsewhere it is an error:
+    `failure`, or CANCELLED.
+    """
+    left = isinstance(error, CallerLeft)
+    if not is_in_graph(request):
+        return _error(str(error), pb_utils.TritonError.CANCELLED) if left else pb_utils.InferenceResponse(error=failure)
+    if not left:
+        logging.getLogger(config["backend"]).error(
+            "%s: request %s failed: %s", config["name"], request_id(request), error
+        )
+    rows = _rows(request, config["input"][0]["name"]) if config["max_batch_size"] else None
     wanted = request.requested_output_names()
     return pb_utils.InferenceResponse(
         [
@@ -94,6 +102,10 @@ def meaningless(request: Any, config: Mapping[str, Any]) -> Any:
             if output["name"] in wanted
         ]
     )
+
+
+def _rows(request: Any, name: str) -> int:
+    return len(pb_utils.get_input_tensor_by_name(request, name).as_numpy())
 
 
 def failure(request: Any, error: Exception, step: contract.Step, otherwise: Callable[[], Arrays] | None = None) -> Any:
@@ -116,14 +128,23 @@ def failure(request: Any, error: Exception, step: contract.Step, otherwise: Call
 
 
 def each(
-    requests: list[Any], name: str, function: Callable[..., Arrays], otherwise: Callable[[], Arrays] | None = None
+    requests: list[Any],
+    name: str,
+    function: Callable[..., Arrays],
+    otherwise: Callable[[], Arrays] | None = None,
+    *,
+    of_request: Callable[[Any], Any] | None = None,
 ) -> list[Any]:
     """Answer requests one by one with `function(**inputs in lower case) -> outputs by tensor name`.
 
-    What goes wrong with one request is that request's alone: see `failure`.
+    What goes wrong with one request is that request's alone: see `failure`. `of_request` is for a step that asks for
+    more than the tensors: what it returns for a request is the function's first argument.
     """
     step = contract.STEPS[name]
-    return [_answer(request, step, function, otherwise) for request in requests]
+    return [
+        _answer(request, step, partial(function, of_request(request)) if of_request else function, otherwise)
+        for request in requests
+    ]
 
 
 def _answer(

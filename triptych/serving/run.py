@@ -17,6 +17,7 @@ from aiohttp import web
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer  # what `health.aio` is, by a name that type checkers see
 
+from triptych.errors import TriptychError
 from triptych.media.limits import Limits
 from triptych.paths import BUILD, MODEL_REPOSITORY
 from triptych.serving import metrics
@@ -145,7 +146,10 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
         )
         service = Serving(settings, server, tickets)
         service.change(service.gate.state)
-        door, page = await service.open_door(), await service.open_web()
+        try:
+            door, page = await service.open_door(), await service.open_web()
+        except (RuntimeError, OSError) as error:  # who checked them a moment ago found them free
+            raise TriptychError(f"cannot listen on {settings.door} and {settings.web}: {error}") from error
         watch = Supervisor(server, service.admission, service.change)
         try:
             await watch.start()

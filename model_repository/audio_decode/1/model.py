@@ -3,7 +3,6 @@
 The file is read by a decoder, a process of its own: triptych/media/decoders.
 """
 
-from functools import partial
 from pathlib import Path
 
 from triptych.answer.status import Status
@@ -20,12 +19,7 @@ class TritonPythonModel:
         self.decoders = decoding.decoders("audio_decode")
 
     def execute(self, requests):
-        return [self.respond(request) for request in requests]
-
-    def respond(self, request):
-        decode = partial(self.decode, decoding.caller(request))
-        (response,) = adapter.each([request], "audio_decode", decode, self.nothing)
-        return response
+        return adapter.each(requests, "audio_decode", self.decode, self.nothing, of_request=decoding.caller)
 
     def nothing(self):
         return self.cut(audio.without(Status("failed", "step_failed")))

@@ -1,11 +1,15 @@
 """Triton adapter of the last step: all evidence -> the answer. The thinking is in triptych/answer."""
 
-from functools import partial
 from pathlib import Path
 
 from triptych.answer.answer import Manifest, answer
 from triptych.serving import adapter
 from triptych.serving.step_counters import Answers
+
+
+def is_translated(request):
+    """Tell whether the texts of a request are in English, whatever was spoken."""
+    return adapter.parameters(request).get("task") == "translate"
 
 
 class TritonPythonModel:
@@ -16,12 +20,7 @@ class TritonPythonModel:
         self.answers = Answers()
 
     def execute(self, requests):
-        return [self.respond(request) for request in requests]
-
-    def respond(self, request):
-        translated = adapter.parameters(request).get("task") == "translate"
-        (response,) = adapter.each([request], "fusion", partial(self.answer, translated))
-        return response
+        return adapter.each(requests, "fusion", self.answer, of_request=is_translated)
 
     def answer(self, translated, **inputs):
         found = answer({name.upper(): array for name, array in inputs.items()}, self.manifest, translated)

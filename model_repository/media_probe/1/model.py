@@ -4,23 +4,17 @@ The file is read by a decoder, a process of its own: triptych/media/decoders. As
 wrong with a request.
 """
 
-from functools import partial
-
 from triptych.serving import adapter, decoding, options
 
 
 class TritonPythonModel:
-    """Probes one clip a request; refuses what is unreadable or over a limit."""
+    """Probes one clip a request; refuses what is unreadable or over a limit, and options that no step knows."""
 
     def initialize(self, args):
         self.decoders = decoding.decoders("media_probe")
 
     def execute(self, requests):
-        return [self.respond(request) for request in requests]
-
-    def respond(self, request):
-        (response,) = adapter.each([request], "media_probe", partial(self.probe, request))
-        return response
+        return adapter.each(requests, "media_probe", self.probe, of_request=lambda request: request)
 
     def probe(self, request, video):
         options.check(adapter.parameters(request))

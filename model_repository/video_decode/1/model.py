@@ -4,7 +4,6 @@ The file is read by a decoder, a process of its own: triptych/media/decoders.
 """
 
 import json
-from functools import partial
 
 from triptych.answer.status import Status
 from triptych.media.video import blank
@@ -24,12 +23,7 @@ class TritonPythonModel:
             self.gpu = GpuDecoder(self.decoders, device_id=int(args["model_instance_device_id"]))
 
     def execute(self, requests):
-        return [self.respond(request) for request in requests]
-
-    def respond(self, request):
-        decode = partial(self.decode, decoding.caller(request))
-        (response,) = adapter.each([request], "video_decode", decode, self.nothing)
-        return response
+        return adapter.each(requests, "video_decode", self.decode, self.nothing, of_request=decoding.caller)
 
     def nothing(self):
         return self.outputs(blank(Status("failed", "step_failed")))

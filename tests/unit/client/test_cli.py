@@ -13,12 +13,13 @@ import pytest
 
 from samples import client as samples
 from samples.scripted_server import BUSY, Refusal, ScriptedServer
-from triptych_client import cli, clips, contract, plugins
+from triptych_client import cli, clips, plugins
 from triptych_client import schema as answer_schema
 from triptych_client.errors import InvalidClip
 from triptych_client.output import Format, Sieve, write_folder
 from triptych_client.plugins import SERVER_COMMANDS
 from triptych_client.progress import ClipProgress
+from triptych_client.protocol import CLIP_LIMIT
 from triptych_client.results import Outcome
 
 NO_SERVER = ("--url", "127.0.0.1:1")
@@ -189,7 +190,7 @@ def test_a_clip_over_the_limit_of_the_server_is_one_line_and_the_others_go_on(
     for name, size in (("a.mp4", 10), ("b.mp4", 8 << 30), ("c.mp4", 20)):
         with (tmp_path / name).open("wb") as file:
             os.truncate(file.fileno(), size)  # a hole: takes no room on the disk, and too much in memory
-    with ScriptedServer(extensions=("statistics", f"{contract.CLIP_LIMIT}1048576")) as server:
+    with ScriptedServer(extensions=("statistics", f"{CLIP_LIMIT}1048576")) as server:
         assert run("analyze", str(tmp_path), "--url", server.url, "--format", "jsonl") == 1
     told = capsys.readouterr()
     assert [json.loads(line)["clip"]["path"] for line in told.out.splitlines()] == [
@@ -212,8 +213,8 @@ def test_a_busy_server_is_waited_for(tmp_path: Path, run: Run):
 @pytest.mark.parametrize(
     ("extensions", "told"),
     [
-        ((f"{contract.CLIP_LIMIT}67108864",), "a clip of at most 64 MiB\n"),
-        (("67108864", f"{contract.CLIP_LIMIT}-1", f"{contract.CLIP_LIMIT}many"), "the server does not say\n"),
+        ((f"{CLIP_LIMIT}67108864",), "a clip of at most 64 MiB\n"),
+        (("67108864", f"{CLIP_LIMIT}-1", f"{CLIP_LIMIT}many"), "the server does not say\n"),
     ],
 )
 def test_limits_can_be_asked_for(extensions: tuple[str, ...], told: str, run: Run, capsys: pytest.CaptureFixture[str]):

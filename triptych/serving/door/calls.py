@@ -11,10 +11,7 @@ import structlog
 from grpc import StatusCode
 
 from triptych.serving import metrics
-
-REQUEST_ID = "x-request-id"
-"""Metadata, of requests and of answers, by which one call is found in the logs."""
-MAX_ID_CHARACTERS = 128
+from triptych_client.protocol import LONGEST_ID, REQUEST_ID
 
 LOG = structlog.get_logger("triptych.door")
 
@@ -32,7 +29,7 @@ class Call:
         """Read the metadata; a call without a usable request id of its own gets one."""
         metadata = {str(key): value for key, value in context.invocation_metadata() or ()}
         given = metadata.get(REQUEST_ID)
-        usable = isinstance(given, str) and given.isprintable() and 0 < len(given) <= MAX_ID_CHARACTERS
+        usable = isinstance(given, str) and given.isprintable() and 0 < len(given) <= LONGEST_ID
         return cls(context, str(given) if usable else uuid.uuid4().hex, metadata)
 
     def remaining_s(self) -> float | None:
@@ -62,8 +59,6 @@ class Record:
         metrics.REQUESTS.labels(self.status.name).inc()
         if self.status is StatusCode.OK:
             metrics.WORK_SECONDS.observe(worked_s)
-        elif self.reason:
-            metrics.REFUSALS.labels(self.reason).inc()
         LOG.info(
             "clip",
             request_id=request_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,12 +31,30 @@ class Security:
             )
 
     def credentials(self) -> grpc.ServerCredentials | None:
-        """Return gRPC's credentials; None for no TLS. TriptychError for a file that cannot be read."""
+        """Return gRPC's credentials; None for no TLS. TriptychError for a file that cannot be read, or is not PEM."""
         if self.certificate is None or self.key is None:
             return None
+        self._check()
         roots = _read(self.client_ca) if self.client_ca else None
         pair = (_read(self.key), _read(self.certificate))
         return grpc.ssl_server_credentials([pair], roots, require_client_auth=roots is not None)
+
+    def _check(self) -> None:
+        """Raise TriptychError for files that are not what TLS needs: gRPC says of them that it cannot listen."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        files = f"{self.certificate} and {self.key}"
+        try:
+            context.load_cert_chain(*map(str, (self.certificate, self.key)), password=lambda: "")
+            if self.client_ca:
+                files = str(self.client_ca)
+                context.load_verify_locations(files)
+        except ssl.SSLError as error:
+            raise TriptychError(
+                f"{files} cannot be used for TLS ({error.reason or error}): certificates and keys are PEM files, "
+                "without a password, and a key is that of its certificate"
+            ) from error
+        except OSError as error:
+            raise TriptychError(f"cannot read {files}: {error.strerror or error}") from error
 
     def token(self) -> str | None:
         """Return the token that clients must send; TriptychError for one that is too short to be a secret."""

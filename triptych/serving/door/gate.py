@@ -20,13 +20,12 @@ from grpc.aio import AioRpcError, ServicerContext
 from triptych.serving import metrics
 from triptych.serving.door import tickets, wire
 from triptych.serving.door.admission import Admission, Refusal, Stay
-from triptych.serving.door.calls import REQUEST_ID, Call, Record
+from triptych.serving.door.calls import Call, Record
 from triptych.serving.door.tickets import Tickets
 from triptych.serving.door.tracing import Headers, Spans
 from triptych.serving.supervision.state import State
-from triptych_client.contract import CLIP_LIMIT
+from triptych_client.protocol import CLIP_LIMIT, REQUEST_ID, RETRY_AFTER_MS, SERVICE
 
-SERVICE = "inference.GRPCInferenceService"
 PASSED = ("ModelMetadata", "ModelConfig", "ModelStatistics")
 """What clients may ask besides: nothing that changes the server, or lets it open files or memory."""
 BODY_SECONDS = 30.0
@@ -34,8 +33,6 @@ BODY_SECONDS = 30.0
 ASK_SECONDS = 10.0
 MEND_SECONDS = 2.0
 """The hint when to try again while something is mended: to load a step anew takes about so long."""
-PUSHBACK = "grpc-retry-pushback-ms"
-"""The hint as gRPC's own retries read it (https://github.com/grpc/proposal/blob/master/A6-client-retries.md)."""
 
 _BROKEN = re.compile(
     r"Stub process|is not healthy|is not ready|has no available versions|Socket closed|failed to connect"
@@ -123,15 +120,21 @@ class Gate(grpc.GenericRpcHandler):
         try:
             with self._spans.span(call.metadata, call.request_id) as headers:
                 return await self._infer(bodies, call, record, headers)
-        except (Refusal, AioRpcError) as error:
-            refusal = failure(error) if isinstance(error, AioRpcError) else error
-            record.status, record.reason = refusal.status, refusal.reason
-            await _abort(context, refusal, (REQUEST_ID, call.request_id))
+        except Refusal as refusal:
+            metrics.REFUSALS.labels(refusal.reason).inc()
+            await self._end(call, record, refusal)
+        except AioRpcError as error:
+            await self._end(call, record, failure(error))
         except asyncio.CancelledError:
+            metrics.LEFT.inc()
             record.status, record.reason = StatusCode.CANCELLED, "left"
             raise
         finally:
             record.close(call.request_id)
+
+    async def _end(self, call: Call, record: Record, refusal: Refusal) -> NoReturn:
+        record.status, record.reason = refusal.status, refusal.reason
+        await _abort(call.context, refusal, (REQUEST_ID, call.request_id))
 
     async def _infer(self, bodies: AsyncIterator[bytes], call: Call, record: Record, headers: Headers) -> bytes:
         self._check_token(call)
@@ -158,7 +161,6 @@ class Gate(grpc.GenericRpcHandler):
             return await asyncio.shield(work)
         except asyncio.CancelledError:
             self._tickets.leave(ticket)
-            metrics.LEFT.inc()
             raise
 
     async def _ask_triton(self, request: bytes, stay: Stay, ticket: int, headers: Headers) -> bytes:
@@ -217,6 +219,6 @@ async def _first(bodies: AsyncIterator[bytes]) -> bytes:
 
 async def _abort(context: ServicerContext, refusal: Refusal, *trailing: tuple[str, str]) -> NoReturn:
     if refusal.retry_after_s is not None:
-        trailing = (*trailing, (PUSHBACK, str(round(1000 * refusal.retry_after_s))))
+        trailing = (*trailing, (RETRY_AFTER_MS, str(round(1000 * refusal.retry_after_s))))
     await context.abort(refusal.status, refusal.words, trailing)
     raise AssertionError("gRPC's abort raises")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trustme
 
 from triptych.errors import TriptychError
 from triptych.serving.door.credentials import Security
@@ -29,6 +30,39 @@ def test_asking_clients_for_certificates_needs_tls(tmp_path: Path):
 def test_a_file_that_is_not_there_is_named(tmp_path: Path):
     security = Security(certificate=tmp_path / "cert.pem", key=tmp_path / "key.pem")
     with pytest.raises(TriptychError, match=r"cannot read .*key\.pem: No such file"):
+        security.credentials()
+
+
+@pytest.fixture
+def pem(tmp_path: Path) -> dict[str, Path]:
+    """A certificate, its key, another's key, and what is no PEM file."""
+    own, other = trustme.CA().issue_cert("127.0.0.1"), trustme.CA().issue_cert("127.0.0.1")
+    files = {name: tmp_path / f"{name}.pem" for name in ("cert", "key", "other", "garbage")}
+    own.cert_chain_pems[0].write_to_path(files["cert"])
+    own.private_key_pem.write_to_path(files["key"])
+    other.private_key_pem.write_to_path(files["other"])
+    files["garbage"].write_text("no certificate")
+    return files
+
+
+def test_a_certificate_with_its_key_is_taken(pem: dict[str, Path]):
+    assert Security(pem["cert"], pem["key"], pem["cert"]).credentials() is not None
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "client_ca", "named"),
+    [
+        ("garbage", "key", None, r"garbage\.pem and .*key\.pem"),
+        ("cert", "garbage", None, r"cert\.pem and .*garbage\.pem"),
+        ("cert", "other", None, r"cert\.pem and .*other\.pem"),
+        ("cert", "key", "garbage", r"^\S*garbage\.pem"),
+    ],
+)
+def test_files_that_tls_cannot_use_are_named_with_what_they_must_be(
+    pem: dict[str, Path], certificate: str, key: str, client_ca: str | None, named: str
+):
+    security = Security(pem[certificate], pem[key], pem[client_ca] if client_ca else None)
+    with pytest.raises(TriptychError, match=rf"(?s){named} cannot be used for TLS.*PEM files, without a password"):
         security.credentials()
 
 
