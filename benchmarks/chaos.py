@@ -2,8 +2,9 @@
 
 python -m benchmarks.chaos [--url HOST:PORT --pid PID] [--callers 2]
 
-Each stub of a step is killed in turn (SIGKILL), then a decoder, then tritonserver. The callers use the client as it is:
-it asks once more by itself when a call was lost.
+Each stub of a step is killed in turn (SIGKILL), then a decoder, then tritonserver, under the load of callers who take
+turns. The moment after, a newcomer asks for a clip: how long he waits is the time without service. All use the client
+as it is.
 """
 
 from __future__ import annotations
@@ -54,25 +55,39 @@ class Event:
 
 @dataclass
 class Callers:
-    """Steady load, and what came of it."""
+    """Steady load of a clip, and what came of it."""
 
+    url: str
+    clip: bytes
     events: list[Event] = field(default_factory=list)
 
-    async def run(self, url: str, clip: bytes, count: int) -> None:
+    async def run(self, count: int) -> None:
         """Let so many callers ask again and again, until this is cancelled."""
-        await asyncio.gather(*(self._ask(url, clip) for _ in range(count)))
+        await asyncio.gather(*(self._caller() for _ in range(count)))
 
-    async def _ask(self, url: str, clip: bytes) -> None:
-        async with AsyncClient(url, timeout_s=PATIENCE_S) as client:
+    async def newcomer(self) -> None:
+        """Ask over a connection of its own until there is an answer; TimeoutError when that takes too long."""
+        async with AsyncClient(self.url, timeout_s=PATIENCE_S) as client:
+            await asyncio.wait_for(self._answered(client), PATIENCE_S)
+
+    async def _caller(self) -> None:
+        async with AsyncClient(self.url, timeout_s=PATIENCE_S) as client:
             while True:
-                began = time.monotonic()
-                try:
-                    analysis = await client.analyze(clip)
-                except TriptychClientError as error:
-                    self.events.append(Event(began, time.monotonic(), error=f"{type(error).__name__}: {error}"))
-                    await asyncio.sleep(PAUSE_S)
-                else:
-                    self.events.append(Event(began, time.monotonic(), analysis))
+                await self._answered(client)
+
+    async def _answered(self, client: AsyncClient) -> None:
+        while not await self._ask(client):
+            await asyncio.sleep(PAUSE_S)
+
+    async def _ask(self, client: AsyncClient) -> bool:
+        began = time.monotonic()
+        try:
+            analysis = await client.analyze(self.clip)
+        except TriptychClientError as error:
+            self.events.append(Event(began, time.monotonic(), error=f"{type(error).__name__}: {error}"))
+            return False
+        self.events.append(Event(began, time.monotonic(), analysis))
+        return True
 
     async def answered_after(self, moment: float, count: int = 1) -> Event:
         """Return the event that makes so many answers to calls that began after a moment; TimeoutError if none does."""
@@ -82,7 +97,7 @@ class Callers:
             if len(answers) >= count:
                 return answers[count - 1]
             await asyncio.sleep(POLL_S)
-        raise TimeoutError(f"no answer to a call within {PATIENCE_S:.0f} s")
+        raise asyncio.TimeoutError(f"no answer to a call within {PATIENCE_S:.0f} s")
 
 
 @dataclass(frozen=True)
@@ -93,7 +108,7 @@ class Kill:
     at_s: float
     """Seconds after the watch began."""
     back_s: float
-    """Infinite when nothing was answered for so long that it was no longer waited for."""
+    """How long the newcomer waited for an answer; infinite when he got none."""
     lost: Sequence[str]
     """The words of the calls that failed, to the callers, meanwhile."""
 
@@ -156,8 +171,8 @@ async def measure(
 
 @asynccontextmanager
 async def _steady(url: str, clip: bytes, count: int):
-    callers = Callers()
-    running = asyncio.create_task(callers.run(url, clip, count))
+    callers = Callers(url, clip)
+    running = asyncio.create_task(callers.run(count))
     try:
         yield callers
     finally:
@@ -170,9 +185,10 @@ async def _kill(name: str, find: Callable[[], psutil.Process], callers: Callers,
     moment = time.monotonic()
     find().kill()
     try:
-        back_s = (await callers.answered_after(moment)).ended_s - moment
-        await callers.answered_after(moment, CALM_ANSWERS)
-    except TimeoutError:
+        await callers.newcomer()
+        back_s = time.monotonic() - moment
+        await callers.answered_after(time.monotonic(), CALM_ANSWERS)
+    except asyncio.TimeoutError:
         back_s = math.inf
     lost = [event.error for event in callers.events[before:] if event.error]
     return Kill(name, moment - watch.began, back_s, lost)
@@ -215,7 +231,7 @@ def _report(
             f"{len(events)} calls of {callers} callers, {answers} answered. Of the answers, "
             f"{len(wrong(events, reference))} differ from that before the first kill by more than {TOLERANCE:g}, and "
             f"{len(degraded(events, reference))} say that a channel failed. The time is from the kill to the answer of "
-            f"a call that began after it. {SHARED_CORES}",
+            f"a newcomer who asks the moment after. {SHARED_CORES}",
             bars_table(bars),
             table(("what callers were told of lost calls, after the client's own second try", "times"), rows),
             "![Memory, shared memory, files, processes and replies over time](chaos.svg)",

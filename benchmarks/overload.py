@@ -9,6 +9,7 @@ and 64 and 256 impatient callers, some of whom vanish; after each, how soon a ca
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
@@ -44,6 +45,8 @@ class Phase:
     end_s: float
     replies: Sequence[Reply]
     recovery_s: float
+    load_s: float
+    """Seconds of processor time that the callers and the watch took meanwhile, of the cores that the server runs on."""
 
     @property
     def goodput(self) -> float:
@@ -93,10 +96,10 @@ async def measure(service: Target, watch: Watch, clip: bytes, seconds: float) ->
     patient, impatient = Manners(PATIENCE_S), Manners(DEADLINE_S, vanishing=VANISHING)
 
     async def phase(name: str, work: Callable[[], Awaitable[list[Reply]]]) -> Phase:
-        start_s = watch.now_s()
+        start_s, before_s = watch.now_s(), time.process_time()
         replies = await work()
-        end_s = watch.now_s()
-        return Phase(name, start_s, end_s, replies, await load.until_answered(url, body, PATIENCE_S))
+        end_s, load_s = watch.now_s(), time.process_time() - before_s
+        return Phase(name, start_s, end_s, replies, await load.until_answered(url, body, PATIENCE_S), load_s)
 
     capacity = await phase("capacity", lambda: load.closed_loop(url, body, IN_FLIGHT, seconds / 4, patient))
     a_second = OVERLOAD * capacity.goodput
@@ -140,10 +143,11 @@ def _replies_table(phases: Sequence[Phase]) -> str:
                 f"{percentile(phase.refusals_ms, 0.5):.0f}",
                 f"{percentile(phase.refusals_ms, 0.99):.0f}",
                 f"{phase.recovery_s:.1f}",
+                f"{phase.load_s / (phase.end_s - phase.start_s):.2f}",
             )
         )
     header = ("load", "calls", "answered", "a second", "p50 s", "vanished", "other statuses")
-    return table((*header, "refusal p50 ms", "p99 ms", "again after s"), rows)
+    return table((*header, "refusal p50 ms", "p99 ms", "again after s", "cores of the load"), rows)
 
 
 def _rates(phases: Sequence[Phase], watch: Watch) -> dict[str, list[float]]:
@@ -164,6 +168,7 @@ def _facts(phase: Phase) -> dict[str, object]:
         "statuses": dict(load.statuses(phase.replies)),
         "goodput": round(phase.goodput, 3),
         "recovery_s": round(phase.recovery_s, 2),
+        "load_s": round(phase.load_s, 1),
     }
 
 

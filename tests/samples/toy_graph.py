@@ -31,6 +31,8 @@ instance_group [ { kind: KIND_CPU count: 1 } ]
 }
 
 WAITS = '''
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -39,7 +41,7 @@ import triton_python_backend_utils as pb_utils
 
 
 class TritonPythonModel:
-    """Answers how large a clip is; one of `wait...` waits for a file `go`, one of `fail...` is an error."""
+    """Answers how large a clip is. `wait...` waits for a file `go`, `fail...` is an error, `kill...` ends the step."""
 
     def initialize(self, args):
         self.folder = Path(args["model_repository"]).resolve()
@@ -54,6 +56,8 @@ class TritonPythonModel:
         deadline = time.monotonic() + 60
         while clip.startswith(b"wait") and not (self.folder / "go").exists() and time.monotonic() < deadline:
             time.sleep(0.005)
+        if clip.startswith(b"kill"):
+            os.kill(os.getpid(), signal.SIGKILL)
         if clip.startswith(b"fail"):
             error = pb_utils.TritonError("no film", pb_utils.TritonError.INVALID_ARG)
             return pb_utils.InferenceResponse(error=error)

@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 import grpc
 import numpy as np
+import psutil
 import pytest
 import pytest_asyncio
 import tritonclient.grpc.aio as triton
@@ -26,11 +27,13 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from samples.toy_graph import ToyGraph
 from triptych.serving import metrics
+from triptych.serving.door import gate
 from triptych.serving.door.admission import Bounds
 from triptych.serving.door.credentials import Security
 from triptych.serving.host import Address, free_port, why_not_listen
 from triptych.serving.run import Serving, Settings, running
 from triptych.serving.supervision import State
+from triptych.serving.supervision.processes import step_of
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 WITHOUT_PROXY = [("grpc.enable_http_proxy", 0)]
@@ -247,6 +250,51 @@ async def test_readiness_is_false_while_something_is_mended_and_callers_are_told
     finally:
         serving.change(State(True))
     assert await told() == (True, 200, True, True)
+
+
+async def test_a_clip_that_comes_while_a_step_is_loaded_anew_waits_for_it(channel, serving: Serving):
+    serving.change(State(False, "whisper died", soon=True))
+    call = ask(channel, b"film")
+    await until(lambda: serving.admission.waiting == 1)
+    serving.change(State(True))
+    assert size_of(await call) == 4
+
+
+async def test_a_clip_does_not_wait_long_for_a_step(channel, serving: Serving, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(gate, "HOLD_SECONDS", 0.1)
+    serving.change(State(False, "whisper died", soon=True))
+    code, words, _ = await refusal(ask(channel, b"film"))
+    serving.change(State(True))
+    assert (code, words, serving.admission.waiting) == (StatusCode.UNAVAILABLE, "whisper died", 0)
+
+
+async def test_a_clip_that_is_lost_with_a_process_is_asked_again(channel, serving: Serving, held: ToyGraph):
+    before = len(held.began())
+    call = ask(channel, b"wait for the second time")
+    await until(lambda: len(held.began()) == before + 1)
+    kill_step(serving, "waits")
+    held.go()
+    assert size_of(await call) == 24
+    assert held.began()[before:] == 2 * ["wait for the second time"]
+
+
+async def test_a_clip_that_ends_its_process_is_asked_twice_and_no_more(channel, serving: Serving, graph: ToyGraph):
+    before = len(graph.began())
+    code, words, trailing = await refusal(ask(channel, b"kill"))
+    assert (code, words) == (
+        StatusCode.UNAVAILABLE,
+        "the server lost this clip twice, each time with a process that ended",
+    )
+    assert int(trailing["grpc-retry-pushback-ms"]) < 0
+    assert graph.began()[before:] == 2 * ["kill"]
+    await until(lambda: not serving.gate.state.ready)
+    await until(lambda: serving.gate.state.ready)
+    assert size_of(await ask(channel, b"film")) == 4
+
+
+def kill_step(serving: Serving, step: str) -> None:
+    (stub,) = [child for child in psutil.Process(serving.server.pid).children() if step_of(child) == step]
+    stub.kill()
 
 
 async def test_metrics_are_the_door_s_and_triton_s(channel, serving: Serving):

@@ -191,6 +191,7 @@ async def test_steps_that_are_killed_are_loaded_anew(graph: Path, tmp_path: Path
         assert await watched.refusal() == "StatusCode.INVALID_ARGUMENT"
         assert (watched.server.pid, restarts(STEP)) == (pid, counted + 1)
         assert "died" in watched.door.told[before].reason
+        assert watched.door.told[before].soon
         assert metrics.REGISTRY.get_sample_value("triptych_ready") == 1
 
 
@@ -204,6 +205,7 @@ async def test_a_killed_server_is_started_anew_at_the_same_address(graph: Path, 
         assert await watched.refusal() == "StatusCode.INVALID_ARGUMENT"
         assert restarts("server") == counted + 1
         assert "Triton has ended" in watched.door.reasons
+        assert not any(state.soon for state in watched.door.told)
 
 
 async def test_a_step_that_stands_still_is_loaded_anew(graph: Path, tmp_path: Path):

@@ -12,6 +12,9 @@ SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 2, 3, 5, 10, 20, 30, 60, 120)
 REQUESTS = Counter("triptych_requests", "Clips that were asked for, by gRPC status", ["status"], registry=REGISTRY)
 REFUSALS = Counter("triptych_refusals", "Clips that were not let in, by reason", ["reason"], registry=REGISTRY)
 LEFT = Counter("triptych_callers_left", "Callers who left before their answer", registry=REGISTRY)
+ASKED_AGAIN = Counter(
+    "triptych_clips_asked_again", "Clips that were lost with a process of Triton and asked once more", registry=REGISTRY
+)
 IN_FLIGHT = Gauge("triptych_in_flight", "Clips that Triton works on", registry=REGISTRY)
 WAITING = Gauge("triptych_waiting", "Clips that wait at the door", registry=REGISTRY)
 WAIT_SECONDS = Histogram(

@@ -113,7 +113,7 @@ class Serving:
             self.gate.connect(grpc.aio.insecure_channel(self.server.grpc_url, options=options))
         if state != self.gate.state:
             LOG.info("state", ready=state.ready, reason=state.reason)
-        self.gate.state = state
+        self.gate.readiness.change(state)
         serving = health_pb2.HealthCheckResponse.ServingStatus
         for name in ("", ENSEMBLE):
             told = self.health.set(name, serving.SERVING if state.ready else serving.NOT_SERVING)

@@ -20,7 +20,8 @@ from grpc.aio import AioRpcError, ServicerContext
 from triptych.serving import metrics
 from triptych.serving.door import tickets, wire
 from triptych.serving.door.admission import Admission, Refusal, Stay
-from triptych.serving.door.calls import Call, Record
+from triptych.serving.door.calls import LOG, Call, Record
+from triptych.serving.door.readiness import Readiness
 from triptych.serving.door.tickets import Tickets
 from triptych.serving.door.tracing import Headers, Spans
 from triptych.serving.supervision.state import State
@@ -33,6 +34,12 @@ BODY_SECONDS = 30.0
 ASK_SECONDS = 10.0
 MEND_SECONDS = 2.0
 """The hint when to try again while something is mended: to load a step anew takes about so long."""
+HOLD_SECONDS = 5.0
+"""So long a clip that comes while a step is loaded anew waits for it, before it is refused."""
+RECOVERY_SECONDS = 30.0
+"""So long a clip waits that was lost with a process: all of Triton is back in less."""
+NEVER = -1.0
+"""The hint not to try again: a negative time, as gRPC's retries read it."""
 
 _BROKEN = re.compile(
     r"Stub process|is not healthy|is not ready|has no available versions|Socket closed|failed to connect"
@@ -53,7 +60,7 @@ class Gate(grpc.GenericRpcHandler):
         spans: Spans,
         token: str | None = None,
     ) -> None:
-        self.state = State(False, "Triton is starting")
+        self.readiness = Readiness()
         self._channel: grpc.aio.Channel | None = None
         self._admission = admission
         self._tickets = tickets
@@ -61,6 +68,11 @@ class Gate(grpc.GenericRpcHandler):
         self._spans = spans
         self._token = token
         self._work: set[asyncio.Task[bytes]] = set()
+
+    @property
+    def state(self) -> State:
+        """Whether clips are answered, and why not."""
+        return self.readiness.state
 
     @property
     def connected(self) -> bool:
@@ -138,17 +150,43 @@ class Gate(grpc.GenericRpcHandler):
 
     async def _infer(self, bodies: AsyncIterator[bytes], call: Call, record: Record, headers: Headers) -> bytes:
         self._check_token(call)
-        if not self.state.ready:
-            raise Refusal(StatusCode.UNAVAILABLE, "mending", self.state.reason, MEND_SECONDS)
+        if not (self.state.ready or self.state.soon):
+            raise self._mending()
         self._admission.check(call.remaining_s())
         with self._admission.place() as place:
+            if not await self.readiness.within(HOLD_SECONDS):
+                raise self._mending()
             body = await _first(bodies)
             record.bytes = len(body)
             stay = await place.turn(call.remaining_s)
         record.begin()
-        answer = await self._hand_over(body, stay, call, headers)
+        answer = await self._answer(body, stay, call, headers)
         record.status = StatusCode.OK
         return answer
+
+    async def _answer(self, body: bytes, stay: Stay, call: Call, headers: Headers) -> bytes:
+        """Hand a clip to Triton; once more if it is lost there with a process, as soon as that is back.
+
+        No third time, and the client is told to ask no more: it may be this clip that ends the process.
+        """
+        try:
+            return await self._hand_over(body, stay, call, headers)
+        except AioRpcError as error:
+            if not _is_lost(error):
+                raise
+        metrics.ASKED_AGAIN.inc()
+        LOG.warning("a clip was lost with a process of Triton, and is asked again", request_id=call.request_id)
+        with self._admission.place() as place:
+            if not await self.readiness.again(RECOVERY_SECONDS):
+                raise self._mending()
+            stay = await place.turn(call.remaining_s)
+        try:
+            return await self._hand_over(body, stay, call, headers)
+        except AioRpcError as error:
+            if not _is_lost(error):
+                raise
+            words = "the server lost this clip twice, each time with a process that ended"
+            raise Refusal(StatusCode.UNAVAILABLE, "lost", words, NEVER) from error
 
     async def _hand_over(self, body: bytes, stay: Stay, call: Call, headers: Headers) -> bytes:
         """Ask Triton, and wait for its answer. That the caller has left is written on the board, and no more."""
@@ -182,9 +220,12 @@ class Gate(grpc.GenericRpcHandler):
         while self._work:
             await asyncio.wait([*self._work])
 
+    def _mending(self) -> Refusal:
+        return Refusal(StatusCode.UNAVAILABLE, "mending", self.state.reason, MEND_SECONDS)
+
     def _triton(self, method: str) -> grpc.aio.UnaryUnaryMultiCallable:
         if self._channel is None:
-            raise Refusal(StatusCode.UNAVAILABLE, "mending", self.state.reason, MEND_SECONDS)
+            raise self._mending()
         return self._channel.unary_unary(f"/{SERVICE}/{method}")
 
     def _check_token(self, call: Call) -> None:
@@ -198,11 +239,16 @@ class Gate(grpc.GenericRpcHandler):
 
 def failure(error: AioRpcError) -> Refusal:
     """Return what a client is told of Triton's error: as it is, unless a step, or all of Triton, is gone."""
+    if _is_lost(error):
+        words = "the server lost this call with a process that ended; it is being brought back"
+        return Refusal(StatusCode.UNAVAILABLE, "lost", words, MEND_SECONDS)
+    return Refusal(error.code(), "", error.details() or "")
+
+
+def _is_lost(error: AioRpcError) -> bool:
+    """Tell whether an error of Triton's says that a process of it was or is gone."""
     status, words = error.code(), error.details() or ""
-    if status is StatusCode.UNAVAILABLE or (status is StatusCode.INTERNAL and _BROKEN.search(words)):
-        told = "the server lost this clip when one of its processes ended; it is being brought back"
-        return Refusal(StatusCode.UNAVAILABLE, "lost", told, MEND_SECONDS)
-    return Refusal(status, "", words)
+    return status is StatusCode.UNAVAILABLE or (status is StatusCode.INTERNAL and bool(_BROKEN.search(words)))
 
 
 async def _first(bodies: AsyncIterator[bytes]) -> bytes:

@@ -8,10 +8,11 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class State:
-    """Whether clips can be answered; `reason` says why not, as a sentence."""
+    """Whether clips can be answered; `reason` says why not, as a sentence, `soon` that it takes seconds: clips wait."""
 
     ready: bool
     reason: str = ""
+    soon: bool = False
 
 
 class Traffic(Protocol):

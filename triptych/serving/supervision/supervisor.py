@@ -219,7 +219,7 @@ class Supervisor:
         faults = max(map(self._back_off.faults, parts))
         log.error("not ready", reason=fault.reason, parts=parts, faults=faults, pause_s=pause_s)
         said = (fault.reason, shared_memory.exhaustion(), self._loop(parts, faults, pause_s))
-        self._tell(State(False, ". ".join(filter(None, said))))
+        self._tell(State(False, ". ".join(filter(None, said)), soon=bool(fault.steps) and not pause_s))
         await asyncio.sleep(pause_s)
         for part in parts:
             metrics.RESTARTS.labels(part).inc()
