@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ MARGIN = 1.2
 
 SOON_S = 0.5
 """The hint when to try again, as long as nothing was measured."""
+
+CROWD_S = 5.0
+"""Those who were refused of late come again: each is asked to leave time for all of them, but no more than this."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +51,6 @@ class Refusal(Exception):  # noqa: N818  (it is an answer)
         self.words = words
         self.retry_after_s = retry_after_s
 
-    @classmethod
-    def busy(cls, reason: str, words: str, retry_after_s: float) -> Refusal:
-        """Return the refusal of a clip for which there is no place."""
-        return cls(StatusCode.RESOURCE_EXHAUSTED, reason, words, retry_after_s)
-
 
 @dataclass(eq=False)
 class Stay:
@@ -72,6 +71,7 @@ class Admission:
         """Seconds that the server takes for a clip, on average: those of one clip, shared among those beside it."""
         self.answered_at = time.monotonic()
         self._turns = asyncio.Semaphore(bounds.in_flight)
+        self._refused: deque[float] = deque(maxlen=4096)
         self._stays: set[Stay] = set()
         self._load, self._load_at = 0.0, time.monotonic()
 
@@ -92,11 +92,23 @@ class Admission:
         """
         ahead = self.waiting + self.in_flight
         if ahead >= self.bounds.clips:
-            raise Refusal.busy("queue", f"{ahead} clips are being worked on or wait already", self.work_s or SOON_S)
+            raise self.refusal("queue", f"{ahead} clips are being worked on or wait already", self.work_s or SOON_S)
         needed_s = MARGIN * (ahead + 1) * self.work_s
         if ahead and remaining_s is not None and needed_s > remaining_s:
             words = f"with {ahead} clips ahead an answer takes about {needed_s:.1f} s, and {remaining_s:.1f} s are left"
-            raise Refusal.busy("deadline", words, max(needed_s - remaining_s, self.work_s))
+            raise self.refusal("deadline", words, max(needed_s - remaining_s, self.work_s))
+
+    def refusal(self, reason: str, words: str, retry_after_s: float) -> Refusal:
+        """Return the refusal of a clip for which there is no place; the more were refused of late, the later its hint.
+
+        So a crowd that comes again and again takes little from those who are answered.
+        """
+        now = time.monotonic()
+        self._refused.append(now)
+        while self._refused[0] < now - CROWD_S:
+            self._refused.popleft()
+        crowd_s = min(len(self._refused) * self.work_s, CROWD_S)
+        return Refusal(StatusCode.RESOURCE_EXHAUSTED, reason, words, max(retry_after_s, crowd_s))
 
     @contextmanager
     def place(self) -> Iterator[Place]:
@@ -150,7 +162,7 @@ class Place:
         if left_s is not None and left_s < needed_s:
             self._admission._turns.release()
             words = f"the clip's turn came too late: it takes about {needed_s:.1f} s, and {left_s:.1f} s are left"
-            raise Refusal.busy("deadline", words, self._admission.work_s)
+            raise self._admission.refusal("deadline", words, self._admission.work_s)
         return self._admission._begin()
 
     def give_up(self) -> None:

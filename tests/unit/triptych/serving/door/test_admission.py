@@ -75,6 +75,23 @@ async def test_when_so_many_wait_the_next_is_refused_with_a_hint(clock: Clock):
     door.check(None)
 
 
+async def test_a_crowd_is_asked_to_come_again_later_than_one_and_not_later_than_the_bound(clock: Clock):
+    door = Admission(Bounds(in_flight=1, waiting=0))
+    await answer(door, clock, 1.0)
+    stay = await enter(door)
+
+    def hint_s() -> float:
+        with pytest.raises(Refusal) as refused:
+            door.check(None)
+        assert refused.value.retry_after_s
+        return refused.value.retry_after_s
+
+    assert [hint_s() for _ in range(7)] == pytest.approx([1, 2, 3, 4, 5, 5, 5])
+    clock.now += admission.CROWD_S + 0.1
+    assert hint_s() == pytest.approx(1)
+    door.end(stay)
+
+
 async def test_clips_whose_bytes_are_still_coming_keep_nobody_from_a_free_place(clock: Clock):
     door = Admission(Bounds(in_flight=2, waiting=0))
     with door.place():
