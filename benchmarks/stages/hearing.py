@@ -123,7 +123,7 @@ def without_weight_norm(model: Wav2Vec2ForSequenceClassification) -> Wav2Vec2For
 
 
 def _whisper(size: str, plan: Plan) -> WhisperForConditionalGeneration:
-    sizes = dict(SIZES[size])
+    sizes: dict[str, Any] = dict(SIZES[size])
     if plan.depth is not None:
         sizes["encoder_layers"] = min(plan.depth, sizes["encoder_layers"])
     return made(WhisperForConditionalGeneration, WhisperConfig(**sizes), plan)

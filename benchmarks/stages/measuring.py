@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers.models.swinv2.modeling_swinv2 import Swinv2Layer
 
 from benchmarks.stages import timing
 from benchmarks.stages.networks import Network
@@ -133,18 +134,18 @@ def ready(module: nn.Module) -> nn.Module:
     Some releases of transformers make them on the host in each call; an exported graph has them as constants.
     """
     for layer in module.modules():
-        if hasattr(layer, "get_attn_mask"):
-            layer.get_attn_mask = _kept(layer, type(layer).get_attn_mask)
+        if isinstance(layer, Swinv2Layer):
+            vars(layer)["get_attn_mask"] = _kept(layer)
     return module.eval().requires_grad_(False)
 
 
-def _kept(layer: nn.Module, make: Callable[..., Tensor | None]) -> Callable[..., Tensor | None]:
+def _kept(layer: Swinv2Layer) -> Callable[..., Tensor | None]:
     masks: dict[tuple[int, int, torch.dtype], Tensor | None] = {}
 
     def kept(height: int, width: int, dtype: torch.dtype, **_: Any) -> Tensor | None:
         key = (height, width, dtype)
         if key not in masks:
-            mask = make(layer, height, width, dtype)
+            mask = Swinv2Layer.get_attn_mask(layer, height, width, dtype)
             masks[key] = None if mask is None else mask.to(next(layer.parameters()).device)
         return masks[key]
 

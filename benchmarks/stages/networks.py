@@ -31,6 +31,8 @@ from triptych.paths import OWN_WEIGHTS
 from triptych.sound.mel import FBANK_FRAMES, FBANK_N_MELS, VOICE_FRAMES, VOICE_N_MELS
 from triptych_client.contract import EMOTIONS, FACE_PX, VOICE_SAMPLES
 
+AUDIOSET = 527
+"""Classes of AudioSet."""
 RANDOM = "random"
 """Weights of the published configuration that stand in for the published ones."""
 Inputs = tuple[Tensor, ...]
@@ -92,7 +94,7 @@ def swin_tiny(plan: Plan) -> nn.Module:
 
 def audio_transformer(plan: Plan) -> nn.Module:
     """Return the base Audio Spectrogram Transformer, as MIT/ast-finetuned-audioset-10-10-0.4593."""
-    config = ASTConfig(num_labels=527, num_hidden_layers=plan.depth or 12)
+    config = ASTConfig(id2label={tag: f"tag {tag}" for tag in range(AUDIOSET)}, num_hidden_layers=plan.depth or 12)
     return ast.AstTagger(made(ASTForAudioClassification, config, plan), ast.Preprocessing(-4.2677393, 4.5689974))
 
 

@@ -50,7 +50,7 @@ PLANS = {
 @contextmanager
 def precision(name: str) -> Iterator[None]:
     """Allow TF32 for products and convolutions in `tf32` alone: PyTorch allows it for convolutions by default."""
-    backends = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    backends: Any = (torch.backends.cuda.matmul, torch.backends.cudnn)
     before = [backend.allow_tf32 for backend in backends]
     try:
         for backend in backends:

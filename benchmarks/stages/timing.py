@@ -132,7 +132,7 @@ def agreement(what: str, got: Any, wanted: Any, batch: int, classes: bool) -> Ag
     """Compare outputs: those with fractions by their values, the choice of a class, or chosen ids, one by one."""
     pairs = [(a.detach().cpu(), b.detach().cpu()) for a, b in zip(pytree.tree_leaves(got), pytree.tree_leaves(wanted))]
     values = [(a.double().flatten(), b.double().flatten()) for a, b in pairs if b.is_floating_point()]
-    if not all(bool(a.isfinite().all()) for a, _ in values):
+    if not all(bool(side.isfinite().all()) for pair in values for side in pair):
         return Agreement(what, batch, None, None, None, None)
     ids = [(a, b) for a, b in pairs if not b.is_floating_point()]
     if classes and not ids:

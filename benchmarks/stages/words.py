@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Generator, Tensor, nn
@@ -29,7 +31,13 @@ BLOCK = 32
 """Weights to one scale in multilingual-e5-small's 4-bit file."""
 DESCRIPTIONS = 10
 
-XLMR = {"vocab_size": PIECES, "bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2, "max_position_embeddings": 514}
+XLMR: dict[str, Any] = {
+    "vocab_size": PIECES,
+    "bos_token_id": 0,
+    "pad_token_id": 1,
+    "eos_token_id": 2,
+    "max_position_embeddings": 514,
+}
 PACKED = 2
 """Rows of an embedding that a packed one takes the place of: one is that of padding."""
 WIDTH = 384
