@@ -54,6 +54,7 @@ class SwinExpression(Served):
     The preprocessing is the checkpoint's own.
     """
 
+    order: Tensor
     resize: Tensor
     mean: Tensor
     std: Tensor
@@ -63,7 +64,8 @@ class SwinExpression(Served):
         self.backbone, self.classifier = model.swinv2, model.classifier
         self.channels = model.config.num_channels
         self.factor = preprocessing.factor
-        self.order = label_order({int(index): name for index, name in (model.config.id2label or {}).items()})
+        order = label_order({int(index): name for index, name in (model.config.id2label or {}).items()})
+        self.register_buffer("order", torch.tensor(order), persistent=False)
         self.register_buffer("resize", resizing(FACE_PX, _side(model.config.image_size)))
         self.register_buffer("mean", torch.tensor(preprocessing.mean).reshape(-1, 1, 1))
         self.register_buffer("std", torch.tensor(preprocessing.std).reshape(-1, 1, 1))

@@ -25,11 +25,14 @@ from triptych_client.contract import SAMPLE_RATE_HZ, VOICE_SAMPLES
 class WaveformEmotion(Served):
     """The graph of the step `voice_emotion`: FEATURES f32 [w, 1, 48000], the waveform -> LOGITS [w, 7], calibrated."""
 
+    order: Tensor
+
     def __init__(self, model: Wav2Vec2ForSequenceClassification, normalised: bool = True) -> None:
         super().__init__()
         self.model = model
         self.normalised = normalised
-        self.order = label_order({int(index): name for index, name in (model.config.id2label or {}).items()})
+        order = label_order({int(index): name for index, name in (model.config.id2label or {}).items()})
+        self.register_buffer("order", torch.tensor(order), persistent=False)
         self.temperature = float(getattr(model.config, TEMPERATURE, 1.0))
 
     @classmethod
