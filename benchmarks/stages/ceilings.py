@@ -66,6 +66,8 @@ def _launch_us(plan: Plan, as_graph: bool) -> float:
 def describe(plan: Plan) -> dict[str, str]:
     """Return what the figures are of: the device, at work, its driver, and the libraries."""
     device = _gpu(plan) if plan.device == "cuda" else {"name": f"CPU, {torch.get_num_threads()} threads"}
+    if plan.depth is not None:
+        device["cut"] = f"batches to {plan.batches}, {plan.depth} layers of large networks: a rehearsal, not a measure"
     return device | {
         "host": f"{platform.machine()}, Python {platform.python_version()}",
         "torch": f"{torch.__version__}, CUDA {torch.version.cuda or 'none'}",

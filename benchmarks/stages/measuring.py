@@ -60,8 +60,8 @@ class _Bench:
     def run(self) -> None:
         """Measure."""
         reads = self.network.reads(self.plan)
-        self.measured.parameters = sum(parameter.numel() for parameter in self.module.parameters())
-        self.measured.bytes_fp32 = reads * timing.weight_bytes(self.module)
+        self.measured.weights_read = timing.weights_read(self.module)
+        self.measured.bytes_fp32 = 4 * reads * self.measured.weights_read
         with precision("fp32"):
             self.measured.gflops = timing.gflops(self.module, self.inputs(1))
             self.against_cpu()

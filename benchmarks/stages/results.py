@@ -69,13 +69,17 @@ class Failure:
 
 @dataclass
 class Measured:
-    """All of one network. `gflops` of a row; `bytes_fp32`: weights that a call reads, `reads` times, in float32."""
+    """All of one network.
+
+    `weights_read`: how many weights take part in every call, those of tables left out; `gflops` of a row; `bytes_fp32`:
+    what a call reads of weights in float32, again for each token that is decoded.
+    """
 
     name: str
     step: str
     weights: str
     unit: str
-    parameters: int = 0
+    weights_read: int = 0
     gflops: float = 0.0
     bytes_fp32: int = 0
     cells: list[Cell] = field(default_factory=list)

@@ -121,11 +121,11 @@ def _lstms() -> dict[Any, Any]:
     return {} if lstm is None else {lstm: count}
 
 
-def weight_bytes(module: nn.Module) -> int:
-    """Return the bytes of float32 weights that a call reads all of: not those of tables that rows are taken from."""
+def weights_read(module: nn.Module) -> int:
+    """Return how many weights a call reads all of: not those of tables that rows are taken from."""
     tables = (*TABLES, *TABLES_OF_BITS)
     tensors = [*module.named_parameters(), *module.named_buffers()]
-    return sum(4 * tensor.numel() for name, tensor in tensors if not name.endswith(tables))
+    return sum(tensor.numel() for name, tensor in tensors if not name.endswith(tables))
 
 
 def agreement(what: str, got: Any, wanted: Any, batch: int, classes: bool) -> Agreement:
