@@ -9,7 +9,6 @@ again. With --device cpu the whole script runs once through on small batches, to
 
 from __future__ import annotations
 
-import shlex
 import sys
 import time
 import warnings
@@ -83,7 +82,7 @@ def _chosen(only: list[str] | None) -> list[Network]:
 
 def _begin(path: Path, facts: dict[str, str], plan: Plan) -> Report:
     """Return the report of an earlier run on the same device, to go on with, or a new one with its ceilings."""
-    command = shlex.join(["python", "-m", "benchmarks.stages", *sys.argv[1:]])
+    command = f"python -m benchmarks.stages --device {plan.device}"
     if path.is_file():
         report = Report.read(path)
         if all(report.device.get(key) == facts[key] for key in ("name", "torch", "transformers")):
