@@ -137,7 +137,7 @@ def seconds(stamp: int | None, time_base: Fraction | None) -> float:
 
 
 def read_packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator[av.Packet]:
-    """Yield the compressed packets of some streams in file order, on one clock; the first unreadable place ends the file.
+    """Yield the packets of some streams in file order, on one clock; the first unreadable place ends the file.
 
     So does a forgery whose packets overlap, so that they hold many times what the file does.
     """
