@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from triptych.errors import TriptychError
-from triptych.face import appearance, tracks
+from triptych.face import appearance, mouth, tracks
 from triptych.face import boxes as box_ops
 from triptych.media.limits import Limits
 from triptych_client import contract
@@ -72,7 +72,8 @@ class FaceCrops:
 
     crops UINT8 [m, 112, 112, 3] RGB, times FP32 [m], tracks INT32 [m], boxes FP32 [m, 4] in pixels of the upright
     source picture, scores FP32 [m], count INT32 [1]: -1 where faces could not be looked for; found INT32 [1], how many
-    there were, and stands_for INT32 [m], for how many of them each one stands, see `chosen`.
+    there were, and stands_for INT32 [m], for how many of them each one stands, see `chosen`. mouths FP32 [m]: how much
+    each one's mouth has moved, see `mouth.movements`.
     """
 
     crops: np.ndarray
@@ -83,6 +84,7 @@ class FaceCrops:
     count: np.ndarray
     found: np.ndarray
     stands_for: np.ndarray
+    mouths: np.ndarray
 
 
 def max_faces(limits: Limits) -> int:
@@ -114,8 +116,9 @@ def crop_all(seen: DetectedFrames, most: int) -> FaceCrops:
     few, stands_for = chosen(_renumbered(linked[people]), boxes[people], most)
     kept = people[few]
     joined = tracks.rejoin(linked[kept], times[kept], looks.of(kept))
+    crops = np.stack([aligned(face) for face in kept.tolist()])
     return FaceCrops(
-        np.stack([aligned(face) for face in kept.tolist()]),
+        crops,
         times[kept].astype(np.float32),
         _renumbered(joined),
         box_ops.scaled(boxes[kept], seen.size, seen.source_size).astype(np.float32),
@@ -123,6 +126,7 @@ def crop_all(seen: DetectedFrames, most: int) -> FaceCrops:
         np.array([len(kept)], np.int32),
         np.array([len(people)], np.int32),
         stands_for,
+        mouth.movements(joined, times[kept], lambda face: crops[face]),
     )
 
 
@@ -142,7 +146,7 @@ def _none() -> FaceCrops:
     blank = np.zeros((1, FACE_PX, FACE_PX, 3), np.uint8)
     row = np.zeros(1, np.float32)
     none = np.zeros(1, np.int32)
-    return FaceCrops(blank, row, none, np.zeros((1, 4), np.float32), row, none, none, none)
+    return FaceCrops(blank, row, none, np.zeros((1, 4), np.float32), row, none, none, none, row)
 
 
 def chosen(linked: np.ndarray, boxes: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
