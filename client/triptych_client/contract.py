@@ -56,8 +56,9 @@ REASONS = {
 `uncalibrated` goes with a channel that is used: its model's logits were taken as they are. So do `faces_left_out`: so
 many faces were found, but not analysed; everybody has some that were; and `seen_in_part`: from when to when the picture
 was looked at, "20.0-59.8", where it is not there or cannot be decoded for the rest of the clip. `not_finite`: its model
-gave no numbers; `step_failed`: a step before it could not be computed; `decoder_..`: what ended the process that decoded
-the stream; `frames`: how many were looked at; `languages`: ISO 639-1 codes. The client has the words, `Labels.reasons`.
+gave no numbers; `step_failed`: a step before it could not be computed; `decoder_..`: what ended the process that
+decoded the stream; `frames`: how many were looked at; `languages`: ISO 639-1 codes. The client has the words,
+`Labels.reasons`.
 """
 
 TASKS = ("transcribe", "translate")

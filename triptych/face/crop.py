@@ -115,7 +115,7 @@ def crop_all(seen: DetectedFrames, most: int) -> FaceCrops:
         return _none()
     few, stands_for = chosen(_renumbered(linked[people]), boxes[people], most)
     kept = people[few]
-    joined = tracks.rejoin(linked[kept], times[kept], looks.of(kept))
+    joined = tracks.rejoin(linked[kept], times[kept], looks.of(kept.tolist()))
     crops = np.stack([aligned(face) for face in kept.tolist()])
     return FaceCrops(
         crops,
