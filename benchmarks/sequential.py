@@ -92,6 +92,7 @@ class Sequential:
             "FACES_FOUND": found.found,
             "FACE_STANDS_FOR": found.stands_for,
             "FACE_MOUTHS": found.mouths,
+            "FACE_VISIBLE": found.visible,
             "FACE_LOGITS": logits.numpy(),
         }
 

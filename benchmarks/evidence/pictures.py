@@ -27,14 +27,14 @@ def _share(name: str, value: float, least: float = 1.0) -> Bar:
 
 
 def _standing(shots: list[np.ndarray], form: str, codec: str) -> Bar:
-    """A webcam that stalls for 20 s, between two seconds of pictures that move."""
+    """Look at a webcam that stalls for 20 s, between two seconds of pictures that move."""
     times = [*np.arange(25) / 25, *(21 + np.arange(25) / 25)]
     seen = films.see(films.film(shots[:50], times, form, codec))
     return _share(f"a picture that stands for 20 s, {form}", seen.seen_share(0, 22))
 
 
 def _joined(one: list[np.ndarray], other: list[np.ndarray], form: str, codec: str) -> Bar:
-    """Two recordings of 3 s, one after the other in one file."""
+    """Look at two recordings of 3 s, one after the other in one file."""
     data = films.film(one[:75], None, form, codec) + films.film(other[:75], None, form, codec)
     seen = films.see(data)
     whole = min(seen.facts.duration_s / 6, 1.0)
@@ -53,14 +53,14 @@ def _photo_and_gif(shots: list[np.ndarray]) -> list[Bar]:
 
 
 def _late(shots: list[np.ndarray]) -> Bar:
-    """A picture that begins 6 s after the sound: nothing is looked at before."""
+    """Look at a picture that begins 6 s after the sound: not before."""
     seen = films.see(films.film(shots[:75], 6 + np.arange(75) / 25, voice_s=9))
     none_before = float(seen.frames.times.min() > 5.9)
     return _share("a picture that begins at 6 s, from then on", seen.seen_share(6, 9) * none_before)
 
 
 def _turned(shots: list[np.ndarray]) -> Bar:
-    """A stream that becomes twice as large, and then upright: all are found in one."""
+    """Look at a stream that becomes twice as large, and then upright."""
     sizes = [(180, 144), (360, 288), (288, 360)]
     parts = [films.film([_fitted(shot, size) for shot in shots[:25]], None, "h264") for size in sizes]
     return _share("a stream in three sizes", films.see(b"".join(parts)).seen_share(0, 3))

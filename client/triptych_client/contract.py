@@ -167,6 +167,9 @@ FACE_STANDS_FOR = Tensor(
 FACE_MOUTHS = Tensor(
     "FACE_MOUTHS", "FP32", (-1,), "[m] how much the mouth has moved since the person's face before; NaN: none before"
 )
+FACE_VISIBLE = Tensor(
+    "FACE_VISIBLE", "FP32", (-1,), "[m] how much of the face is seen, not hidden or blurred: 0 to 1, which is all"
+)
 UTTERANCES = Tensor("UTTERANCES", "BYTES", (-1, -1), "[c, s] text of each utterance, UTF-8; empty: padding")
 UTTERANCE_SPANS = Tensor("UTTERANCE_SPANS", "FP32", (-1, -1, 2), "[c, s, 2] start and end in the clip; NaN: padding")
 UTTERANCE_LOGPROBS = Tensor("UTTERANCE_LOGPROBS", "FP32", (-1, -1), "[c, s] mean log-probability a token; NaN: padding")
@@ -263,6 +266,7 @@ STEPS = {
                 FACES_FOUND,
                 FACE_STANDS_FOR,
                 FACE_MOUTHS,
+                FACE_VISIBLE,
             ),
         ),
         Step(
@@ -400,6 +404,7 @@ STEPS = {
                 FACES_FOUND,
                 FACE_STANDS_FOR,
                 FACE_MOUTHS,
+                FACE_VISIBLE,
                 Tensor("FACE_LOGITS", "FP32", (-1, 7), "[m, 7] of expression"),
                 SOUND_SPANS,
                 Tensor("TAGS", "FP32", (-1, -1), "[p, classes] of sound_tagger"),

@@ -154,6 +154,7 @@ def _faces(inputs: Mapping[str, np.ndarray]) -> people.FaceRows:
         logits=inputs["FACE_LOGITS"][:count],
         stands_for=inputs["FACE_STANDS_FOR"][:count],
         mouths=inputs["FACE_MOUTHS"][:count],
+        visible=inputs["FACE_VISIBLE"][:count],
     )
 
 
@@ -196,7 +197,9 @@ def _face_outputs(clip: ClipEvidence) -> dict[str, np.ndarray]:
         "FACE_TRACKS": clip.faces.tracks,
         "FACE_BOXES": clip.faces.boxes,
         "FACE_SCORES": clip.faces.scores,
-        "FACE_PROBABILITIES": softmax(clip.channels["face"].calibrated(clip.faces.logits), axis=-1),
+        "FACE_PROBABILITIES": softmax(
+            clip.channels["face"].calibrated(clip.faces.logits) * clip.faces.visible[:, None], axis=-1
+        ),
     }
 
 

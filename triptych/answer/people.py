@@ -36,7 +36,8 @@ class FaceRows:
     """The m faces of a clip: times [m], tracks [m], boxes [m, 4], scores [m], logits [m, 7]; times of n frames.
 
     stands_for [m]: for how many faces of its person each one stands, where a clip has too many to analyse. mouths [m]:
-    how much the mouth has moved since the person's face before (`triptych.face.mouth`), NaN where there is none.
+    how much the mouth has moved since the person's face before (`triptych.face.mouth`), NaN where there is none. visible
+    [m]: how much of the face is seen (`triptych.face.hidden`).
     """
 
     frame_times: np.ndarray
@@ -47,6 +48,7 @@ class FaceRows:
     logits: np.ndarray
     stands_for: np.ndarray
     mouths: np.ndarray
+    visible: np.ndarray
 
     @property
     def count(self) -> int:
@@ -62,7 +64,8 @@ class FaceRows:
         """Return one person's face channel; nobody's for track -1."""
         one = self.tracks == track
         seen_in = int(self.stands_for[one].sum())
-        return evidence.face(channel, self.frame_times, self.times[one], self.sizes()[one], self.logits[one], seen_in)
+        rows = (self.times[one], self.sizes()[one], self.logits[one])
+        return evidence.face(channel, self.frame_times, *rows, seen_in, self.visible[one])
 
     def spans(self, track: int) -> np.ndarray:
         """Return when a person is seen [k, 2]: half a step of the sampled frames around each face it stands for."""

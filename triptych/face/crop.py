@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from triptych.errors import TriptychError
-from triptych.face import appearance, mouth, tracks
+from triptych.face import appearance, hidden, mouth, tracks
 from triptych.face import boxes as box_ops
 from triptych.media.limits import Limits
 from triptych_client import contract
@@ -73,7 +73,7 @@ class FaceCrops:
     crops UINT8 [m, 112, 112, 3] RGB, times FP32 [m], tracks INT32 [m], boxes FP32 [m, 4] in pixels of the upright
     source picture, scores FP32 [m], count INT32 [1]: -1 where faces could not be looked for; found INT32 [1], how many
     there were, and stands_for INT32 [m], for how many of them each one stands, see `chosen`. mouths FP32 [m]: how much
-    each one's mouth has moved, see `mouth.movements`.
+    each one's mouth has moved, see `mouth.movements`; visible FP32 [m]: how much of it can be seen, see `hidden.visible`.
     """
 
     crops: np.ndarray
@@ -85,6 +85,7 @@ class FaceCrops:
     found: np.ndarray
     stands_for: np.ndarray
     mouths: np.ndarray
+    visible: np.ndarray
 
 
 def max_faces(limits: Limits) -> int:
@@ -127,6 +128,7 @@ def crop_all(seen: DetectedFrames, most: int) -> FaceCrops:
         np.array([len(people)], np.int32),
         stands_for,
         mouth.movements(joined, times[kept], lambda face: crops[face]),
+        hidden.visible(crops),
     )
 
 
@@ -146,7 +148,7 @@ def _none() -> FaceCrops:
     blank = np.zeros((1, FACE_PX, FACE_PX, 3), np.uint8)
     row = np.zeros(1, np.float32)
     none = np.zeros(1, np.int32)
-    return FaceCrops(blank, row, none, np.zeros((1, 4), np.float32), row, none, none, none, row)
+    return FaceCrops(blank, row, none, np.zeros((1, 4), np.float32), row, none, none, none, row, row)
 
 
 def chosen(linked: np.ndarray, boxes: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:

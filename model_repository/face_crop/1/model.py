@@ -34,4 +34,5 @@ class TritonPythonModel:
             "FACES_FOUND": found.found,
             "FACE_STANDS_FOR": found.stands_for,
             "FACE_MOUTHS": found.mouths,
+            "FACE_VISIBLE": found.visible,
         }

@@ -45,6 +45,7 @@ def inputs(seconds: float = 10.0, **changes: np.ndarray) -> dict[str, np.ndarray
         "FACES_FOUND": np.array([len(moments)], np.int32),
         "FACE_STANDS_FOR": np.ones(len(moments), np.int32),
         "FACE_MOUTHS": np.full(len(moments), np.nan, np.float32),
+        "FACE_VISIBLE": np.ones(len(moments), np.float32),
         "FACE_LOGITS": np.array([towards(SAD)] * len(moments), np.float32),
         "SOUND_SPANS": spans,
         "TAGS": np.array([[0.9, 0.2, 0.0]] * len(spans), np.float32),
@@ -243,6 +244,18 @@ def test_the_answer_says_how_many_faces_were_left_out():
     assert Status.read(found["CHANNEL_STATUS"][0]) == Status("ok", "faces_left_out", "480")
     nobody = answer(inputs(**FACELESS, FACES_FOUND=np.array([0], np.int32)), MANIFEST)
     assert Status.read(nobody["CHANNEL_STATUS"][0]).reason == "no_face"
+
+
+def test_a_face_that_is_hidden_makes_nothing_sure():
+    times = inputs()["FACE_TIMES"]
+    half = np.where(times < 5, 1.0, 0.1).astype(np.float32)
+    shown, hidden, hidden_later = (
+        answer(inputs(**MUTE, FACE_VISIBLE=visible), MANIFEST)
+        for visible in (np.ones(len(times), np.float32), np.full(len(times), 0.1, np.float32), half)
+    )
+    assert hidden["FACE_PROBABILITIES"].max() < shown["FACE_PROBABILITIES"].max() - 0.2
+    assert hidden["CHANNEL_PROBABILITIES"][0].max() < shown["CHANNEL_PROBABILITIES"][0].max() - 0.2
+    assert hidden_later["CHANNEL_PROBABILITIES"][0].argmax() == SAD, "what was seen before counts"
 
 
 @pytest.mark.parametrize(

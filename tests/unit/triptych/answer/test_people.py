@@ -25,10 +25,8 @@ def faces(*seen: tuple[float, int, float, int], frames: int = 20) -> FaceRows:
     boxes = np.stack([np.zeros(len(seen)), np.zeros(len(seen)), sides, sides], axis=1)
     logits = np.array([towards(emotion) for emotion in emotions])
     one_each = np.ones(len(seen), int)
-    unknown = np.full(len(seen), np.nan)
-    return FaceRows(
-        np.arange(frames) / 2, times, tracks.astype(int), boxes, np.ones(len(seen)), logits, one_each, unknown
-    )
+    unknown, ones = np.full(len(seen), np.nan), np.ones(len(seen))
+    return FaceRows(np.arange(frames) / 2, times, tracks.astype(int), boxes, ones, logits, one_each, unknown, ones)
 
 
 def moving(rows: FaceRows, *mouths: Callable[[float], float]) -> FaceRows:
@@ -43,7 +41,9 @@ def crowd(count: int) -> FaceRows:
 
 NOTHING = np.zeros(0)
 NO_BOXES, NO_LOGITS = np.zeros((0, 4)), np.zeros((0, 7))
-NOBODY = FaceRows(np.arange(20) / 2, NOTHING, NOTHING.astype(int), NO_BOXES, NOTHING, NO_LOGITS, NOTHING, NOTHING)
+NOBODY = FaceRows(
+    np.arange(20) / 2, NOTHING, NOTHING.astype(int), NO_BOXES, NOTHING, NO_LOGITS, NOTHING, NOTHING, NOTHING
+)
 
 
 def test_one_person_is_the_only_one():
@@ -151,7 +151,9 @@ def thinned(all_faces: FaceRows, every: int, track: int | None = None) -> FaceRo
     kept = ~fewer | (np.round(all_faces.times * 2).astype(int) % every == every // 2)
     rows = (all_faces.times, all_faces.tracks, all_faces.boxes, all_faces.scores, all_faces.logits)
     stands_for = np.where(fewer, every, 1)[kept]
-    return FaceRows(all_faces.frame_times, *(row[kept] for row in rows), stands_for, all_faces.mouths[kept])
+    return FaceRows(
+        all_faces.frame_times, *(row[kept] for row in rows), stands_for, all_faces.mouths[kept], all_faces.visible[kept]
+    )
 
 
 @pytest.mark.parametrize("track", [None, 0, 2])
