@@ -20,7 +20,7 @@ import typer
 
 from benchmarks.measure import publish, table
 from triptych.face.boxes import iou
-from triptych.media.video import MAX_SIDE_PX
+from triptych.media.pictures import MAX_SIDE_PX
 from triptych.paths import MODEL_REPOSITORY
 
 RIGHT_IOU = 0.5

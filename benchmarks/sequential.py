@@ -91,6 +91,8 @@ class Sequential:
             "FACE_COUNT": found.count,
             "FACES_FOUND": found.found,
             "FACE_STANDS_FOR": found.stands_for,
+            "FACE_MOUTHS": found.mouths,
+            "FACE_VISIBLE": found.visible,
             "FACE_LOGITS": logits.numpy(),
         }
 

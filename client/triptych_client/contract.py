@@ -42,6 +42,7 @@ REASONS = {
     "decoder_time": "seconds",
     "no_face": "frames",
     "faces_left_out": "faces",
+    "seen_in_part": "seconds",
     "no_audio_track": "",
     "unknown_audio_format": "",
     "undecodable_audio": "codec",
@@ -52,16 +53,12 @@ REASONS = {
 }
 """Why a stream or a channel is as it is, and what the value of that reason tells ("": it has none).
 
-<<<<<<< HEAD
-`uncalibrated` goes with a channel that is used: its model's logits were taken as they are. So does `faces_left_out`: so
-many faces were found, but not analysed; everybody has some that were. `not_finite`: its model gave no numbers;
-`step_failed`: a step before it could not be computed; `decoder_..`: what ended the process that decoded the stream;
-`frames`: how many were looked at; `languages`: ISO 639-1 codes. The client has the words, `Labels.reasons`.
-=======
-`uncalibrated` goes with a channel that is used: its model's logits were taken as they are. `not_finite`: its model gave
-no numbers; `step_failed`: a step before it could not be computed; `decoder_..`: what ended the process that decoded
-the stream; `frames`: how many were looked at; `languages`: ISO 639-1 codes. The client has the words, `Labels.reasons`.
->>>>>>> main
+`uncalibrated` goes with a channel that is used: its model's logits were taken as they are. So do `faces_left_out`: so
+many faces were found, but not analysed; everybody has some that were; and `seen_in_part`: from when to when the picture
+was looked at, "20.0-59.8", where it is not there or cannot be decoded for the rest of the clip. `not_finite`: its model
+gave no numbers; `step_failed`: a step before it could not be computed; `decoder_..`: what ended the process that
+decoded the stream; `frames`: how many were looked at; `languages`: ISO 639-1 codes. The client has the words,
+`Labels.reasons`.
 """
 
 TASKS = ("transcribe", "translate")
@@ -95,8 +92,9 @@ MAX_FACES_PER_FRAME = 32
 CLIP_FIELDS = ("duration_s", "width_px", "height_px", "frame_rate_hz", "has_video", "has_audio")
 """Columns of CLIP. Width and height are those of the upright picture, after rotation."""
 
-TRACK_REASONS = ("", "only", "speech", "size")
-"""Why the answer is about that person: nobody is seen; nobody else is; seen during most of the speech; largest."""
+TRACK_REASONS = ("", "only", "mouth", "moves", "speech", "size")
+"""Why the answer is about that person: nobody is seen; nobody else is; the mouth moves with the speech; no other face
+moves at all; seen during most of the speech; largest."""
 
 RATIONALE_KINDS = ("cause", "against")
 """What a part of the rationale does: it is a main cause of the answer's emotion, or speaks most for another one."""
@@ -141,7 +139,7 @@ VIDEO = Tensor("VIDEO", "UINT8", (-1,), "the bytes of one media file")
 CLIP = Tensor("CLIP", "FP32", (len(CLIP_FIELDS),), "facts of the container, see CLIP_FIELDS")
 FRAMES = Tensor("FRAMES", "UINT8", (-1, -1, -1, 3), "[n, H, W, 3] upright RGB frames")
 FRAME_TIMES = Tensor(
-    "FRAME_TIMES", "FP32", (-1,), "[n] time of each frame; NaN: a blank stand-in, no frame was decoded"
+    "FRAME_TIMES", "FP32", (-1,), "[n] when each frame was looked at; NaN: a blank stand-in, no frame was decoded"
 )
 VIDEO_STATUS = Tensor("VIDEO_STATUS", "BYTES", (len(STATUS_FIELDS),), "of the video stream, see STATUS_FIELDS")
 AUDIO_STATUS = Tensor("AUDIO_STATUS", "BYTES", (len(STATUS_FIELDS),), "of the audio stream, see STATUS_FIELDS")
@@ -165,6 +163,12 @@ FACE_COUNT = Tensor(
 FACES_FOUND = Tensor("FACES_FOUND", "INT32", (1,), "how many faces were found; more than m: the others are left out")
 FACE_STANDS_FOR = Tensor(
     "FACE_STANDS_FOR", "INT32", (-1,), "[m] for how many of the person's faces it stands; 1 where none is left out"
+)
+FACE_MOUTHS = Tensor(
+    "FACE_MOUTHS", "FP32", (-1,), "[m] how much the mouth has moved since the person's face before; NaN: none before"
+)
+FACE_VISIBLE = Tensor(
+    "FACE_VISIBLE", "FP32", (-1,), "[m] how much of the face is seen, not hidden or blurred: 0 to 1, which is all"
 )
 UTTERANCES = Tensor("UTTERANCES", "BYTES", (-1, -1), "[c, s] text of each utterance, UTF-8; empty: padding")
 UTTERANCE_SPANS = Tensor("UTTERANCE_SPANS", "FP32", (-1, -1, 2), "[c, s, 2] start and end in the clip; NaN: padding")
@@ -204,9 +208,12 @@ STEPS = {
             (
                 CLIP,
                 Tensor(
-                    "PLANNED_INDICES", "INT32", (-1,), "[n] index of each frame to sample, in order of presentation"
+                    "PLANNED_INDICES",
+                    "INT32",
+                    (-1,),
+                    "[n] index of the frame shown at each time, in order of presentation",
                 ),
-                Tensor("PLANNED_TIMES", "FP32", (-1,), "[n] its time; empty plan: n = 0"),
+                Tensor("PLANNED_TIMES", "FP32", (-1,), "[n] when to look; empty plan: n = 0"),
             ),
         ),
         Step(
@@ -258,6 +265,8 @@ STEPS = {
                 FACE_COUNT,
                 FACES_FOUND,
                 FACE_STANDS_FOR,
+                FACE_MOUTHS,
+                FACE_VISIBLE,
             ),
         ),
         Step(
@@ -394,6 +403,8 @@ STEPS = {
                 FACE_COUNT,
                 FACES_FOUND,
                 FACE_STANDS_FOR,
+                FACE_MOUTHS,
+                FACE_VISIBLE,
                 Tensor("FACE_LOGITS", "FP32", (-1, 7), "[m, 7] of expression"),
                 SOUND_SPANS,
                 Tensor("TAGS", "FP32", (-1, -1), "[p, classes] of sound_tagger"),

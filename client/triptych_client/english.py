@@ -55,6 +55,8 @@ ENGLISH = Labels(
     person="person {number}, {count}×",
     more_people="and {count} more",
     about={
+        "mouth": "The answer is about person {number}, whose mouth moves with the speech.",
+        "moves": "The answer is about person {number}: no other face moves.",
         "speech": "The answer is about person {number}, who is seen during most of the speech.",
         "size": "The answer is about person {number}, whose face is the largest.",
     },
@@ -75,6 +77,7 @@ ENGLISH = Labels(
         "decoder_time": "decoding this track takes more than {value} s",
         "no_face": "no face found in {value} sampled frames",
         "faces_left_out": "{value} faces were left out: there are too many, and each person has fewer",
+        "seen_in_part": "the picture was looked at from {value} s only",
         "no_audio_track": "the file has no audio track",
         "unknown_audio_format": "the format of the audio track is not known",
         "undecodable_audio": "the {value} audio could not be decoded",

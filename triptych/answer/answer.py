@@ -21,6 +21,9 @@ from triptych.words import text
 from triptych_client import contract
 from triptych_client.contract import CHANNELS
 
+UNSEEN_S = 1.0
+"""Of a clip, so much at its start or end may go without pictures before it is said: tracks begin and end apart."""
+
 
 @dataclass(frozen=True)
 class Utterances:
@@ -117,10 +120,21 @@ def _failed(inputs: Mapping[str, np.ndarray], statuses: Mapping[str, Status]) ->
 
 
 def _left_out(inputs: Mapping[str, np.ndarray], statuses: Mapping[str, Status]) -> dict[str, Status]:
-    """Return the status of the face channel where there were too many faces to analyse them all."""
+    """Return the status of the face channel where not all of the picture was seen, or not all of its faces."""
+    if inputs["FACE_COUNT"][0] <= 0 or not statuses["face"].ok:
+        return {}
+    if part := _seen_part(inputs["FRAME_TIMES"], float(inputs["CLIP"][0])):
+        return {"face": Status("ok", "seen_in_part", "{:.1f}-{:.1f}".format(*part))}
     left_out = int(inputs["FACES_FOUND"][0] - inputs["FACE_COUNT"][0])
-    too_many = inputs["FACE_COUNT"][0] > 0 and left_out > 0 and statuses["face"].ok
-    return {"face": Status("ok", "faces_left_out", str(left_out))} if too_many else {}
+    return {"face": Status("ok", "faces_left_out", str(left_out))} if left_out > 0 else {}
+
+
+def _seen_part(frame_times: np.ndarray, duration_s: float) -> tuple[float, float] | None:
+    """Return from when to when the picture was looked at; None where that is the whole clip."""
+    times = frame_times[np.isfinite(frame_times)].astype(np.float64)
+    half_step_s = float(np.median(np.diff(times))) / 2 if len(times) > 1 else 0.0
+    start_s, end_s = max(times[0] - half_step_s, 0.0), min(times[-1] + half_step_s, duration_s)
+    return None if start_s <= UNSEEN_S and end_s >= duration_s - UNSEEN_S else (start_s, end_s)
 
 
 def _rows(logits: np.ndarray, count: int) -> np.ndarray:
@@ -139,6 +153,8 @@ def _faces(inputs: Mapping[str, np.ndarray]) -> people.FaceRows:
         scores=inputs["FACE_SCORES"][:count],
         logits=inputs["FACE_LOGITS"][:count],
         stands_for=inputs["FACE_STANDS_FOR"][:count],
+        mouths=inputs["FACE_MOUTHS"][:count],
+        visible=inputs["FACE_VISIBLE"][:count],
     )
 
 
@@ -181,7 +197,9 @@ def _face_outputs(clip: ClipEvidence) -> dict[str, np.ndarray]:
         "FACE_TRACKS": clip.faces.tracks,
         "FACE_BOXES": clip.faces.boxes,
         "FACE_SCORES": clip.faces.scores,
-        "FACE_PROBABILITIES": softmax(clip.channels["face"].calibrated(clip.faces.logits), axis=-1),
+        "FACE_PROBABILITIES": softmax(
+            clip.channels["face"].calibrated(clip.faces.logits) * clip.faces.visible[:, None], axis=-1
+        ),
     }
 
 

@@ -158,17 +158,21 @@ def face(
     sizes: np.ndarray,
     logits: np.ndarray,
     seen_in: int | None = None,
+    visible: np.ndarray | None = None,
 ) -> Evidence:
     """Return the face channel: one person's faces [m], larger and surer ones (`sizes` [m]) weighing more.
 
     Their reliability is the share of the sampled frames [n] that the person is seen in: as many as there are faces,
-    unless `seen_in` says more.
+    unless `seen_in` says more. Of a face that is only partly `visible` [m] all is less: its weight, its reliability, and
+    its logits, since what is hidden expresses nothing, however sure a network is of it.
     """
     frames = int(np.isfinite(frame_times).sum())
     seen_in = max(seen_in or 0, len(np.unique(times)))
+    visible = np.ones(len(times)) if visible is None else visible
     seen = np.full(len(times), min(seen_in / max(frames, 1), 1.0))
     no_face = Status("absent", "no_face", str(frames))
-    return channel.gather(np.stack([times, times], axis=1), logits, sizes, seen, no_face)
+    whole = channel.gather(np.stack([times, times], axis=1), logits, sizes * visible, seen * visible, no_face)
+    return replace(whole, logits=whole.logits * visible[whole.rows, None])
 
 
 def sound(channel: ChannelInput, spans: np.ndarray, tags: np.ndarray, logits: np.ndarray) -> Evidence:

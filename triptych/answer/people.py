@@ -1,6 +1,7 @@
 """The people of a clip: whom the answer is about and why, and what each face expresses over time.
 
-Who speaks is not seen: somebody counts as a speaker who is in the picture while speech is heard.
+Somebody counts as the speaker whose mouth moves with the speech, where that can be told; else who is in the picture
+while speech is heard. A face that never moves, as on a poster or a screen, does not come before one that does.
 """
 
 from __future__ import annotations
@@ -17,14 +18,26 @@ from triptych.answer.timeline import timeline
 from triptych_client.contract import CHANNELS, EMOTIONS
 
 MORE_SPEECH = 1.5
-"""A person is chosen by speech when in the picture for so many times more of it than the next; else by size."""
+"""A person is chosen by speech when there is so many times more of it than for the next."""
+
+ALIVE = 0.005
+"""A mouth that moves less on average is a picture's: 0.002 at most of photographs, also filmed by hand, and 0.013 at
+least of people who speak (benchmarks/evidence/people.py)."""
+
+TALKS = 0.01
+"""A mouth that moves by so much more while speech is heard than else moves with it."""
+
+FEWEST_MOVEMENTS = 3
+"""From fewer nothing is told."""
 
 
 @dataclass(frozen=True)
 class FaceRows:
     """The m faces of a clip: times [m], tracks [m], boxes [m, 4], scores [m], logits [m, 7]; times of n frames.
 
-    stands_for [m]: for how many faces of its person each one stands, where a clip has too many to analyse.
+    stands_for [m]: for how many faces of its person each one stands, where a clip has too many to analyse. mouths [m]:
+    how much the mouth has moved since the person's face before (`triptych.face.mouth`), NaN where there is none. visible
+    [m]: how much of the face is seen (`triptych.face.hidden`).
     """
 
     frame_times: np.ndarray
@@ -34,6 +47,8 @@ class FaceRows:
     scores: np.ndarray
     logits: np.ndarray
     stands_for: np.ndarray
+    mouths: np.ndarray
+    visible: np.ndarray
 
     @property
     def count(self) -> int:
@@ -49,7 +64,8 @@ class FaceRows:
         """Return one person's face channel; nobody's for track -1."""
         one = self.tracks == track
         seen_in = int(self.stands_for[one].sum())
-        return evidence.face(channel, self.frame_times, self.times[one], self.sizes()[one], self.logits[one], seen_in)
+        rows = (self.times[one], self.sizes()[one], self.logits[one])
+        return evidence.face(channel, self.frame_times, *rows, seen_in, self.visible[one])
 
     def spans(self, track: int) -> np.ndarray:
         """Return when a person is seen [k, 2]: half a step of the sampled frames around each face it stands for."""
@@ -58,6 +74,18 @@ class FaceRows:
         one = self.tracks == track
         times, around_s = self.times[one], half_step_s * self.stands_for[one]
         return evidence.merged(np.stack([times - around_s, times + around_s], axis=1))
+
+    def movements(self, track: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return between which times a person's mouth was compared [k, 2], and how much it moved [k]."""
+        one = self.tracks == track
+        times, moved = self.times[one], self.mouths[one]
+        known = np.isfinite(moved[1:])
+        return np.stack([times[:-1], times[1:]], axis=1)[known], moved[1:][known]
+
+    def is_still(self, track: int) -> bool:
+        """Whether a face never moves."""
+        _, moved = self.movements(track)
+        return len(moved) >= FEWEST_MOVEMENTS and float(moved.mean()) < ALIVE
 
 
 @dataclass(frozen=True)
@@ -69,14 +97,33 @@ class MainTrack:
 
 
 def choose(faces: FaceRows, speech: np.ndarray) -> MainTrack:
-    """Return whom the answer is about: who is in the picture for most of the `speech` [u, 2], else the largest face."""
+    """Return whom the answer is about: who speaks, by mouth or by presence in the `speech` [u, 2]; else who is largest.
+
+    Faces that never move are left out, unless none does.
+    """
     if faces.count <= 1:
         return MainTrack(faces.count - 1, "only" if faces.count else "")
-    seconds = speech_seconds(faces, speech)
-    most, next_most = np.sort(seconds)[::-1][:2]
-    if most > MORE_SPEECH * next_most:
-        return MainTrack(int(seconds.argmax()), "speech")
-    return MainTrack(int(np.bincount(faces.tracks, weights=faces.sizes()).argmax()), "size")
+    alive = np.array([not faces.is_still(track) for track in range(faces.count)])
+    alive = alive if alive.any() else ~alive
+    seconds = np.where(alive, speech_seconds(faces, speech), 0)
+    spoken = seconds * [talking(faces, track, speech) for track in range(faces.count)]
+    for measure, reason in ((spoken, "mouth"), (alive * 1.0, "moves"), (seconds, "speech")):
+        most, next_most = np.sort(measure)[::-1][:2]
+        if most > MORE_SPEECH * next_most:
+            return MainTrack(int(measure.argmax()), reason)
+    sizes = np.bincount(faces.tracks, weights=faces.sizes(), minlength=faces.count)
+    return MainTrack(int(np.where(alive, sizes, -1).argmax()), "size")
+
+
+def talking(faces: FaceRows, track: int, speech: np.ndarray) -> float:
+    """Return how much more a person's mouth moves in the speech [u, 2] than outside; 0 where that is not known."""
+    spans, moved = faces.movements(track)
+    inside = evidence.overlap(spans, speech) > (spans[:, 1] - spans[:, 0]) / 2
+    if inside.sum() < FEWEST_MOVEMENTS:
+        return 0.0
+    outside = moved[~inside].mean() if (~inside).sum() >= FEWEST_MOVEMENTS else 0.0
+    more = float(moved[inside].mean() - outside)
+    return more if more >= TALKS else 0.0
 
 
 def speech_seconds(faces: FaceRows, speech: np.ndarray) -> np.ndarray:

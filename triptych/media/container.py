@@ -21,6 +21,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from triptych.errors import ClipError
+from triptych.media.clock import Clock
 from triptych.media.limits import Limits, packet_bytes
 
 Data: TypeAlias = "bytes | bytearray | memoryview | np.ndarray"
@@ -36,6 +37,9 @@ OPTIONS = {
     "protocol_whitelist": "none",  # a playlist must not make the server open files or addresses of its own
     "max_streams": "100",  # a broadcast multiplex has some eighty; each costs time and memory to look at
 }
+
+TOLERANCE_S = 1e-3
+"""Times of samples are float32, and half the shortest distance of frames (240 Hz) is 2 ms."""
 
 DECODE_ERRORS = (FFmpegError, MemoryError, ValueError, AttributeError)
 """What damaged packets raise in PyAV."""
@@ -133,18 +137,21 @@ def seconds(stamp: int | None, time_base: Fraction | None) -> float:
 
 
 def read_packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator[av.Packet]:
-    """Yield the compressed packets of some streams in file order; the first unreadable place ends the file.
+    """Yield the packets of some streams in file order, on one clock; the first unreadable place ends the file.
 
     So does a forgery whose packets overlap, so that they hold many times what the file does.
     """
-    left = packet_bytes(container.size)
+    left, clock = packet_bytes(container.size), Clock.of(container)
+    wanted = {stream.index for stream in streams}
     try:
-        for packet in container.demux(streams):
+        for packet in container.demux():
             left -= packet.size
             if left < 0:
                 return
             if packet.size:  # the empty ones that end the file are PyAV's
-                yield packet
+                clock.set(packet)
+                if packet.stream_index in wanted:
+                    yield packet
     except (FFmpegError, MemoryError, IndexError):  # IndexError: PyAV, when a new track begins in the middle of a file
         return
 
@@ -161,6 +168,14 @@ def presentation_times(packets: Sequence[av.Packet], origin: float, rate_hz: flo
         return np.arange(len(packets)) / rate_hz
     times = [seconds(stamp, packet.time_base) for stamp, packet in zip(stamps, packets)]
     return np.array(times, dtype=np.float64) - origin
+
+
+def shown(starts_s: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return which picture is shown at each time: INT [n] indices into `starts_s` [pictures], rising.
+
+    It is the one that began last: a picture stands until the next begins, and the first is there from the beginning.
+    """
+    return np.maximum(np.searchsorted(starts_s, times + TOLERANCE_S, side="right") - 1, 0)
 
 
 def is_stamped(packets: Sequence[av.Packet]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from triptych.media.container import Data, codec_name, first_frame, is_stamped, open_clip, read_packets, video_stream
 from triptych.media.limits import Limits
-from triptych.media.video import MAX_SIDE_PX, Converter
+from triptych.media.pictures import MAX_SIDE_PX, Converter
 
 CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg"})
 """What DALI's mixed decoder documents; profiles and chroma formats that a GPU lacks show as errors."""

@@ -28,6 +28,7 @@ from triptych.media.container import (
     presentation_times,
     read_packets,
     seconds,
+    shown,
     video_stream,
 )
 from triptych.media.limits import SLACK_S, Limits, variable
@@ -52,9 +53,9 @@ class Probe:
     has_video: bool
     has_audio: bool
     planned_indices: np.ndarray
-    """INT32 [n], in order of presentation."""
+    """INT32 [n] the frame that is shown at each time, in order of presentation; one that stands comes several times."""
     planned_times: np.ndarray
-    """FP32 [n]."""
+    """FP32 [n] when to look."""
 
     def clip(self) -> np.ndarray:
         """Return FP32 [6]: the columns of `contract.CLIP_FIELDS`."""
@@ -98,24 +99,18 @@ def probe(data: Data, limits: Limits) -> Probe:
 
 
 def plan(starts_s: np.ndarray, end_s: float, max_frames: int) -> np.ndarray:
-    """Choose frames evenly in *time*: INT32 [n] indices into `starts_s`, rising.
+    """Choose when to look at a video, evenly in *time*: FP64 [n] seconds, rising.
 
     `starts_s` [frames] is when each frame is shown, sorted; the last is shown until `end_s`. The span is cut into equal
-    slots, FRAMES_PER_SECOND of them but at least MIN_FRAMES, and the first frame at or after the middle of each slot
-    is taken; a frame that is on for several slots (variable frame rate) is taken once, and others fill up MIN_FRAMES.
+    slots, FRAMES_PER_SECOND of them but at least MIN_FRAMES (if there are so many), and the middle of each is taken: so
+    a picture that stands is looked at for as long as it does.
     """
     n_frames = len(starts_s)
     if n_frames == 0:
-        return np.zeros(0, dtype=np.int32)
+        return np.zeros(0)
     span_s = max(end_s - starts_s[0], 0.0)
-    slots = min(max(MIN_FRAMES, math.ceil(FRAMES_PER_SECOND * span_s)), max_frames, n_frames)
-    middles = starts_s[0] + (np.arange(slots) + 0.5) * span_s / slots
-    chosen = np.unique(np.searchsorted(starts_s, middles).clip(max=n_frames - 1))
-    missing = min(MIN_FRAMES, slots) - len(chosen)
-    if missing > 0:
-        others = np.setdiff1d(np.arange(n_frames), chosen)
-        chosen = np.union1d(chosen, others[np.linspace(0, len(others) - 1, missing).round().astype(int)])
-    return chosen.astype(np.int32)
+    slots = min(max(math.ceil(FRAMES_PER_SECOND * span_s), min(MIN_FRAMES, n_frames)), max_frames)
+    return starts_s[0] + (np.arange(slots) + 0.5) * span_s / slots
 
 
 def longest_s(limits: Limits) -> float:
@@ -167,11 +162,11 @@ def _track(stream: Stream, packets: list[av.Packet], origin: float) -> _Track:
     Packets that an edit list cuts away (its author trimmed the clip) are not content.
     """
     rate_hz = _packet_rate_hz(stream)
-    shown = [packet for packet in packets if not packet.is_discard]
-    starts = presentation_times(shown, origin, rate_hz)
-    if not shown:
+    content = [packet for packet in packets if not packet.is_discard]
+    starts = presentation_times(content, origin, rate_hz)
+    if not content:
         return _Track(starts, 0.0)
-    last = shown[int(starts.argmax())]
+    last = content[int(starts.argmax())]
     length = seconds(last.duration, last.time_base) if last.duration else 1 / rate_hz
     return _Track(np.sort(starts), float(starts.max()) + length)
 
@@ -198,8 +193,8 @@ def _result(
     track = tracks[video.index]
     width, height = _upright_size(video, packets[video.index], limits)
     most = min(limits.frames, contract.STEPS["face_detector"].max_batch_size)
-    indices = plan(track.starts_s, track.end_s, most)
-    times = track.starts_s[indices].astype(np.float32)
+    times = plan(track.starts_s, duration_s, most).astype(np.float32)
+    indices = shown(track.starts_s, times).astype(np.int32)
     return Probe(duration_s, width, height, track.rate_hz, True, has_audio, indices, times)
 
 

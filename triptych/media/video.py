@@ -1,9 +1,12 @@
 """Step `video_decode` on a CPU: the planned frames of a clip as upright RGB pictures, decoding little else.
 
-Groups of pictures without a planned frame are not decoded, nor what follows the last planned frame of a group, nor
-unplanned frames that no other frame refers to. Work is bounded whatever the clip: where that is still too much, as for
-60 s of 4K at 60 Hz, only the first part of each group is decoded, at least its key frame, and what was planned later is
-left out.
+The frame of a planned time is the one that is shown then, and the same one at several times while the picture stands.
+Groups of pictures without such a frame are not decoded, nor what follows the last one of a group, nor other frames that
+no frame refers to. Work is bounded whatever the clip: where that is still too much, as for 60 s of 4K at 60 Hz, only
+the first part of each group is decoded, at least its key frame, and what was planned later is left out.
+
+A stream may change its size, as a call does with the line: all pictures are put into a frame of the first one's shape,
+of the largest one's size, as a player's window would.
 
 A damaged clip is decoded a second time, on one thread: FFmpeg's threads conceal what is missing by what the others have
 decoded so far, which differs from run to run.
@@ -27,8 +30,8 @@ from av.video.stream import VideoStream
 from triptych.answer.status import OK, Status
 from triptych.media.container import (
     DECODE_ERRORS,
+    TOLERANCE_S,
     Data,
-    Orientation,
     codec_name,
     frame_rate_hz,
     is_stamped,
@@ -37,19 +40,19 @@ from triptych.media.container import (
     presentation_times,
     read_packets,
     seconds,
+    shown,
     video_stream,
 )
 from triptych.media.limits import Limits
+from triptych.media.pictures import MAX_SIDE_PX, Window
 from triptych.resources import cores
-
-MAX_SIDE_PX = 640
-"""Longer side of a decoded frame: faces of 16 px and more are found in it."""
 
 FRAME_OVERHEAD_PX = 20_000
 """What a frame costs however small it is, in pixels."""
 
-TOLERANCE_S = 1e-3
-"""Planned times are float32, and half the shortest distance of frames (240 Hz) is 2 ms."""
+STALE_S = 0.25
+"""A frame that cannot be decoded is replaced by one before it that is at most so old, as a player would: expressions
+last longer."""
 
 MAX_THREADS = 4
 """Each thread holds a frame of its own: 4 x 4096 x 4096 px are 100 MB."""
@@ -60,7 +63,7 @@ SELECTIVE_CODECS = ("h264", "hevc")
 
 @dataclass(frozen=True)
 class Video:
-    """Decoded frames: UINT8 [n, H, W, 3] upright RGB, FP32 [n] their clip times, and what became of the stream.
+    """Decoded frames: UINT8 [n, H, W, 3] upright RGB, FP32 [n] when they were looked at, what became of the stream.
 
     Without any frame, one blank stand-in with the time NaN.
     """
@@ -86,10 +89,10 @@ class _DamagedError(Exception):
 def decode(
     data: Data, planned_times: np.ndarray, limits: Limits | None = None, allocate: Allocate | None = None
 ) -> Video:
-    """Decode the frames at `planned_times` (FP32 [n], clip seconds, rising), longer side at most MAX_SIDE_PX.
+    """Decode the frames shown at `planned_times` (FP32 [n], clip seconds, rising), longer side at most MAX_SIDE_PX.
 
-    A frame that cannot be decoded is replaced by the next if that is decoded anyway, else left out. The pictures are
-    written into what `allocate` returns, once for n of them. ClipError when the file cannot be opened.
+    A frame that cannot be decoded is replaced by one shortly before it if that is decoded anyway, else left out. The
+    pictures are written into what `allocate` returns for n of them. ClipError when the file cannot be opened.
     """
     attempt = partial(_attempt, data, planned_times, limits or Limits(), allocate or partial(np.empty, dtype=np.uint8))
     try:
@@ -160,15 +163,44 @@ def joined(groups: Sequence[range]) -> list[range]:
 
 
 @dataclass(frozen=True)
+class _Samples:
+    """The n frames to look at, by time: when each began to be shown, and when it is looked at, FP64 [n] both."""
+
+    shown_s: np.ndarray
+    times_s: np.ndarray
+
+    @classmethod
+    def of(cls, starts_s: np.ndarray, planned_times: np.ndarray) -> _Samples:
+        """Return the frames that are shown at the planned times, of those that begin at `starts_s`, sorted."""
+        planned_s = planned_times.astype(np.float64)
+        return cls(starts_s[shown(starts_s, planned_s)] if len(starts_s) else planned_s, planned_s)
+
+    def wanted(self, times: np.ndarray) -> np.ndarray:
+        """Return which frames, that begin at `times`, are among them: BOOL, of their shape."""
+        return _counts(self.shown_s, times + TOLERANCE_S) > _counts(self.shown_s, times - TOLERANCE_S)
+
+    def among(self, starts_s: np.ndarray) -> _Samples:
+        """Return what is left where only frames that begin at `starts_s` [k] are decoded.
+
+        A frame among those that was not to be looked at stands for others: it is looked at when it begins.
+        """
+        kept = _Samples(np.sort(starts_s), np.zeros(0)).wanted(self.shown_s)
+        others = starts_s[~self.wanted(starts_s)]
+        shown_s, times_s = (np.concatenate([own[kept], others]) for own in (self.shown_s, self.times_s))
+        order = np.argsort(shown_s, kind="stable")
+        return _Samples(shown_s[order], times_s[order])
+
+
+@dataclass(frozen=True)
 class _Job:
-    """Which packets of a stream to decode, and the times at which frames are wanted."""
+    """Which packets of a stream to decode, and the frames that are wanted."""
 
     stream: VideoStream
     origin: float
     packets: list[av.Packet]
     is_wanted: np.ndarray
     ranges: list[range]
-    targets_s: np.ndarray
+    samples: _Samples
     budget_px: float
     """Pixels that are decoded at most."""
     times_by_count: np.ndarray | None = None
@@ -186,17 +218,20 @@ class _Job:
         """Read the packets, and choose those that the planned frames need."""
         packets = list(read_packets(container, [stream]))
         times = presentation_times(packets, origin, frame_rate_hz(stream))
+        content = np.array([not packet.is_discard for packet in packets], bool)
+        samples = _Samples.of(np.sort(times[content]), planned_times)
         if not is_stamped(packets):
             everything = np.ones(len(packets), bool)
             ranges = [range(len(packets))]
-            return cls(stream, origin, packets, everything, ranges, planned_times, budget_px, np.sort(times))
+            return cls(stream, origin, packets, everything, ranges, samples, budget_px, np.sort(times))
         is_key = np.array([packet.is_keyframe for packet in packets], bool)
-        is_wanted = _counts(planned_times, times + TOLERANCE_S) > _counts(planned_times, times - TOLERANCE_S)
+        is_wanted = samples.wanted(times)
         groups = needed(is_key, is_wanted, times)
         cost_px = sum(map(len, groups)) * _frame_cost_px(stream.width, stream.height)
         if cost_px > budget_px:
             groups, is_wanted = shortened(groups, is_wanted, budget_px / cost_px)
-        return cls(stream, origin, packets, is_wanted, joined(groups), np.sort(times[is_wanted]), budget_px)
+            samples = samples.among(times[is_wanted])
+        return cls(stream, origin, packets, is_wanted, joined(groups), samples, budget_px)
 
     def without_skipping(self) -> _Job:
         """Return the job that decodes every packet: for files whose marks of key frames are wrong."""
@@ -206,29 +241,50 @@ class _Job:
 
     def pictures(self, most: int, allocate: Allocate) -> tuple[np.ndarray, list[float]]:
         """Return the wanted pictures, upright RGB [n >= those, H, W, 3], and the times of those, at most so many."""
-        frames, times = np.zeros((0, 1, 1, 3), np.uint8), []
-        convert = None
-        for frame, time in islice(self._chosen(), most):
-            try:
-                if convert is None:
-                    convert = Converter.fitting(self.stream, frame, MAX_SIDE_PX)
-                    frames = allocate((most, *convert.shape))
-                frames[len(times)] = convert(frame)
-                times.append(time)
-            except DECODE_ERRORS:  # a pixel format that libswscale does not take
-                continue
+        frames, times, window = self._pictures(most, allocate, None)
+        if window and window.larger:
+            frames, times, _ = self._pictures(most, allocate, window.enlarged())
         return frames, times
 
+    def _pictures(
+        self, most: int, allocate: Allocate, window: Window | None
+    ) -> tuple[np.ndarray, list[float], Window | None]:
+        """Do so in a window of a given size, or of the first picture's; return also the window."""
+        frames, times = np.zeros((0, 1, 1, 3), np.uint8), []
+        last = None
+        for frame, time in islice(self._chosen(), most):
+            try:
+                if window is None:
+                    window = Window.fitting(self.stream, frame, MAX_SIDE_PX)
+                if not len(frames):
+                    frames = allocate((most, *window.shape))
+                if frame is last:
+                    frames[len(times)] = frames[len(times) - 1]
+                else:
+                    window.show(self.stream, frame, frames[len(times)])
+            except DECODE_ERRORS:  # a pixel format that libswscale does not take
+                continue
+            times.append(time)
+            last = frame
+        return frames, times, window
+
     def _chosen(self) -> Iterator[tuple[VideoFrame, float]]:
-        """Yield the first frame at or after each target; one that serves several targets only once."""
-        next_target = 0
+        """Yield the frame of each sample and the sample's time; nothing for a frame that was not decoded."""
+        shown_s, times_s = self.samples.shown_s, self.samples.times_s.tolist()
+        done, before, before_s = 0, None, -np.inf
         for frame, time in self._timed():
-            reached = int(_counts(self.targets_s, time + TOLERANCE_S))
-            if reached > next_target:
-                yield frame, time
-                next_target = reached
-            if next_target == len(self.targets_s):
+            reached = int(_counts(shown_s, time + TOLERANCE_S))
+            for sample in range(done, reached):
+                if shown_s[sample] > time - TOLERANCE_S:
+                    yield frame, times_s[sample]
+                elif before and shown_s[sample] - before_s <= STALE_S:
+                    yield before, times_s[sample]
+            done = max(done, reached)
+            if done == len(shown_s):
                 return
+            before, before_s = frame, time
+        if before:
+            yield from ((before, times_s[n]) for n in range(done, len(shown_s)) if shown_s[n] - before_s <= STALE_S)
 
     def _timed(self) -> Iterator[tuple[VideoFrame, float]]:
         """Yield every decoded frame with its clip time."""
@@ -243,6 +299,7 @@ class _Job:
         context = self.stream.codec_context
         selective = codec_name(self.stream) in SELECTIVE_CODECS
         spent_px = 0
+        context.flush_buffers()  # where it has decoded before
         for packets in self.ranges:
             for index in (*packets, None):
                 wanted = index is None or self.is_wanted[index] or not selective
@@ -278,31 +335,3 @@ def _counts(targets_s: np.ndarray, times: np.ndarray | float) -> np.ndarray:
 
 def _frame_cost_px(width: int, height: int) -> int:
     return width * height + FRAME_OVERHEAD_PX
-
-
-@dataclass(frozen=True)
-class Converter:
-    """Scales decoded frames to one size with square pixels, as RGB, and turns them upright."""
-
-    width: int
-    height: int
-    orientation: Orientation
-
-    @classmethod
-    def fitting(cls, stream: VideoStream, frame: VideoFrame, max_side: int) -> Converter:
-        """Return the converter for a stream whose first frame is `frame`; pictures are never enlarged."""
-        aspect = float(stream.sample_aspect_ratio or 1)
-        width, height = frame.width * max(aspect, 1), frame.height / min(aspect, 1)
-        scale = min(1.0, max_side / max(width, height))
-        return cls(max(1, round(width * scale)), max(1, round(height * scale)), Orientation.of(frame))
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Height, width and colours of an upright picture."""
-        width, height = self.orientation.size(self.width, self.height)
-        return height, width, 3
-
-    def __call__(self, frame: VideoFrame) -> np.ndarray:
-        """Return the upright picture: UINT8 [H, W, 3]."""
-        image = frame.to_ndarray(format="rgb24", width=self.width, height=self.height)
-        return self.orientation.apply(image)

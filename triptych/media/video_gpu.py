@@ -21,6 +21,7 @@ from triptych.media.container import Data
 from triptych.media.decoders.handles import Caller
 from triptych.media.decoders.pool import NOBODY
 from triptych.media.decoders.steps import Decoders
+from triptych.media.pictures import Converter
 
 
 class GpuDecoder:
@@ -48,16 +49,17 @@ class GpuDecoder:
                 logging.getLogger(__name__).warning("DALI cannot decode this clip, the processor will: %s", error)
         return self.decoders.video(data, planned_times, caller)
 
-    def _run(self, data: Data, indices: np.ndarray, converter: video.Converter) -> np.ndarray:
+    def _run(self, data: Data, indices: np.ndarray, converter: Converter) -> np.ndarray:
         if self.pipeline is None:
             self.pipeline = define(self.device, self.device_id)
             self.pipeline.build()
         size = np.array([converter.height, converter.width], np.float32)
         self.pipeline.feed_input("VIDEO", [np.frombuffer(data, np.uint8)])
-        self.pipeline.feed_input("INDICES", [indices.astype(np.int32)])
+        once, places = np.unique(indices.astype(np.int32), return_inverse=True)
+        self.pipeline.feed_input("INDICES", [once])
         self.pipeline.feed_input("SIZE", [size])
         (frames,) = self.pipeline.run()
-        return np.stack([converter.orientation.apply(frame) for frame in np.array(frames.as_cpu()[0])])
+        return np.stack([converter.orientation.apply(frame) for frame in np.array(frames.as_cpu()[0])])[places]
 
 
 def define(device: str, device_id: int | None) -> Pipeline:

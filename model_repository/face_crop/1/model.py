@@ -33,4 +33,6 @@ class TritonPythonModel:
             "FACE_COUNT": found.count,
             "FACES_FOUND": found.found,
             "FACE_STANDS_FOR": found.stands_for,
+            "FACE_MOUTHS": found.mouths,
+            "FACE_VISIBLE": found.visible,
         }

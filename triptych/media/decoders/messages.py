@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from triptych.answer.status import Status
 from triptych.media.limits import Limits
-from triptych.media.video import MAX_SIDE_PX
+from triptych.media.pictures import MAX_SIDE_PX
 from triptych_client.contract import STEPS
 
 LARGEST = 1 << 16
@@ -124,7 +124,7 @@ class Sound(Reply, frozen=True):
 
 
 class Conversion(Reply, frozen=True):
-    """How pictures become upright ones of a size: `triptych.media.video.Converter`."""
+    """How pictures become upright ones of a size: `triptych.media.pictures.Converter`."""
 
     width: Side
     height: Side

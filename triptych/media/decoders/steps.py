@@ -22,8 +22,9 @@ from triptych.media.decoders.handles import Caller, DiedError
 from triptych.media.decoders.messages import AnyReply, HostileReplyError, Task
 from triptych.media.decoders.pool import NOBODY, Pool, Read
 from triptych.media.limits import MIB, Limits
+from triptych.media.pictures import MAX_SIDE_PX, Converter
 from triptych.media.probe import Probe, check_size
-from triptych.media.video import Converter, Video
+from triptych.media.video import Video
 
 LOG = logging.getLogger(__name__)
 
@@ -161,7 +162,7 @@ def _conversion(reply: AnyReply, _: np.ndarray) -> Converter | None:
 
 def _result_bytes(step: str, limits: Limits) -> int:
     """Return how much memory the results of a step's decoders take at most."""
-    pictures = limits.frames * video.MAX_SIDE_PX**2 * 3
+    pictures = limits.frames * MAX_SIDE_PX**2 * 3
     sound = audio.most_samples(limits.seconds) * np.dtype(np.int16).itemsize
     return {"video_decode": pictures, "audio_decode": sound}.get(step, 0)
 

@@ -44,6 +44,8 @@ def inputs(seconds: float = 10.0, **changes: np.ndarray) -> dict[str, np.ndarray
         "FACE_COUNT": np.array([len(moments)], np.int32),
         "FACES_FOUND": np.array([len(moments)], np.int32),
         "FACE_STANDS_FOR": np.ones(len(moments), np.int32),
+        "FACE_MOUTHS": np.full(len(moments), np.nan, np.float32),
+        "FACE_VISIBLE": np.ones(len(moments), np.float32),
         "FACE_LOGITS": np.array([towards(SAD)] * len(moments), np.float32),
         "SOUND_SPANS": spans,
         "TAGS": np.array([[0.9, 0.2, 0.0]] * len(spans), np.float32),
@@ -242,3 +244,29 @@ def test_the_answer_says_how_many_faces_were_left_out():
     assert Status.read(found["CHANNEL_STATUS"][0]) == Status("ok", "faces_left_out", "480")
     nobody = answer(inputs(**FACELESS, FACES_FOUND=np.array([0], np.int32)), MANIFEST)
     assert Status.read(nobody["CHANNEL_STATUS"][0]).reason == "no_face"
+
+
+def test_a_face_that_is_hidden_makes_nothing_sure():
+    times = inputs()["FACE_TIMES"]
+    half = np.where(times < 5, 1.0, 0.1).astype(np.float32)
+    shown, hidden, hidden_later = (
+        answer(inputs(**MUTE, FACE_VISIBLE=visible), MANIFEST)
+        for visible in (np.ones(len(times), np.float32), np.full(len(times), 0.1, np.float32), half)
+    )
+    assert hidden["FACE_PROBABILITIES"].max() < shown["FACE_PROBABILITIES"].max() - 0.2
+    assert hidden["CHANNEL_PROBABILITIES"][0].max() < shown["CHANNEL_PROBABILITIES"][0].max() - 0.2
+    assert hidden_later["CHANNEL_PROBABILITIES"][0].argmax() == SAD, "what was seen before counts"
+
+
+@pytest.mark.parametrize(
+    ("first_s", "last_s", "said"),
+    [(0.25, 9.75, ""), (0.9, 9.0, ""), (6.0, 9.5, "5.8-9.8"), (0.25, 4.75, "0.0-5.0"), (3.0, 3.0, "3.0-3.0")],
+)
+def test_the_answer_says_from_when_to_when_the_picture_was_seen(first_s: float, last_s: float, said: str):
+    times = np.arange(first_s, last_s + 0.01, 0.5, dtype=np.float32)
+    seen = {name: inputs()[name][: len(times)] for name in inputs() if name.startswith("FACE_")}
+    seen |= {"FRAME_TIMES": times, "FACE_TIMES": times, "FACE_COUNT": np.array([len(times)], np.int32)}
+    found = answer(inputs(**seen, FACES_FOUND=np.array([len(times)], np.int32)), MANIFEST)
+    status = Status.read(found["CHANNEL_STATUS"][0])
+    assert (status.state, status.value) == ("ok", said)
+    assert status.reason == ("seen_in_part" if said else "")

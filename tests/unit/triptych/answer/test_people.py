@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -22,7 +25,14 @@ def faces(*seen: tuple[float, int, float, int], frames: int = 20) -> FaceRows:
     boxes = np.stack([np.zeros(len(seen)), np.zeros(len(seen)), sides, sides], axis=1)
     logits = np.array([towards(emotion) for emotion in emotions])
     one_each = np.ones(len(seen), int)
-    return FaceRows(np.arange(frames) / 2, times, tracks.astype(int), boxes, np.ones(len(seen)), logits, one_each)
+    unknown, ones = np.full(len(seen), np.nan), np.ones(len(seen))
+    return FaceRows(np.arange(frames) / 2, times, tracks.astype(int), boxes, ones, logits, one_each, unknown, ones)
+
+
+def moving(rows: FaceRows, *mouths: Callable[[float], float]) -> FaceRows:
+    """The same with mouths that move, each track's as it is told for a time."""
+    moved = [mouths[track](time) for time, track in zip(rows.times.tolist(), rows.tracks.tolist())]
+    return replace(rows, mouths=np.array(moved))
 
 
 def crowd(count: int) -> FaceRows:
@@ -30,7 +40,10 @@ def crowd(count: int) -> FaceRows:
 
 
 NOTHING = np.zeros(0)
-NOBODY = FaceRows(np.arange(20) / 2, NOTHING, NOTHING.astype(int), np.zeros((0, 4)), NOTHING, np.zeros((0, 7)), NOTHING)
+NO_BOXES, NO_LOGITS = np.zeros((0, 4)), np.zeros((0, 7))
+NOBODY = FaceRows(
+    np.arange(20) / 2, NOTHING, NOTHING.astype(int), NO_BOXES, NOTHING, NO_LOGITS, NOTHING, NOTHING, NOTHING
+)
 
 
 def test_one_person_is_the_only_one():
@@ -47,6 +60,55 @@ def test_who_is_seen_during_most_of_the_speech_comes_before_the_largest():
     turns = [(step / 2, int(step >= 10), 50 + 100 * (step >= 10), SAD) for step in range(20)]
     assert people.choose(faces(*turns), np.array([[0.0, 4.0]])) == MainTrack(0, "speech")
     assert people.choose(faces(*turns), np.array([[3.75, 5.75]])) == MainTrack(1, "size"), "both are seen as long"
+
+
+SPEECH = np.array([[2.0, 8.0]])
+
+
+def speaker(time: float) -> float:
+    return 0.05 if 2 <= time <= 8 else 0.004
+
+
+def listener(time: float) -> float:
+    return 0.008
+
+
+def laugher(time: float) -> float:
+    return 0.05 if 2 <= time <= 8 else 0.2
+
+
+def poster(time: float) -> float:
+    return 0.001
+
+
+@pytest.mark.parametrize(
+    ("small", "large", "chosen"),
+    [
+        (speaker, listener, MainTrack(0, "mouth")),
+        (speaker, poster, MainTrack(0, "mouth")),
+        (speaker, laugher, MainTrack(0, "mouth")),
+        (listener, poster, MainTrack(0, "moves")),
+        (listener, listener, MainTrack(1, "size")),
+        (poster, poster, MainTrack(1, "size")),
+        (speaker, speaker, MainTrack(1, "size")),
+    ],
+)
+def test_of_two_in_the_picture_it_is_the_one_whose_mouth_moves_with_the_speech(
+    small: Callable, large: Callable, chosen: MainTrack
+):
+    both = faces(*[(step / 2, track, 50 + 100 * track, SAD) for step in range(20) for track in range(2)])
+    assert people.choose(moving(both, small, large), SPEECH) == chosen
+
+
+def test_without_silence_a_mouth_that_moves_in_the_speech_is_enough():
+    both = faces(*[(step / 2, track, 50 + 100 * track, SAD) for step in range(20) for track in range(2)])
+    assert people.choose(moving(both, speaker, listener), np.array([[0.0, 10.0]])) == MainTrack(0, "mouth")
+    assert people.choose(moving(both, speaker, poster), NO_SPEECH) == MainTrack(0, "moves")
+
+
+def test_of_too_few_faces_no_movement_is_told():
+    both = faces(*[(step / 2, track, 50 + 100 * track, SAD) for step in range(3) for track in range(2)])
+    assert people.choose(moving(both, speaker, poster), np.array([[0.0, 10.0]])) == MainTrack(1, "size")
 
 
 def test_ten_faces_have_ten_timelines():
@@ -88,7 +150,10 @@ def thinned(all_faces: FaceRows, every: int, track: int | None = None) -> FaceRo
     fewer = np.full(len(all_faces.times), True) if track is None else all_faces.tracks == track
     kept = ~fewer | (np.round(all_faces.times * 2).astype(int) % every == every // 2)
     rows = (all_faces.times, all_faces.tracks, all_faces.boxes, all_faces.scores, all_faces.logits)
-    return FaceRows(all_faces.frame_times, *(row[kept] for row in rows), np.where(fewer, every, 1)[kept])
+    stands_for = np.where(fewer, every, 1)[kept]
+    return FaceRows(
+        all_faces.frame_times, *(row[kept] for row in rows), stands_for, all_faces.mouths[kept], all_faces.visible[kept]
+    )
 
 
 @pytest.mark.parametrize("track", [None, 0, 2])

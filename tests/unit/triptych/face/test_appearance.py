@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 
 from triptych.face import appearance
 from triptych_client.contract import FACE_PX
@@ -43,3 +44,36 @@ def test_every_pattern_has_a_bin():
     used = appearance.describe(noise).reshape(-1, appearance.PATTERNS).any(axis=0)
     assert appearance.PATTERNS == 59
     assert used.all()
+
+
+def looks(*faces: np.ndarray, around: list[tuple[int, int, int]]) -> appearance.Looks:
+    coloured = [np.full((40, 40, 3), colour, np.uint8) for colour in around]
+    return appearance.Looks(lambda number: faces[number], lambda number: coloured[number])
+
+
+BLUE, NEARLY_BLUE, GREEN = (20, 60, 200), (24, 60, 200), (40, 180, 60)
+
+
+def test_a_cut_changes_the_colours_around_a_face_and_the_face():
+    two = looks(face(0), face(1), face(0), around=[BLUE, GREEN, GREEN])
+    assert two.is_cut(0, 1), "somebody else, elsewhere"
+    assert not two.is_cut(0, 2), "the same person: the camera moves, or the light is switched on"
+    assert not looks(face(0), face(1), around=[BLUE, NEARLY_BLUE]).is_cut(0, 1), "a face that turns in its place"
+
+
+def test_a_mirror_image_looks_alike():
+    one = looks(face(0), face(0)[:, ::-1], face(1), around=[BLUE] * 3)
+    assert one.alike([0, 0], [1, 2]) == pytest.approx(np.array([[1, 0.5], [1, 0.5]]), abs=0.2)
+
+
+def test_looks_can_be_numbered_anew():
+    few = looks(face(0), face(1), face(0), around=[BLUE, GREEN, BLUE]).of([2, 1])
+    assert few.alike([0], [0])[0, 0] == pytest.approx(1, abs=1e-5)
+    assert few.is_cut(0, 1)
+
+
+@pytest.mark.parametrize("box", [(0, 0, 10, 10), (90, 90, 200, 300), (-500, -500, -300, -300), (5, 5, 5, 5)])
+def test_around_any_box_is_some_of_the_picture(box: tuple[int, ...]):
+    part = appearance.around(np.zeros((100, 120, 3), np.uint8), np.array(box, float))
+    assert min(part.shape) >= 1
+    assert appearance.colours(part) @ appearance.colours(part) == pytest.approx(1)

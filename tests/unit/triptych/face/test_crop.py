@@ -102,6 +102,41 @@ def test_the_people_of_a_clip_are_the_same_at_any_rate_of_sampling(rate_hz: int)
     assert set(found.tracks[found.scores < 0.85]) == {1}
 
 
+def shown(*frames: list[tuple[np.ndarray, tuple[float, float, float, float]]]) -> crop.DetectedFrames:
+    """Frames of 640 x 360, two a second, with faces at their (x, y, height, score), each before its own background."""
+    made = detections(*[[place for _, place in people] for people in frames])
+    for frame, people in zip(made.frames, frames):
+        for face, (x, y, height, _) in people:
+            left, top = round(x) - height // 2, round(y) - height // 2
+            frame[:, max(left - height, 0) : left + 2 * height] = face.mean(axis=(0, 1))
+            frame[top : top + height, left : left + height] = cv2.resize(face, (height, height))
+    return made
+
+
+def test_a_hard_cut_between_people_framed_alike_makes_as_many_people():
+    place = (300, 180, 100, 0.9)
+    faces = {"A": ANNA, "B": BORIS // 2, "C": ANNA_TURNED // 2 + 120}
+    found = crop.crop_all(shown(*[[(faces[shot], place)] for shot in "AAAAAABBBBBBAAAAAACCCCCC"]), most=99)
+    assert found.tracks.tolist() == [0] * 6 + [1] * 6 + [0] * 6 + [2] * 6
+
+
+def test_who_is_mirrored_after_a_cut_or_beside_himself_is_one():
+    left, right, mirrored = (180, 180, 100, 0.9), (460, 180, 90, 0.9), ANNA[:, ::-1]
+    cut = crop.crop_all(shown(*[[(ANNA, left)]] * 4, *[[(mirrored, right)]] * 4), most=99)
+    assert cut.tracks.tolist() == [0] * 8
+    beside = crop.crop_all(shown(*[[(ANNA, left), (mirrored, right)]] * 4), most=99)
+    assert (beside.count[0], beside.found[0]) == (4, 4)
+    assert beside.boxes[:, 0] == pytest.approx(2 * (180 - 40))
+    two = crop.crop_all(shown(*[[(ANNA, left), (BORIS, right)]] * 4), most=99)
+    assert two.tracks.tolist() == [0, 1] * 4
+
+
+@pytest.mark.parametrize(("scores", "kept"), [([0.5, 0.61, 0.77], 0), ([0.6, 0.95, 0.6], 3), ([0.81], 1)])
+def test_a_box_that_the_detector_is_never_sure_of_is_nobody_s(scores: list[float], kept: int):
+    found = crop.crop_all(detections(*[[(100, 100, 80, score)] for score in scores]), most=9)
+    assert (found.count[0], found.found[0]) == (kept, kept)
+
+
 def crowd(people: int, frames: int) -> crop.DetectedFrames:
     """So many people, side by side, in each of so many frames; the later ones are larger."""
     places = [(40 + 600 * person / people, 180, 20 + person, 0.9) for person in range(people)]

@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triptych.face import tracks
+from triptych.face import appearance, tracks
 
 
 def box(x: float, y: float = 100, side: float = 50) -> list[float]:
     return [x - side / 2, y - side / 2, x + side / 2, y + side / 2]
 
 
-def link(*frames: list[list[float]], rate_hz: float = 2) -> list[list[int]]:
+ANNA, BORIS, CLARA = np.eye(3, 4, dtype=np.float32)
+ANNA_LAUGHING = np.array([0.8, 0, 0.6, 0], np.float32)
+
+
+class Given:
+    """Looks that are given, one of each face; a cut is between any two that differ."""
+
+    def __init__(self, looks: np.ndarray) -> None:
+        self.looks = looks
+
+    def is_cut(self, before: int, after: int) -> bool:
+        return bool(self.alike([before], [after])[0, 0] < appearance.SAME)
+
+    def alike(self, some: Sequence[int], others: Sequence[int]) -> np.ndarray:
+        return self.looks[some] @ self.looks[others].T
+
+
+ALL_ALIKE = Given(np.ones((5000, 1)))
+
+
+def link(*frames: list[list[float]], rate_hz: float = 2, looks: Given = ALL_ALIKE) -> list[list[int]]:
     boxes = [np.array(found).reshape(-1, 4) for found in frames]
-    return [linked.tolist() for linked in tracks.link(boxes, np.arange(len(frames)) / rate_hz)]
+    return [linked.tolist() for linked in tracks.link(boxes, np.arange(len(frames)) / rate_hz, looks)]
 
 
 def test_a_face_that_moves_stays_one_track():
@@ -51,7 +73,7 @@ def test_a_face_missed_for_long_is_new_at_any_rate(rate_hz: int):
 
 def test_a_picture_that_stands_still_misses_nobody():
     frames = [np.array([box(100)])] * 3
-    assert [one.tolist() for one in tracks.link(frames, np.array([0, 0.5, 12.0]))] == [[0], [0], [0]]
+    assert [one.tolist() for one in tracks.link(frames, np.array([0, 0.5, 12.0]), ALL_ALIKE)] == [[0], [0], [0]]
 
 
 def test_positions_are_whose_face_and_when():
@@ -72,13 +94,25 @@ def test_no_frames_and_no_faces():
     assert link([], []) == [[], []]
 
 
-ANNA, BORIS = np.eye(2, 4, dtype=np.float32)
-ANNA_LAUGHING = np.array([0.8, 0, 0.6, 0], np.float32)
+def test_a_cut_to_somebody_else_in_the_same_place_is_no_movement():
+    """Three people framed alike, A B A C: the first is himself again, here by his place, since he was away for 1 s."""
+    people = Given(np.stack([ANNA, ANNA, BORIS, BORIS, ANNA, CLARA]))
+    assert link(*[[box(100)]] * 6, looks=people) == [[0], [0], [1], [1], [0], [2]]
+
+
+def test_who_is_in_the_picture_twice_is_one():
+    times = np.repeat(np.arange(4), 3)
+    numbers, areas = np.tile([0, 1, 2], 4), np.tile([9.0, 8, 30], 4)
+    looks = Given(np.stack([ANNA, ANNA, BORIS] * 4))
+    assert tracks.copies(numbers, times, areas, looks).tolist() == [False, True, False] * 4
+    assert not tracks.copies(numbers[:6], times[:6], areas[:6], looks).any(), "twice is not often enough to tell"
+    one_changes = Given(np.stack([ANNA, ANNA, BORIS] * 2 + [ANNA, BORIS, BORIS] * 2))
+    assert not tracks.copies(numbers, times, areas, one_changes).any()
 
 
 def rejoin(*seen: tuple[float, int, np.ndarray]) -> list[int]:
     times, numbers, looks = zip(*seen)
-    return tracks.rejoin(np.array(numbers), np.array(times), np.stack(looks)).tolist()
+    return tracks.rejoin(np.array(numbers), np.array(times), Given(np.stack(looks))).tolist()
 
 
 def test_who_comes_back_looking_the_same_is_the_same():
@@ -163,6 +197,6 @@ def test_who_has_long_left_costs_nothing(monkeypatch: pytest.MonkeyPatch):
         return np.zeros((len(one), len(other)))
 
     monkeypatch.setattr(tracks, "affinity", affinity)
-    linked = tracks.link([np.tile([0.0, 0, 9, 9], (32, 1))] * 100, np.arange(100) / 2)
+    linked = tracks.link([np.tile([0.0, 0, 9, 9], (32, 1))] * 100, np.arange(100) / 2, ALL_ALIKE)
     assert np.concatenate(linked).max() == 3199, "everybody is new"
     assert max(compared) <= 32 * (tracks.MAX_MISSED_S * 2 + 1)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from samples import clips
 from triptych.errors import ClipError
 from triptych.media import audio, probe, video
+from triptych.media.container import shown
 from triptych.media.limits import Limits
 from triptych_client import contract
 
@@ -39,6 +40,43 @@ def test_the_plan_is_the_same_in_every_container(form: str, codec: str):
         assert facts.duration_s == pytest.approx(4.0, abs=0.15)
     assert len(facts.planned_indices) in (8, 9)
     assert np.all(np.diff(facts.planned_indices) > 0)
+
+
+def stamped(clip: bytes, shift_s: float) -> bytes:
+    """Return a clip whose packets bear other times, as those of a camera whose clock was set."""
+    target = io.BytesIO()
+    with av.open(io.BytesIO(clip)) as source, av.open(target, "w", format=source.format.name.split(",")[0]) as copy:
+        copies = {stream.index: copy.add_stream_from_template(stream) for stream in source.streams}
+        for packet in source.demux():
+            if packet.dts is not None:
+                ticks = round(shift_s / float(packet.time_base))
+                packet.stream, packet.pts, packet.dts = (
+                    copies[packet.stream.index],
+                    packet.pts + ticks,
+                    packet.dts + ticks,
+                )
+                copy.mux(packet)
+    return target.getvalue()
+
+
+JOINED = {"mpegts": "libx264", "webm": "libvpx-vp9", "matroska": "libx264"}
+
+
+@pytest.mark.parametrize("form", JOINED)
+@pytest.mark.parametrize("shift_s", [0.0, 7000.0])
+def test_recordings_that_were_joined_are_looked_at_to_the_end(form: str, shift_s: float):
+    makers = [
+        clips.make(
+            clips.greys(60)[half], clips.tone(3.0), form=form, codec=JOINED[form], options={"g": "10", "bf": "0"}
+        )
+        for half in (slice(30), slice(30, 60))
+    ]
+    data = makers[0] + (stamped(makers[1], shift_s) if shift_s else makers[1])
+    facts = probe.probe(data, LIMITS)
+    assert facts.duration_s == pytest.approx(6.0, abs=0.3)
+    decoded = video.decode(data, facts.planned_times)
+    assert decoded.times == pytest.approx(facts.planned_times)
+    assert np.abs(clips.which(decoded.frames, 60) - 10 * decoded.times).max() < 4, "the sound is longer by 0.3 s"
 
 
 def test_without_a_video_track_nothing_is_planned():
@@ -135,18 +173,14 @@ def test_a_playlist_cannot_make_the_server_open_files(tmp_path: Path, playlist: 
         probe.probe(playlist.format(secret).encode(), LIMITS)
 
 
-def test_samples_are_centred_in_equal_slots():
-    starts = np.arange(240) / 24
-    chosen = starts[probe.plan(starts, 10.0, 128)]
-    assert len(chosen) == 20
-    assert np.abs(chosen - (np.arange(20) + 0.5) / 2).max() < 1 / 24
+def test_samples_are_the_middles_of_equal_slots():
+    assert probe.plan(np.arange(240) / 24, 10.0, 128) == pytest.approx((np.arange(20) + 0.5) / 2)
 
 
-def test_a_variable_frame_rate_is_sampled_by_time():
+def test_a_picture_that_stands_is_looked_at_for_as_long_as_it_does():
     starts = np.concatenate([np.arange(100) / 100, [1.0, 5.0], 6 + np.arange(4)])
-    chosen = starts[probe.plan(starts, 10.0, 128)]
-    assert len(np.unique(chosen)) == len(chosen)
-    assert (chosen < 1).sum() <= 3
+    seen = shown(starts, probe.plan(starts, 10.0, 128))
+    assert np.bincount(seen, minlength=len(starts))[100:].tolist() == [8, 2, 2, 2, 2, 2]
 
 
 @given(
@@ -157,10 +191,26 @@ def test_a_variable_frame_rate_is_sampled_by_time():
 def test_a_plan_is_rising_within_the_limits_and_never_too_short(starts: list[float], last_s: float, most: int):
     times = np.array(starts)
     chosen = probe.plan(times, (times[-1] if starts else 0) + last_s, most)
-    assert np.all(np.diff(chosen) > 0)
+    assert np.all(np.diff(chosen) >= 0)
     assert len(chosen) <= most
     assert len(chosen) >= min(probe.MIN_FRAMES, len(starts), most)
-    assert len(starts) == 0 or (chosen.min() >= 0 and chosen.max() < len(starts))
+    seen = shown(times, chosen)
+    assert len(starts) == 0 or (seen.min() >= 0 and seen.max() < len(starts))
+
+
+@pytest.mark.parametrize(("form", "codec"), [("mp4", "libx264"), ("matroska", "libx264"), ("webm", "libvpx-vp9")])
+def test_a_photo_with_a_voice_is_shown_to_the_end(form: str, codec: str):
+    facts = probe.probe(clips.make(clips.greys(1), clips.tone(6.0), form=form, codec=codec, options={}), LIMITS)
+    assert len(facts.planned_times) in (12, 13)
+    assert set(facts.planned_indices.tolist()) == {0}
+    assert facts.planned_times[-1] > 5.5
+
+
+def test_a_picture_that_begins_late_is_looked_at_from_then_on():
+    facts = probe.probe(clips.make(clips.greys(40), clips.tone(10.0), times=6 + np.arange(40) / 10), LIMITS)
+    assert facts.duration_s == pytest.approx(10.0, abs=0.1)
+    assert facts.planned_times[0] > 6
+    assert facts.planned_times[-1] == pytest.approx(9.75, abs=0.1)
 
 
 SOUND_CLIP = clips.make(clips.greys(12), clips.tone(1.2))

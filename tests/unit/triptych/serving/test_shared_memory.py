@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from triptych.errors import TriptychError
-from triptych.media import video
 from triptych.media.limits import Limits
+from triptych.media.pictures import MAX_SIDE_PX
 from triptych.serving import shared_memory
 
 Usage = namedtuple("Usage", ("total", "used", "free"))
@@ -21,7 +21,7 @@ def only(free: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_side_of_a_frame_is_that_of_the_decoder():
-    assert shared_memory.FRAME_SIDE_PX == video.MAX_SIDE_PX
+    assert shared_memory.FRAME_SIDE_PX == MAX_SIDE_PX
 
 
 def test_every_limit_that_makes_tensors_larger_counts():
