@@ -2,9 +2,9 @@
 
 Adapters, exports, the client and the tests take names, dtypes, shapes and units from here; `triptych configs` makes
 every config.pbtxt of it, and of `graph.py` beside it. Letters in the shapes: n frames, m faces, p sound patches,
-w voice windows, c speech chunks (at most 30 s each), s utterances of a chunk (padded), u utterances of the clip,
-t timeline windows, k audio tags, j people, r parts of the rationale, d an embedding's width. Times are seconds from the
-start of the clip; boxes `x1, y1, x2, y2` in pixels.
+v spans of speech, w voice windows, c speech chunks (at most 30 s each), s utterances of a chunk (padded), u utterances
+of the clip, t timeline windows, k audio tags, j people, r parts of the rationale, d an embedding's width. Times are
+seconds from the start of the clip; boxes `x1, y1, x2, y2` in pixels.
 """
 
 from __future__ import annotations
@@ -145,7 +145,16 @@ FRAME_TIMES = Tensor(
 )
 VIDEO_STATUS = Tensor("VIDEO_STATUS", "BYTES", (len(STATUS_FIELDS),), "of the video stream, see STATUS_FIELDS")
 AUDIO_STATUS = Tensor("AUDIO_STATUS", "BYTES", (len(STATUS_FIELDS),), "of the audio stream, see STATUS_FIELDS")
-CHUNK_SPANS = Tensor("CHUNK_SPANS", "FP32", (-1, 2), "[c, 2] start and end of the sound in each chunk; equal: no sound")
+PCM = Tensor("PCM", "FP32", (-1,), "[samples] the sound of the clip, 16 kHz mono in [-1, 1], from the clip's start")
+SPEECH_SPANS = Tensor(
+    "SPEECH_SPANS", "FP32", (-1, 2), "[v, 2] start and end of what was detected as speech; NaN: not told"
+)
+CHUNK_PIECES = Tensor(
+    "CHUNK_PIECES",
+    "FP32",
+    (-1, 32, 2),
+    "[c, 32, 2] start and end in the clip of the stretches of sound that follow each other in a chunk; NaN: padding",
+)
 SOUND_SPANS = Tensor("SOUND_SPANS", "FP32", (-1, 2), "[p, 2] start and end of each sound window; equal: no sound")
 VOICE_SPANS = Tensor("VOICE_SPANS", "FP32", (-1, 2), "[w, 2] start and end of each voice window; equal: no sound")
 FACE_TIMES = Tensor("FACE_TIMES", "FP32", (-1,), "[m] time of the frame that a face is in")
@@ -190,6 +199,12 @@ def _row(tensor: Tensor) -> Tensor:
 
 _LOGITS = Tensor("LOGITS", "FP32", (7,), "logits over EMOTIONS")
 _EMBEDDING = Tensor("EMBEDDING", "FP32", (-1,), "[d] the model's own representation")
+_SPEECH_TAGS = Tensor(
+    "SPEECH_TAGS",
+    "FP32",
+    (2,),
+    "the largest probability of a class that is speech, and the sum of those of laughter, crying, coughs and the like",
+)
 _FEATURES = Tensor("FEATURES", "FP32", (-1, -1), "what the model hears of one window; axes as it was trained")
 _WHISPER_MEL = Tensor("LOG_MEL", "FP32", (80, 3000), "Whisper's log-mel of 30 s: [mel band, 10 ms frame]")
 
@@ -271,21 +286,13 @@ STEPS = {
         ),
         Step(
             "audio_decode",
-            "The sound as 16 kHz mono, cut into 30 s chunks at pauses, and into windows for the sound and voice "
-            "models.",
+            "The sound as 16 kHz mono, and cut into windows for the sound model.",
             0,
             (VIDEO, CLIP),  # CLIP is waited for, not read: nothing is decoded before the limits are checked
             (
-                Tensor(
-                    "CHUNKS", "FP32", (-1, CHUNK_SAMPLES), "[c, 480000] 16 kHz mono in [-1, 1], cut at pauses, 0-padded"
-                ),
-                CHUNK_SPANS,
+                PCM,
                 Tensor("SOUND_WINDOWS", "FP32", (-1, -1), "[p, samples] overlapping windows for the sound tagger"),
                 SOUND_SPANS,
-                Tensor(
-                    "VOICE_WINDOWS", "FP32", (-1, VOICE_SAMPLES), "[w, 48000] overlapping windows for the voice model"
-                ),
-                VOICE_SPANS,
                 AUDIO_STATUS,
             ),
         ),
@@ -306,6 +313,7 @@ STEPS = {
                 Tensor(
                     "TAGS", "FP32", (-1,), "probability of each AudioSet class of the model, independent of each other"
                 ),
+                _SPEECH_TAGS,
             ),
         ),
         Step(
@@ -314,6 +322,24 @@ STEPS = {
             128,
             (Tensor("TAGS", "FP32", (-1,), "as of sound_tagger"),),
             (_LOGITS,),
+        ),
+        Step(
+            "speech_detector",
+            "When somebody speaks, by Silero VAD where the audio tags agree; that speech cut into 30 s chunks for the "
+            "recogniser, and into windows for the voice model.",
+            0,
+            (PCM, SOUND_SPANS, Tensor("SPEECH_TAGS", "FP32", (-1, 2), "[p, 2] as of sound_tagger")),
+            (
+                SPEECH_SPANS,
+                Tensor(
+                    "CHUNKS", "FP32", (-1, CHUNK_SAMPLES), "[c, 480000] 16 kHz mono in [-1, 1], cut at pauses, 0-padded"
+                ),
+                CHUNK_PIECES,
+                Tensor(
+                    "VOICE_WINDOWS", "FP32", (-1, VOICE_SAMPLES), "[w, 48000] overlapping windows for the voice model"
+                ),
+                VOICE_SPANS,
+            ),
         ),
         Step(
             "voice_features",
@@ -342,7 +368,7 @@ STEPS = {
             "Speech recognition: Whisper's log-mel of each chunk -> utterances with times, language, no-speech "
             "probability. The chunks of all requests in a batch are decoded together.",
             8,
-            (_WHISPER_MEL, _row(CHUNK_SPANS)),
+            (_WHISPER_MEL, _row(CHUNK_PIECES)),
             (
                 _row(UTTERANCES),
                 _row(UTTERANCE_SPANS),
@@ -398,6 +424,7 @@ STEPS = {
                 SOUND_SPANS,
                 Tensor("TAGS", "FP32", (-1, -1), "[p, classes] of sound_tagger"),
                 Tensor("SOUND_LOGITS", "FP32", (-1, 7), "[p, 7] of sound_emotion"),
+                SPEECH_SPANS,
                 VOICE_SPANS,
                 Tensor("VOICE_LOGITS", "FP32", (-1, 7), "[w, 7] of voice_emotion"),
                 UTTERANCES,

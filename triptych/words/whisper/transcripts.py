@@ -1,10 +1,9 @@
-"""From decoded tokens to segments, with their times; silence and repetition; the tensors of the contract."""
+"""From decoded tokens to segments, with their times in the clip; the tensors of the contract."""
 
 from __future__ import annotations
 
 import math
 import re
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,12 +12,9 @@ from tokenizers import Tokenizer
 
 from triptych.words.whisper.decoding import Decoding
 from triptych.words.whisper.passes import Pass
+from triptych.words.whisper.pieces import Pieces
 from triptych.words.whisper.rules import Rules
 from triptych_client import contract
-
-MAX_COMPRESSION_RATIO = 2.4
-"""A text that zlib makes smaller by more than this repeats itself: `compression_ratio_threshold` of openai/whisper,
-`transcribe.py`."""
 
 _REPEATED = re.compile(r"(.{2,100}?)\1{2,}", re.DOTALL)
 """Something said at least three times in a row."""
@@ -49,11 +45,9 @@ UNHEARD = WindowTranscript(language=contract.UNKNOWN_LANGUAGE)
 """A window whose speech could not be recognised, because a step failed."""
 
 
-def transcript(passes: Sequence[Pass], span: np.ndarray, rules: Rules, tokenizer: Tokenizer) -> WindowTranscript:
-    """Return what was said in a window whose sound lies at `span`, [2] seconds of the clip; one pass at least."""
-    segments = [segment for item in passes for segment in _segments(item, span, rules, tokenizer)]
-    if compression_ratio(" ".join(segment.text for segment in segments)) > MAX_COMPRESSION_RATIO:
-        segments = without_repeats(segments)
+def transcript(passes: Sequence[Pass], pieces: Pieces, rules: Rules, tokenizer: Tokenizer) -> WindowTranscript:
+    """Return what was said in a window whose sound is these pieces of the clip; one pass at least."""
+    segments = [segment for item in passes for segment in _segments(item, pieces, rules, tokenizer)]
     first = passes[0].decoding
     return WindowTranscript(
         tuple(segments),
@@ -64,17 +58,11 @@ def transcript(passes: Sequence[Pass], span: np.ndarray, rules: Rules, tokenizer
     )
 
 
-def compression_ratio(text: str) -> float:
-    """Return how many times smaller zlib makes a text."""
-    data = text.encode()
-    return len(data) / len(zlib.compress(data))
-
-
 def without_repeats(segments: Sequence[Segment]) -> list[Segment]:
     """Keep one of what a looping decoder said again and again.
 
-    The reference decodes such a window anew, at random. Here the same clip gets the same answer: what is said three
-    times or more in a row within a segment is kept once, and a segment like the one before it is dropped.
+    What is said three times or more in a row within a segment is kept once, and a segment like the one before it is
+    dropped.
     """
     kept: list[Segment] = []
     for segment in segments:
@@ -84,18 +72,17 @@ def without_repeats(segments: Sequence[Segment]) -> list[Segment]:
     return kept
 
 
-def _segments(item: Pass, span: np.ndarray, rules: Rules, tokenizer: Tokenizer) -> list[Segment]:
+def _segments(item: Pass, pieces: Pieces, rules: Rules, tokenizer: Tokenizer) -> list[Segment]:
     if item.silent:
         return []
-    start_s, end_s = float(span[0]) + item.offset_s, float(span[1])
     found = []
     for timed in _timed_tokens(item.decoding, rules):
         text = tokenizer.decode(timed.tokens).strip()
-        first = start_s + rules.seconds(timed.start)
-        last = end_s if timed.end is None else min(start_s + rules.seconds(timed.end), end_s)
-        if text and first < end_s:  # what begins after the sound was read into its padding
-            found.append(Segment(first, last, text, float(np.mean(timed.logprobs))))
-    return found
+        first = item.offset_s + rules.seconds(timed.start)
+        last = item.end_s if timed.end is None else min(item.offset_s + rules.seconds(timed.end), item.end_s)
+        if text and first < item.end_s:  # what begins after the sound was read into its padding
+            found.append(Segment(*pieces.span(first, last), text, float(np.mean(timed.logprobs))))
+    return without_repeats(found) if item.looped else found
 
 
 @dataclass(frozen=True)

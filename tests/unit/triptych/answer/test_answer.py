@@ -48,6 +48,7 @@ def inputs(seconds: float = 10.0, **changes: np.ndarray) -> dict[str, np.ndarray
         "SOUND_SPANS": spans,
         "TAGS": np.array([[0.9, 0.2, 0.0]] * len(spans), np.float32),
         "SOUND_LOGITS": np.zeros((len(spans), 7), np.float32),
+        "SPEECH_SPANS": np.array([[0.6, 3.9]], np.float32),
         "VOICE_SPANS": spans,
         "VOICE_LOGITS": np.array([towards(SAD)] * len(spans), np.float32),
         "UTTERANCES": strings([["He left me.", "He is laughing.", ""]]),
@@ -61,6 +62,7 @@ def inputs(seconds: float = 10.0, **changes: np.ndarray) -> dict[str, np.ndarray
 
 MUTE = {
     "AUDIO_STATUS": Status("absent", "silent").tensor(),
+    "SPEECH_SPANS": np.zeros((0, 2), np.float32),
     "UTTERANCES": strings([[""]]),
     "UTTERANCE_SPANS": np.full((1, 1, 2), np.nan, np.float32),
     "UTTERANCE_LOGPROBS": np.full((1, 1), np.nan, np.float32),
@@ -111,6 +113,10 @@ FAILED_STEPS = {
         {**MUTE, "AUDIO_STATUS": OK.tensor(), "LANGUAGES": strings([[contract.UNKNOWN_LANGUAGE]])},
         lost("voice", "words"),
     ),
+    "speech could not be detected": (
+        {**MUTE, "AUDIO_STATUS": OK.tensor(), "SPEECH_SPANS": np.full((1, 2), np.nan, np.float32)},
+        lost("voice", "words"),
+    ),
     "utterances could not be told apart": (
         {"WORDS_LOGITS": NO_NUMBERS[:1]},
         {"words": Status("failed", "not_finite")},
@@ -145,6 +151,39 @@ def test_every_input_of_the_step_is_read():
     recorded = Recorded(inputs())
     answer(recorded, MANIFEST)
     assert recorded.read == {tensor.name for tensor in contract.STEPS["fusion"].inputs} == set(recorded)
+
+
+def test_words_begin_with_detected_speech_and_nobody_speaks_before():
+    """Twelve seconds of lead-in, in which somebody else is seen: the recogniser has words from the first moment on."""
+    faces = {
+        "FACE_TRACKS": np.repeat([0, 1], [24, 16]).astype(np.int32),
+        "FACE_BOXES": np.array([[10, 10, 200, 200]] * 24 + [[10, 10, 90, 90]] * 16, np.float32),
+    }
+    said = {
+        "UTTERANCES": strings([["And so my fellow Americans"]]),
+        "UTTERANCE_SPANS": np.array([[[0.0, 19.0]]], np.float32),
+        "UTTERANCE_LOGPROBS": np.array([[-0.1]], np.float32),
+        "SPEECH_SPANS": np.array([[12.2, 14.0], [15.0, 18.5]], np.float32),
+        "WORDS_LOGITS": np.array([towards(HAPPY)], np.float32),
+    }
+    outputs = answer(inputs(20.0, **faces, **said), MANIFEST)
+    answered = decoded(outputs)
+    assert answered.transcript.utterances[0].start_s == pytest.approx(12.2)
+    assert answered.transcript.utterances[0].end_s == pytest.approx(18.5)
+    assert (answered.emotion.track, answered.emotion.track_reason) == (1, "speech")
+    assert [person.speech_s for person in answered.people] == pytest.approx([0, 5.3], abs=0.3)
+
+
+def test_a_voice_is_evidence_where_it_speaks_only():
+    starts = np.arange(0, 9, 1.5)
+    spans = np.stack([starts, starts + 1.5], axis=1).astype(np.float32)
+    logits = np.array([towards(SAD), *[towards(HAPPY)] * 5], np.float32)
+    changes = {"VOICE_SPANS": spans, "VOICE_LOGITS": logits, "SPEECH_SPANS": np.array([[0.1, 1.4]], np.float32)}
+    changes["UTTERANCE_SPANS"] = np.array([[[0.0, 9.0], [np.nan, np.nan], [np.nan, np.nan]]], np.float32)
+    changes["UTTERANCES"] = strings([["He left me.", "", ""]])
+    voice = decoded(answer(inputs(**changes), MANIFEST)).channels["voice"]
+    assert voice.probabilities is not None
+    assert max(voice.probabilities, key=voice.probabilities.__getitem__) == "sadness"
 
 
 def test_no_channel_at_all_is_a_uniform_answer_that_abstains():

@@ -151,7 +151,7 @@ def test_translation_equals_transformers(model, recogniser, log_mels):
 
 def test_speech_beyond_the_last_pair_equals_transformers(model, recogniser):
     log_mel = extract([cut_off()])
-    (found,) = recogniser.transcribe(log_mel, np.array([[0, 30]]), [DecodingOptions(language="en")])
+    (found,) = recogniser.transcribe(log_mel, np.array([[[0, 30]]]), [DecodingOptions(language="en")])
     theirs = model.generate(torch.from_numpy(log_mel), return_timestamps=True, task="transcribe", language="en")
     assert list(found.tokens) == spoken(model, theirs[0])
     assert found.segments[-1].text.startswith("she said that the sea gives")
@@ -161,7 +161,7 @@ def test_speech_beyond_the_last_pair_equals_transformers(model, recogniser):
 def test_rows_of_a_batch_are_independent(recogniser, log_mels, decoded):
     broken = np.full((80, 3000), np.nan, np.float32)
     mels = np.stack([broken, log_mels["Spanish"], log_mels["a greeting"], log_mels["Spanish"], log_mels["German"]])
-    spans = np.array([[0, 5], [0, 2.8], [7, 7], [30, 32.8], [0, 3]])
+    pieces = np.array([[[0, 5]], [[0, 2.8]], [[np.nan, np.nan]], [[30, 32.8]], [[0, 3]]])
     options = [
         DecodingOptions(),
         DecodingOptions(),
@@ -169,7 +169,7 @@ def test_rows_of_a_batch_are_independent(recogniser, log_mels, decoded):
         DecodingOptions("translate", "es"),
         DecodingOptions(),
     ]
-    failed, spanish, soundless, translated, german = recogniser.transcribe(mels, spans, options)
+    failed, spanish, soundless, translated, german = recogniser.transcribe(mels, pieces, options)
     assert (failed, soundless) == (UNHEARD, WindowTranscript())
     assert spanish.tokens == decoded["Spanish"].tokens
     assert german.tokens == decoded["German"].tokens
@@ -182,7 +182,7 @@ def test_rows_of_a_batch_are_independent(recogniser, log_mels, decoded):
 def test_without_sound_nothing_is_computed(recogniser, monkeypatch):
     monkeypatch.setattr(recogniser, "decode", None)
     nothing = np.zeros((2, 80, 3000), np.float32)
-    assert recogniser.transcribe(nothing, np.zeros((2, 2)), [DecodingOptions(), DecodingOptions()]) == [
+    assert recogniser.transcribe(nothing, np.full((2, 32, 2), np.nan), [DecodingOptions(), DecodingOptions()]) == [
         WindowTranscript(),
         WindowTranscript(),
     ]
