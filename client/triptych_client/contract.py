@@ -179,8 +179,12 @@ UTTERANCES = Tensor("UTTERANCES", "BYTES", (-1, -1), "[c, s] text of each uttera
 UTTERANCE_SPANS = Tensor("UTTERANCE_SPANS", "FP32", (-1, -1, 2), "[c, s, 2] start and end in the clip; NaN: padding")
 UTTERANCE_LOGPROBS = Tensor("UTTERANCE_LOGPROBS", "FP32", (-1, -1), "[c, s] mean log-probability a token; NaN: padding")
 LANGUAGES = Tensor(
-    "LANGUAGES", "BYTES", (-1, 1), "[c, 1] ISO 639-1 code of each chunk; empty: no speech; UNKNOWN_LANGUAGE: not told"
+    "LANGUAGES",
+    "BYTES",
+    (-1, -1),
+    "[c, s] ISO 639-1 code of each utterance; empty: padding; UNKNOWN_LANGUAGE: the chunk could not be recognised",
 )
+LANGUAGE_PROBS = Tensor("LANGUAGE_PROBS", "FP32", (-1, -1), "[c, s] Whisper's probability of it; NaN: padding")
 
 
 EVIDENCE = Tensor(
@@ -374,7 +378,7 @@ STEPS = {
                 _row(UTTERANCE_SPANS),
                 _row(UTTERANCE_LOGPROBS),
                 _row(LANGUAGES),
-                Tensor("LANGUAGE_PROBS", "FP32", (1,), "probability of the language; NaN: no sound"),
+                _row(LANGUAGE_PROBS),
                 Tensor("NO_SPEECH_PROBS", "FP32", (1,), "Whisper's probability of no speech; NaN: no sound"),
                 Tensor("TOKENS", "INT32", (-1,), "the decoded token ids with timestamps, -1-padded"),
             ),
@@ -431,6 +435,7 @@ STEPS = {
                 UTTERANCE_SPANS,
                 UTTERANCE_LOGPROBS,
                 LANGUAGES,
+                LANGUAGE_PROBS,
                 Tensor("WORDS_LOGITS", "FP32", (-1, 7), "[u, 7] of text_emotion"),
             ),
             (
@@ -461,6 +466,9 @@ STEPS = {
                 Tensor("TEXTS", "BYTES", (-1,), "[u] text of each utterance; u = 0 without speech"),
                 Tensor("TEXT_SPANS", "FP32", (-1, 2), "[u, 2] its start and end"),
                 Tensor("TEXT_LANGUAGES", "BYTES", (-1,), "[u] ISO 639-1 code of the language that it was spoken in"),
+                Tensor(
+                    "TEXT_LANGUAGE_CONFIDENCES", "FP32", (-1,), "[u] probability of that language, of the speech around"
+                ),
                 Tensor("TEXT_PROBABILITIES", "FP32", (-1, 7), "[u, 7] emotion of its words alone"),
                 Tensor("TEXT_EXPRESSED", "FP32", (-1, 7), "[u, 7] of all channels meanwhile; NaN without evidence"),
                 Tensor("TEXT_CONFIDENCES", "FP32", (-1,), "[u] mean probability of a token, geometric"),

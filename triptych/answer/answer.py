@@ -24,7 +24,7 @@ from triptych_client.contract import CHANNELS
 
 @dataclass(frozen=True)
 class Utterances:
-    """The clip's utterances in order: texts [u], and what the words model saw of them.
+    """The clip's utterances in order: texts [u], probabilities of their languages [u], what the words model saw.
 
     `speech` [k, 2] is when somebody speaks: what was detected as speech, and understood as words.
     """
@@ -32,6 +32,7 @@ class Utterances:
     texts: list[str]
     rows: UtteranceRows
     speech: np.ndarray
+    language_probabilities: np.ndarray
 
     @classmethod
     def of(cls, inputs: Mapping[str, np.ndarray]) -> Utterances:
@@ -44,10 +45,11 @@ class Utterances:
             UtteranceRows(
                 spans=evidence.trimmed(said, inputs["SPEECH_SPANS"]),
                 logprobs=inputs["UTTERANCE_LOGPROBS"].reshape(-1)[spoken],
-                languages=[bytes(inputs["LANGUAGES"][chunk, 0]).decode() for chunk in spoken // chunks.shape[1]],
+                languages=[bytes(code).decode() for code in inputs["LANGUAGES"].reshape(-1)[spoken]],
                 logits=_rows(inputs["WORDS_LOGITS"], len(spoken)),
             ),
             speech=evidence.common(said, inputs["SPEECH_SPANS"]),
+            language_probabilities=inputs["LANGUAGE_PROBS"].reshape(-1)[spoken],
         )
 
     @property
@@ -208,6 +210,7 @@ def _text_outputs(clip: ClipEvidence, parameters: Parameters) -> dict[str, np.nd
         "TEXTS": _strings(clip.utterances.texts),
         "TEXT_SPANS": rows.spans,
         "TEXT_LANGUAGES": _strings(rows.languages),
+        "TEXT_LANGUAGE_CONFIDENCES": clip.utterances.language_probabilities,
         "TEXT_PROBABILITIES": softmax(clip.channels["words"].calibrated(rows.logits), axis=-1),
         "TEXT_EXPRESSED": timeline.expressed(clip.evidence, parameters, rows.spans),
         "TEXT_CONFIDENCES": np.exp(rows.logprobs),

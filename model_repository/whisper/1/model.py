@@ -1,7 +1,7 @@
 """Triton adapter of speech recognition: the requests of a batch are decoded together. See triptych/words/whisper."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ class TritonPythonModel:
         transcripts = self.recogniser.transcribe(
             np.concatenate([job.log_mel for job in jobs]),
             np.concatenate([job.pieces for job in jobs]),
-            [job.options for job in jobs for _ in job.pieces],
+            [replace(job.options, clip=number) for number, job in enumerate(jobs) for _ in job.pieces],
         )
         rows = iter(transcripts)
         return [adapter.response(job.request, STEP, tensors([next(rows) for _ in job.pieces])) for job in jobs]

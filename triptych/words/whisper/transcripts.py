@@ -22,38 +22,46 @@ _REPEATED = re.compile(r"(.{2,100}?)\1{2,}", re.DOTALL)
 
 @dataclass(frozen=True)
 class Segment:
-    """Words between two timestamps. Times in seconds of the clip; `logprob` is the mean of its text tokens."""
+    """Words between two timestamps. Times in seconds of the clip; `logprob` is the mean of its text tokens.
+
+    `language_probability` is that of the language in the window, or part of a window, that the words are of.
+    """
 
     start_s: float
     end_s: float
     text: str
     logprob: float
+    language: str
+    language_probability: float
 
 
 @dataclass(frozen=True)
 class WindowTranscript:
-    """What was said in one window. Without sound: no tokens, NaN; without speech: no segments, no language."""
+    """What was said in one window. Without sound: no tokens, NaN; without speech: no segments.
+
+    `unheard`: its speech could not be recognised, because a step failed.
+    """
 
     segments: tuple[Segment, ...] = ()
-    language: str = ""
-    language_probability: float = math.nan
     no_speech_probability: float = math.nan
     tokens: tuple[int, ...] = ()
+    unheard: bool = False
+
+    @property
+    def language(self) -> str:
+        """The language of the first words; "" without words."""
+        return self.segments[0].language if self.segments else ""
 
 
-UNHEARD = WindowTranscript(language=contract.UNKNOWN_LANGUAGE)
-"""A window whose speech could not be recognised, because a step failed."""
+UNHEARD = WindowTranscript(unheard=True)
 
 
 def transcript(passes: Sequence[Pass], pieces: Pieces, rules: Rules, tokenizer: Tokenizer) -> WindowTranscript:
     """Return what was said in a window whose sound is these pieces of the clip; one pass at least."""
     segments = [segment for item in passes for segment in _segments(item, pieces, rules, tokenizer)]
-    first = passes[0].decoding
     return WindowTranscript(
         tuple(segments),
-        first.language if segments else "",
-        first.language_probability,
-        first.no_speech_probability,
+        passes[0].decoding.no_speech_probability,
         tuple(token for item in passes for token in item.decoding.tokens),
     )
 
@@ -75,13 +83,14 @@ def without_repeats(segments: Sequence[Segment]) -> list[Segment]:
 def _segments(item: Pass, pieces: Pieces, rules: Rules, tokenizer: Tokenizer) -> list[Segment]:
     if item.silent:
         return []
-    found = []
-    for timed in _timed_tokens(item.decoding, rules):
+    found, decoding = [], item.decoding
+    for timed in _timed_tokens(decoding, rules):
         text = tokenizer.decode(timed.tokens).strip()
         first = item.offset_s + rules.seconds(timed.start)
         last = item.end_s if timed.end is None else min(item.offset_s + rules.seconds(timed.end), item.end_s)
         if text and first < item.end_s:  # what begins after the sound was read into its padding
-            found.append(Segment(*pieces.span(first, last), text, float(np.mean(timed.logprobs))))
+            span, logprob = pieces.span(first, last), float(np.mean(timed.logprobs))
+            found.append(Segment(*span, text, logprob, decoding.language, decoding.language_probability))
     return without_repeats(found) if item.looped else found
 
 
@@ -122,19 +131,23 @@ def tensors(transcripts: Sequence[WindowTranscript]) -> dict[str, np.ndarray]:
     texts = np.full((count, most), b"", dtype=object)
     spans = np.full((count, most, 2), np.nan, np.float32)
     logprobs = np.full((count, most), np.nan, np.float32)
+    languages, language_probs = np.full((count, most), b"", dtype=object), np.full((count, most), np.nan, np.float32)
     tokens = np.full((count, longest), -1, np.int32)
     for row, item in enumerate(transcripts):
+        languages[row, 0] = contract.UNKNOWN_LANGUAGE.encode() if item.unheard else b""
         tokens[row, : len(item.tokens)] = item.tokens
         for place, segment in enumerate(item.segments):
             texts[row, place] = segment.text.encode()
             spans[row, place] = segment.start_s, segment.end_s
             logprobs[row, place] = segment.logprob
+            languages[row, place] = segment.language.encode()
+            language_probs[row, place] = segment.language_probability
     return {
         "UTTERANCES": texts,
         "UTTERANCE_SPANS": spans,
         "UTTERANCE_LOGPROBS": logprobs,
-        "LANGUAGES": np.array([[item.language.encode()] for item in transcripts], dtype=object),
-        "LANGUAGE_PROBS": np.array([[item.language_probability] for item in transcripts], np.float32),
+        "LANGUAGES": languages,
+        "LANGUAGE_PROBS": language_probs,
         "NO_SPEECH_PROBS": np.array([[item.no_speech_probability] for item in transcripts], np.float32),
         "TOKENS": tokens,
     }

@@ -54,7 +54,8 @@ def inputs(seconds: float = 10.0, **changes: np.ndarray) -> dict[str, np.ndarray
         "UTTERANCES": strings([["He left me.", "He is laughing.", ""]]),
         "UTTERANCE_SPANS": np.array([[[0.5, 3.0], [2.0, 4.0], [np.nan, np.nan]]], np.float32),
         "UTTERANCE_LOGPROBS": np.array([[-0.1, -0.2, np.nan]], np.float32),
-        "LANGUAGES": strings([["en"]]),
+        "LANGUAGES": strings([["en", "en", ""]]),
+        "LANGUAGE_PROBS": np.array([[0.9, 0.4, np.nan]], np.float32),
         "WORDS_LOGITS": np.array([towards(SAD), towards(HAPPY, 1)], np.float32),
         **changes,
     }
@@ -67,6 +68,7 @@ MUTE = {
     "UTTERANCE_SPANS": np.full((1, 1, 2), np.nan, np.float32),
     "UTTERANCE_LOGPROBS": np.full((1, 1), np.nan, np.float32),
     "LANGUAGES": strings([[""]]),
+    "LANGUAGE_PROBS": np.full((1, 1), np.nan, np.float32),
     "WORDS_LOGITS": np.zeros((1, 7), np.float32),
 }
 FACELESS = {"FACE_COUNT": np.array([0], np.int32)}
@@ -99,6 +101,7 @@ def test_every_channel_answers():
     assert answered.emotion.track_reason == "only"
     assert answered.people[0].timeline[0] is not None
     assert [said.language for said in answered.transcript.utterances] == ["en", "en"]
+    assert [said.language_is_sure for said in answered.transcript.utterances] == [True, False]
     assert all(said.expressed for said in answered.transcript.utterances)
 
 
@@ -163,6 +166,8 @@ def test_words_begin_with_detected_speech_and_nobody_speaks_before():
         "UTTERANCES": strings([["And so my fellow Americans"]]),
         "UTTERANCE_SPANS": np.array([[[0.0, 19.0]]], np.float32),
         "UTTERANCE_LOGPROBS": np.array([[-0.1]], np.float32),
+        "LANGUAGES": strings([["en"]]),
+        "LANGUAGE_PROBS": np.array([[0.9]], np.float32),
         "SPEECH_SPANS": np.array([[12.2, 14.0], [15.0, 18.5]], np.float32),
         "WORDS_LOGITS": np.array([towards(HAPPY)], np.float32),
     }

@@ -72,9 +72,7 @@ def test_the_next_pass_starts_at_the_last_pair(unfinished):
     assert len(passes[0].decoding.logprobs) == len(first)
     np.testing.assert_array_equal(script.mels[1][:, :1000], ramp()[0, :, 2000:])
     assert not script.mels[1][:, 1000:].any()
-    assert script.options == [DecodingOptions(), DecodingOptions(language="ru")], (
-        "the language stays that of the first pass"
-    )
+    assert [option.language for option in script.options] == [None, "ru"], "the language stays that of the first pass"
 
 
 @pytest.mark.parametrize(("end_s", "sound_s"), [(20.0, 20.5), (0.5, 20.0)])
@@ -104,7 +102,8 @@ def test_a_window_that_fails_leaves_the_others():
 
 
 @pytest.mark.parametrize(
-    ("no_speech", "logprob", "silent"), [(0.7, -1.5, True), (0.7, -0.5, False), (0.5, -1.5, False), (0.0, 0.0, False)]
+    ("no_speech", "logprob", "silent"),
+    [(0.7, -1.5, True), (0.4, -1.0, True), (0.7, -0.5, False), (0.1, -1.5, False), (0.0, 0.0, False)],
 )
 def test_silence_takes_both_signs(no_speech, logprob, silent):
     assert is_silent(said(at(0), WORD, at(1), no_speech=no_speech, logprob=logprob)) is silent
@@ -159,3 +158,11 @@ def test_loops_in_loops_are_bounded():
     assert passes[0].offset_s == 0
     assert passes[-1].end_s == 30
     assert [item.end_s for item in passes[:-1]] == [item.offset_s for item in passes[1:]], "nothing is left out"
+
+
+def test_a_window_of_two_languages_is_cut_in_the_pause_and_each_decoded_in_its_own():
+    two = Decoding("", 0.5, 0.1, (), (), turns=((0.0, "ru"), (7.0, "en")))
+    script = Script(two, said(at(0), WORD, at(5)), said(at(0), WORD, at(6)))
+    (passes,) = decode_in_passes(script, with_pause(6.4), [14.0], [DecodingOptions()], RULES)
+    assert [item.offset_s for item in passes] == [0, pytest.approx(6.4, abs=0.2)]
+    assert [option.language for option in script.options] == [None, "ru", "en"]

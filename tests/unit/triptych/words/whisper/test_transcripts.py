@@ -14,6 +14,7 @@ from triptych.words.whisper.passes import Pass
 from triptych.words.whisper.pieces import Pieces
 from triptych.words.whisper.rules import Rules
 from triptych.words.whisper.transcripts import (
+    UNHEARD,
     Segment,
     WindowTranscript,
     tensors,
@@ -75,7 +76,7 @@ def test_a_silent_pass_says_nothing_and_has_no_language():
     found = transcript([heard(at(0), 13, at(3), silent=True)], SOUND, RULES, TOKENIZER)
     assert found.segments == ()
     assert found.language == ""
-    assert found.language_probability == 0.9
+    assert found.no_speech_probability == 0.1
 
 
 @given(st.lists(st.one_of(st.sampled_from([10, 11, 12, 13]), st.integers(1000, 2500)), max_size=20))
@@ -102,22 +103,29 @@ def test_words_after_a_pause_that_was_left_out_have_their_own_time():
 
 def test_repeats_are_kept_once():
     said = [
-        Segment(start, start + 1, text, -0.1) for start, text in enumerate(("Ha-ha-ha-ha! Oh.", "Yes.", "Yes.", "No."))
+        Segment(start, start + 1, text, -0.1, "en", 0.9)
+        for start, text in enumerate(("Ha-ha-ha-ha! Oh.", "Yes.", "Yes.", "No."))
     ]
     assert [(item.start_s, item.text) for item in without_repeats(said)] == [(0, "Ha-ha! Oh."), (1, "Yes."), (3, "No.")]
 
 
 def test_tensors_are_those_of_the_contract_padded_to_the_longest():
-    long = WindowTranscript((Segment(0, 1, "Да.", -0.1), Segment(1, 2, "Нет.", -0.2)), "ru", 0.9, 0.1, (1000, 10, 1050))
+    segments = Segment(0, 1, "Да.", -0.1, "ru", 0.9), Segment(1, 2, "No.", -0.2, "en", 0.8)
+    long = WindowTranscript(segments, 0.1, (1000, 10, 1050))
     outputs = tensors([long, WindowTranscript()])
     assert list(outputs) == [tensor.name for tensor in contract.STEPS["whisper"].outputs]
-    assert outputs["UTTERANCES"].tolist() == [["Да.".encode(), "Нет.".encode()], [b"", b""]]
+    assert outputs["UTTERANCES"].tolist() == [["Да.".encode(), b"No."], [b"", b""]]
     np.testing.assert_array_equal(outputs["UTTERANCE_SPANS"][0], [[0, 1], [1, 2]])
     assert np.isnan(outputs["UTTERANCE_SPANS"][1]).all()
     np.testing.assert_array_equal(outputs["UTTERANCE_LOGPROBS"], np.float32([[-0.1, -0.2], [np.nan, np.nan]]))
-    assert outputs["LANGUAGES"].tolist() == [[b"ru"], [b""]]
+    assert outputs["LANGUAGES"].tolist() == [[b"ru", b"en"], [b"", b""]]
+    np.testing.assert_array_equal(outputs["LANGUAGE_PROBS"], np.float32([[0.9, 0.8], [np.nan, np.nan]]))
     np.testing.assert_array_equal(outputs["NO_SPEECH_PROBS"], np.float32([[0.1], [np.nan]]))
     assert outputs["TOKENS"].tolist() == [[1000, 10, 1050], [-1, -1, -1]]
+
+
+def test_what_could_not_be_recognised_says_so():
+    assert tensors([UNHEARD])["LANGUAGES"].tolist() == [[contract.UNKNOWN_LANGUAGE.encode()]]
 
 
 def test_nothing_said_is_one_padded_place():
