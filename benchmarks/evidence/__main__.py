@@ -22,7 +22,10 @@ from triptych_client import Client
 CHECKS = {check.name: check for check in (no_words.CHECK, recall.CHECK, lead_in.CHECK, repeats.CHECK)}
 
 
-def main(data: Path, only: Annotated[list[str] | None, typer.Option(help="Names of checks; else all.")] = None) -> None:
+def main(
+    data: Annotated[Path, typer.Option(help="The data folder.")],
+    only: Annotated[list[str] | None, typer.Option(help="Names of checks; else all.")] = None,
+) -> None:
     """Measure every check, or some; all of them together are published."""
     names = only or list(CHECKS)
     with EmbeddedServer() as server, Client(server.grpc_url) as client:

@@ -30,8 +30,8 @@ LEAST_TAG = 0.1
 MOST_OTHER = 1.0
 """Sounds of a mouth that are not speech, as a share of speech, at most: of speech the most is 0.7, in a scream;
 laughter has 0.7 to 2."""
-JOINED_PAUSE_S = 1.0
-"""Speech with shorter pauses is judged, and given to a recogniser, as one stretch."""
+PAUSE_S = 1.0
+"""Speech with no longer pauses is one stretch, which is judged as a whole."""
 
 LEVEL = 0.1
 """Root mean square that the loudest 0.1 s is brought to before detection: what is said quietly is said."""
@@ -63,13 +63,13 @@ def spans(probabilities: np.ndarray, tags: np.ndarray, samples: int) -> np.ndarr
     are NaN, the detector decides alone.
     """
     found = _detected(probabilities, _thresholds(tags[:, 0]), samples)
-    kept = [part for part in _joined(found) if _is_speech(tags[_frames_of(part)].mean(axis=0))]
+    kept = [part for part in _joined(found, PAUSE_S) if _is_speech(tags[_frames_of(part)].mean(axis=0))]
     return np.concatenate(kept or [found[:0]])
 
 
-def stretches(speech: np.ndarray) -> np.ndarray:
-    """Return the spans [k, 2] from the beginning to the end of speech [v, 2] whose pauses are short."""
-    return np.array([[part[0, 0], part[-1, 1]] for part in _joined(speech)], np.int64).reshape(-1, 2)
+def stretches(speech: np.ndarray, pause_s: float = PAUSE_S) -> np.ndarray:
+    """Return the spans [k, 2] from the beginning to the end of speech [v, 2] whose pauses are no longer."""
+    return np.array([[part[0, 0], part[-1, 1]] for part in _joined(speech, pause_s)], np.int64).reshape(-1, 2)
 
 
 def _thresholds(speech_tags: np.ndarray) -> np.ndarray:
@@ -96,10 +96,10 @@ def _detected(probabilities: np.ndarray, thresholds: np.ndarray, samples: int) -
     return np.array(long_enough, np.int64).reshape(-1, 2)
 
 
-def _joined(speech: np.ndarray) -> list[np.ndarray]:
-    """Return the spans [v, 2] in parts [.., 2] between long pauses."""
+def _joined(speech: np.ndarray, pause_s: float) -> list[np.ndarray]:
+    """Return the spans [v, 2] in parts [.., 2] between longer pauses."""
     pauses = speech[1:, 0] - speech[:-1, 1]
-    return np.split(speech, 1 + np.flatnonzero(pauses > JOINED_PAUSE_S * SAMPLE_RATE_HZ)) if len(speech) else []
+    return np.split(speech, 1 + np.flatnonzero(pauses > pause_s * SAMPLE_RATE_HZ)) if len(speech) else []
 
 
 def _frames_of(part: np.ndarray) -> np.ndarray:

@@ -16,9 +16,11 @@ from triptych.media.audio import Windows
 from triptych.sound.speech import stretches
 from triptych_client.contract import CHUNK_PIECES, SAMPLE_RATE_HZ, VOICE_SAMPLES
 
-MARGIN_SAMPLES = 4 * SAMPLE_RATE_HZ // 10
-"""0.4 s around speech is heard with it: soft beginnings and ends of words are there (faster-whisper, `speech_pad_ms`).
-Two of them are less than `speech.JOINED_PAUSE_S`: stretches do not overlap, and 30 s hold less than the 32 of
+MARGIN_SAMPLES = 9 * SAMPLE_RATE_HZ // 10
+"""0.9 s around speech is heard with it. Soft beginnings and ends of words are there, and a recogniser that is given
+sentences with less between them runs them together: with 0.4 s the lines of the demo clip began up to 1 s late."""
+SHORTENED_S = 2.0
+"""Longer pauses are shortened to two margins: so stretches do not overlap, and 30 s hold less than the 32 of
 CHUNK_PIECES."""
 
 
@@ -61,7 +63,7 @@ def in_seconds(speech: np.ndarray) -> np.ndarray:
 
 def _with_margins(speech: np.ndarray, samples: int) -> np.ndarray:
     """Return the stretches of speech [k, 2] with sound around them, as far as there is any."""
-    return np.clip(stretches(speech) + np.array([-MARGIN_SAMPLES, MARGIN_SAMPLES]), 0, samples)
+    return np.clip(stretches(speech, SHORTENED_S) + np.array([-MARGIN_SAMPLES, MARGIN_SAMPLES]), 0, samples)
 
 
 def _within(heard: np.ndarray, first: int, last: int) -> Iterator[tuple[int, int]]:

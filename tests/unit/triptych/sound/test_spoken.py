@@ -28,10 +28,15 @@ def test_pauses_are_left_out_and_each_moment_keeps_its_time():
     heard = spoken.chunks(clock(40), samples((12, 14), (14.5, 16), (30, 31)))
     assert heard.pcm.shape == (1, CHUNK_SAMPLES)
     pieces = Pieces.of(heard.pieces[0])
-    np.testing.assert_allclose(pieces.spans, [[11.6, 16.4], [29.6, 31.4]], atol=1e-4)
-    for place_s in (0.0, 2.4, 4.7, 4.9, 6.0):
+    np.testing.assert_allclose(pieces.spans, [[11.1, 16.9], [29.1, 31.9]], atol=1e-4)
+    for place_s in (0.0, 2.4, 5.7, 5.9, 8.0):
         in_clip_s, _ = pieces.span(place_s, place_s)
         assert heard.pcm[0, round(place_s * SAMPLE_RATE_HZ)] == pytest.approx(in_clip_s, abs=1e-3)
+
+
+def test_short_pauses_stay_as_they_are():
+    heard = spoken.chunks(clock(40), samples((12, 14), (15.9, 17)))
+    np.testing.assert_allclose(Pieces.of(heard.pieces[0]).spans, [[11.1, 17.9]], atol=1e-4)
 
 
 def test_margins_stay_within_the_sound():
