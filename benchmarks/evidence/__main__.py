@@ -13,13 +13,13 @@ from typing import Annotated
 import typer
 
 from benchmarks.bars import bars_table
-from benchmarks.evidence import lead_in, no_words, recall, repeats
+from benchmarks.evidence import detector, lead_in, no_words, recall, repeats
 from benchmarks.evidence.check import Bench
 from benchmarks.measure import publish
 from triptych.serving.embedded import EmbeddedServer
 from triptych_client import Client
 
-CHECKS = {check.name: check for check in (no_words.CHECK, recall.CHECK, lead_in.CHECK, repeats.CHECK)}
+CHECKS = {check.name: check for check in (no_words.CHECK, detector.CHECK, recall.CHECK, lead_in.CHECK, repeats.CHECK)}
 
 
 def main(

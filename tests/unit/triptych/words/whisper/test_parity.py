@@ -15,6 +15,7 @@ from transformers.utils import logging
 
 from networks.whisper.published import load_model
 from samples.whisper_recordings import SPOKEN, cut_off, recordings
+from triptych.commands.demo_speech import synthesise
 from triptych.errors import RequestError
 from triptych.words.whisper.decoding import DecodingOptions
 from triptych.words.whisper.model import DecoderState, Device
@@ -133,6 +134,26 @@ def test_windows_that_stay_go_on_as_if_alone(recogniser):
     order = some.keep([1, 3])
     assert sorted(order) == [1, 3]
     np.testing.assert_allclose(some.step(ids[order, 1:]), everyone.step(ids[:, 1:])[order], atol=1e-4)
+
+
+def test_a_part_of_a_window_is_read_by_its_encoder_frames_alone(model, recogniser, log_mels, encoded):
+    parts = recogniser.model.encode(log_mels[NAMES[3]][None]).parts(0, np.array([0, 50]), 100)
+    logits = parts.step(np.full((2, 1), 50258))
+    for row, start in zip(logits, (0, 50), strict=True):
+        frames = encoded.last_hidden_state[3:4, start : start + 100]
+        with torch.inference_mode():
+            theirs = model(encoder_outputs=(frames,), decoder_input_ids=torch.tensor([[50258]])).logits[0, 0]
+        np.testing.assert_allclose(row, theirs.numpy(), atol=4e-4)
+
+
+def test_windows_of_a_clip_have_its_language(recogniser):
+    """A greeting that is like in many languages takes the language of the sentence before it, of the same clip."""
+    sounds = [
+        synthesise("Je voudrais un café et un verre d'eau, s'il vous plaît.", "fr", 140),
+        synthesise("Ah, non.", "fr", 150),
+    ]
+    options = [DecodingOptions(clip=1, seconds=len(sound) / 16_000) for sound in sounds]
+    assert [found.language for found in recogniser.decode(extract(sounds), options)] == ["fr", "fr"]
 
 
 @pytest.mark.parametrize("name", NAMES)
