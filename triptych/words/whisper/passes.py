@@ -28,6 +28,9 @@ SPEECH_LOGPROB = -0.8
 second. The reference (`no_speech_threshold` and `logprob_threshold`) has 0.6 and -1.0, for any sound; here a pass is of
 sound that was taken for speech. What is none of it, laughter and moans, has 0.31 to 0.65 and -0.96 or less; 84 of 84
 recordings of speech have less than 0.2, or more than -0.6."""
+LANGUAGE_PROBABILITY = 0.3
+"""Beside such a no-speech probability, a language that is less probable, or a loop, is as much a sign as unlikely words:
+laughter that a decoder writes down ("ㅋㅋㅋ") is likely by itself."""
 WORTH_A_PASS_S = 1.0
 """Sound that is left, and sound that the last pass has covered, for another pass: the reference takes any length, and
 hears words in the padding."""
@@ -83,9 +86,10 @@ def decode_in_passes(
     return [sorted(window.passes, key=lambda item: item.offset_s) for window in windows]
 
 
-def is_silent(decoding: Decoding) -> bool:
+def is_silent(decoding: Decoding, looped: bool = False) -> bool:
     """Tell whether what was decoded is no speech, by the decoder's own signs."""
-    return decoding.no_speech_probability > NO_SPEECH_PROBABILITY and decoding.average_logprob <= SPEECH_LOGPROB
+    unlikely = decoding.average_logprob <= SPEECH_LOGPROB or decoding.language_probability < LANGUAGE_PROBABILITY
+    return decoding.no_speech_probability > NO_SPEECH_PROBABILITY and (unlikely or looped)
 
 
 def is_loop(decoding: Decoding, seconds: float, rules: Rules) -> bool:
@@ -145,7 +149,7 @@ class _Window:
             middle_s = self._quietest_s(part.start_s + part.seconds / 4, part.end_s - part.seconds / 4)
             self.due += [_Part(part.start_s, middle_s, options), _Part(middle_s, part.end_s, options)]
             return
-        silent, finished = is_silent(decoding), _finished(decoding.tokens, rules)
+        silent, finished = is_silent(decoding, looped), _finished(decoding.tokens, rules)
         end_s = part.end_s
         if finished and not silent and not looped and self._may_go_on(1):
             covered_s = rules.seconds(decoding.tokens[finished - 2])

@@ -18,8 +18,8 @@ def at(seconds: float) -> int:
     return RULES.timestamp_begin + round(seconds / RULES.timestamp_step_s)
 
 
-def said(*tokens: int, no_speech: float = 0.0, logprob: float = -0.1) -> Decoding:
-    return Decoding("ru", 0.9, no_speech, tokens, (logprob,) * (len(tokens) + 1))
+def said(*tokens: int, no_speech: float = 0.0, logprob: float = -0.1, language: float = 0.9) -> Decoding:
+    return Decoding("ru", language, no_speech, tokens, (logprob,) * (len(tokens) + 1))
 
 
 class Script:
@@ -166,3 +166,13 @@ def test_a_window_of_two_languages_is_cut_in_the_pause_and_each_decoded_in_its_o
     (passes,) = decode_in_passes(script, with_pause(6.4), [14.0], [DecodingOptions()], RULES)
     assert [item.offset_s for item in passes] == [0, pytest.approx(6.4, abs=0.2)]
     assert [option.language for option in script.options] == [None, "ru", "en"]
+
+
+@pytest.mark.parametrize(
+    ("no_speech", "language", "looped", "silent"),
+    [(0.3, 0.05, False, True), (0.3, 0.9, True, True), (0.3, 0.9, False, False), (0.1, 0.05, True, False)],
+    ids=["laughter in no language", "a loop", "speech", "whatever, but speech"],
+)
+def test_likely_words_of_no_speech_have_other_signs(no_speech: float, language: float, looped: bool, silent: bool):
+    decoding = said(at(0), WORD, at(1), no_speech=no_speech, language=language)
+    assert is_silent(decoding, looped) is silent
