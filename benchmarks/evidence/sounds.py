@@ -22,7 +22,7 @@ NOISE_DB = (-60, -50, -40, -30)
 NOISE_S = (1, 3, 10, 30)
 COLOURS = {"white": 0.0, "pink": 1.0, "brown": 2.0}
 """Noise by the slope of its power density."""
-FROM_CORPUS = 60
+FROM_CORPUS = 30
 """Recordings that are drawn of a corpus, always the same."""
 BABBLE_DB = 5.0
 TALKERS = 6

@@ -29,8 +29,8 @@ second. The reference (`no_speech_threshold` and `logprob_threshold`) has 0.6 an
 sound that was taken for speech. What is none of it, laughter and moans, has 0.31 to 0.65 and -0.96 or less; 84 of 84
 recordings of speech have less than 0.2, or more than -0.6."""
 LANGUAGE_PROBABILITY = 0.3
-"""Beside such a no-speech probability, a language that is less probable, or a loop, is as much a sign as unlikely words:
-laughter that a decoder writes down ("ㅋㅋㅋ") is likely by itself."""
+"""Beside such a no-speech probability, a language that is less probable, or a loop, is as much a sign as unlikely
+words: laughter that a decoder writes down ("ㅋㅋㅋ") is likely by itself."""
 WORTH_A_PASS_S = 1.0
 """Sound that is left, and sound that the last pass has covered, for another pass: the reference takes any length, and
 hears words in the padding."""
