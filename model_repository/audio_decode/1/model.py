@@ -1,4 +1,4 @@
-"""Triton adapter: bytes -> 16 kHz mono, cut for the speech, sound and voice models. See triptych/media/audio.py.
+"""Triton adapter: bytes -> 16 kHz mono, and cut for the sound model. See triptych/media/audio.py.
 
 The file is read by a decoder, a process of its own: triptych/media/decoders.
 """
@@ -28,16 +28,11 @@ class TritonPythonModel:
         return self.cut(self.decoders.sound(video, caller))
 
     def cut(self, sound):
-        chunks = audio.chunks(sound.pcm)
-        sound_windows = audio.sound_windows(sound.pcm, self.sound_samples)
-        voice_windows = audio.voice_windows(sound.pcm)
+        windows = audio.sound_windows(sound.pcm, self.sound_samples)
         return {
-            "CHUNKS": chunks.pcm,
-            "CHUNK_SPANS": chunks.spans,
-            "SOUND_WINDOWS": sound_windows.pcm,
-            "SOUND_SPANS": sound_windows.spans,
-            "VOICE_WINDOWS": voice_windows.pcm,
-            "VOICE_SPANS": voice_windows.spans,
+            "PCM": sound.pcm,
+            "SOUND_WINDOWS": windows.pcm,
+            "SOUND_SPANS": windows.spans,
             "AUDIO_STATUS": sound.status.tensor(),
         }
 

@@ -120,7 +120,7 @@ def test_an_answer_written_before_people_were_told_apart_is_read():
     older = samples.analysis().to_dict()
     del older["people"], older["emotion"]["track"], older["emotion"]["track_reason"]
     for said in older["transcript"]["utterances"]:
-        del said["language"], said["expressed"]
+        del said["language"], said["expressed"], said["language_confidence"]
     VALIDATOR.validate(older)
     assert Analysis.from_dict(older).people == ()
 
@@ -192,6 +192,7 @@ def some_tensors(data: st.DataObject) -> dict[str, np.ndarray]:
         TEXTS=np.array([*data.draw(texts), None], dtype=object)[:-1],
         TEXT_SPANS=rows(data, (u, 2), seconds, missing=False),
         TEXT_LANGUAGES=samples.strings(["ru"] * u),
+        TEXT_LANGUAGE_CONFIDENCES=rows(data, (u,), shares, missing=False),
         TEXT_PROBABILITIES=rows(data, (u, 7), shares, missing=True),
         TEXT_EXPRESSED=rows(data, (u, 7), shares, missing=True),
         TEXT_CONFIDENCES=rows(data, (u,), shares | st.just(float("nan")), missing=False),

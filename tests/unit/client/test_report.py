@@ -125,3 +125,11 @@ def test_labels_name_the_whole_contract(labels: Labels):
 @pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00.0"), (62.44, "1:02.4"), (59.97, "1:00.0"), (3599, "59:59.0")])
 def test_clock(seconds: float, shown: str):
     assert report.clock(seconds) == shown
+
+
+def test_a_language_that_is_a_guess_is_marked():
+    changes = {
+        "TEXT_LANGUAGES": samples.strings(["ru", "en"]),
+        "TEXT_LANGUAGE_CONFIDENCES": samples.f32([0.97, 0.3]),
+    }
+    assert "ru, en?" in printed(samples.analysis(**changes))
