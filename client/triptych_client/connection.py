@@ -83,9 +83,9 @@ class Connection(ABC):
 
     `url` is host:port of the server's gRPC service, [address]:port for IPv6, or unix:PATH; with dns:///host:port the
     servers behind that name take turns. `timeout_s`: how long one answer may take. `ssl`, or any of the PEM files,
-    turns TLS on. `token` is sent with every call; without TLS only to this machine, or with `allow_plaintext_token`. Nothing
-    is sent before the first call. TriptychClientError when a PEM file cannot be read, InvalidRequest for a token that
-    cannot be sent.
+    turns TLS on. `token` is sent with every call; without TLS only to this machine, or with `allow_plaintext_token`.
+    Nothing is sent before the first call. TriptychClientError when a PEM file cannot be read, InvalidRequest for a
+    token that cannot be sent.
     """
 
     def __init__(
