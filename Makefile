@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: demo test lint serve doctor bench fuzz soak wheels clean
+.PHONY: demo test lint serve doctor bench fuzz soak wheels clean sbom test-alerts test-container
 
 demo: .venv/demo
 	$(BIN)/triptych demo $(CLIP)
@@ -17,6 +17,8 @@ lint: .venv/dev
 	$(BIN)/lint-imports
 	$(BIN)/triptych configs --check
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
+	$(BIN)/hadolint docker/Dockerfile docker/Dockerfile.cpu
+	$(BIN)/python docker/check_cluster.py
 
 serve: .venv/demo
 	$(BIN)/triptych export
@@ -35,6 +37,20 @@ fuzz: .venv/dev
 
 soak: .venv/dev
 	$(BIN)/python -m benchmarks.soak
+
+# The rules for Prometheus against made-up measurements; promtool is in Debian's package prometheus.
+test-alerts:
+	promtool check rules docs/alerts.yaml
+	promtool check config --syntax-only docker/prometheus/prometheus.yaml
+	promtool test rules docs/alerts.test.yaml
+
+# The images, built and run without a registry: root, and Debian's packages podman, runc and debootstrap.
+test-container: .venv/dev
+	$(BIN)/python docker/check_container.py
+
+# What a serving host has installed, by name, version and licence (CycloneDX); the images carry their own.
+sbom: .venv/dev
+	$(BIN)/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml --output-file build/sbom.cdx.json $(BIN)/python
 
 wheels: .venv/dev
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/wheels ./client .

@@ -47,6 +47,10 @@ RETRY_ONCE = {
 A server's hint (`protocol.RETRY_AFTER_MS`) sets the time of it, or forbids it.
 """
 
+TAKE_TURNS = {"loadBalancingConfig": [{"round_robin": {}}]}
+"""For targets with a scheme, as dns:///NAME:PORT of a headless Service of Kubernetes: the addresses take turns."""
+SCHEMES = ("dns:", "ipv4:", "ipv6:")
+
 LONGEST_MESSAGE = (1 << 31) - 1
 """Bytes; a signed 32-bit number in gRPC. A message above grpc.per_rpc_retry_buffer_size would not be sent again."""
 
@@ -77,10 +81,11 @@ class ServerFacts:
 class Connection(ABC):
     """A connection to a Triptych server.
 
-    `url` is host:port of the server's gRPC service, [address]:port for IPv6, or unix:PATH; `timeout_s` how long one
-    answer may take. `ssl`, or any of the PEM files, turns TLS on. `token` is sent with every call; without TLS only to
-    this machine, or with `allow_plaintext_token`. Nothing is sent before the first call. TriptychClientError when a PEM
-    file cannot be read, InvalidRequest for a token that cannot be sent.
+    `url` is host:port of the server's gRPC service, [address]:port for IPv6, or unix:PATH; with dns:///host:port the
+    servers behind that name take turns. `timeout_s`: how long one answer may take. `ssl`, or any of the PEM files,
+    turns TLS on. `token` is sent with every call; without TLS only to this machine, or with `allow_plaintext_token`.
+    Nothing is sent before the first call. TriptychClientError when a PEM file cannot be read, InvalidRequest for a
+    token that cannot be sent.
     """
 
     def __init__(
@@ -140,10 +145,11 @@ def of_one(options: Mapping[str, Any], index: int) -> Mapping[str, Any]:
 
 
 def _options(peer: Peer) -> Options:
+    service_config = {**RETRY_ONCE, **(TAKE_TURNS if peer.url.startswith(SCHEMES) else {})}
     options: Options = [
         ("grpc.max_send_message_length", LONGEST_MESSAGE),
         ("grpc.max_receive_message_length", LONGEST_MESSAGE),
-        ("grpc.service_config", json.dumps(RETRY_ONCE)),
+        ("grpc.service_config", json.dumps(service_config)),
         ("grpc.per_rpc_retry_buffer_size", LONGEST_MESSAGE),
     ]
     # A proxy is for other machines; gRPC would ask it for localhost too, unless no_proxy says so.

@@ -27,7 +27,7 @@ import triptych_client
 from triptych.errors import TriptychError
 from triptych.paths import ROOT
 from triptych.serving import host, logs, sources
-from triptych.serving.embedded import EmbeddedServer
+from triptych.serving.embedded import EmbeddedServer, lay_out_backends
 from triptych.serving.private import SHARED_MEMORY
 from triptych_client.contract import STEPS
 
@@ -90,7 +90,7 @@ OWNER = """
 import sys
 from pathlib import Path
 
-from triptych.serving.embedded import EmbeddedServer
+from triptych.serving.embedded import EmbeddedServer, lay_out_backends
 
 server = EmbeddedServer(Path(sys.argv[1]), work=Path(sys.argv[2])).start()
 print(server.metrics_socket.parent, server.pid, flush=True)
@@ -342,3 +342,17 @@ def test_a_server_that_ends_by_itself_gives_its_exit_status(small: Path, tmp_pat
     os.kill(server.pid, signal.SIGKILL)
     assert server.wait() == server.status == -signal.SIGKILL
     server.stop()
+
+
+def test_another_triton_is_served_with_its_own_backends(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As in NVIDIA's container: binaries, libraries and backends lie in one folder, and nothing is laid out beside."""
+    wheel, home = host.triton_home(), tmp_path / "tritonserver"
+    lay_out_backends(home / "backends")
+    for name, target in {"bin": wheel / "bin", "caches": wheel / "caches", "lib": host.triton_libraries()}.items():
+        (home / name).symlink_to(target)
+    monkeypatch.setenv(host.TRITON, str(home))
+    with EmbeddedServer(small, work=tmp_path / "work") as server:
+        assert Path(psutil.Process(server.pid).cmdline()[0]) == home / "bin" / "tritonserver"
+        stubs = {Path(process.exe()) for process in psutil.Process(server.pid).children(recursive=True)}
+    assert home / "backends" / "python" / "triton_python_backend_stub" in stubs
+    assert not (tmp_path / "work" / "backends").exists()

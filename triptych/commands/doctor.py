@@ -24,8 +24,10 @@ from triptych.serving.environment import MISLEADING
 from triptych.serving.host import (
     LIBPYTHON,
     PYTHON,
+    TRITON,
     check_limits,
     free_threads,
+    other_triton,
     python_library,
     triton_home,
     why_not_listen,
@@ -47,6 +49,8 @@ INSTALL = (
     else "Install the wheels with what they need: pip install triptych-*.whl triptych_client-*.whl"
 )
 FIRST = "Install the packages first."
+SAME = {"onnxruntime": ("onnxruntime-gpu",)}
+"""Packages that do as well: ONNX Runtime's build for CUDA holds the same module, and stands in its place."""
 
 
 @dataclass(frozen=True)
@@ -146,14 +150,18 @@ def numpy() -> Finding:
 
 
 def embedded_triton() -> Finding:
-    """Check the wheel with Triton's binaries."""
+    """Check the wheel with Triton's binaries, or the other Triton that is named."""
     try:
+        other = other_triton()
         ok = (triton_home() / "bin" / "tritonserver").is_file()
-    except TriptychError:
-        ok = False
-    found = f"nvidia-pytriton {_version('nvidia-pytriton')}" if ok else "missing"
-    remedy = "pip install nvidia-pytriton==0.7.0" if _version("triptych") else FIRST
-    return Finding("embedded Triton", ok, found, remedy)
+    except TriptychError as error:
+        return Finding("Triton", False, "missing", f"{error}." if os.environ.get(TRITON) else _triton_remedy())
+    found = f"that of {other}" if other else f"nvidia-pytriton {_version('nvidia-pytriton')}"
+    return Finding("Triton", ok, found if ok else "missing", _triton_remedy())
+
+
+def _triton_remedy() -> str:
+    return "pip install nvidia-pytriton==0.7.0" if _version("triptych") else FIRST
 
 
 def shared_memory() -> Finding:
@@ -253,7 +261,7 @@ def missing_packages() -> list[str]:
     except PackageNotFoundError:
         return ["triptych"]
     names = [name for need in needed for name in re.findall(r"^[\w.-]+", need) if not _is_for_older_python(need)]
-    return [name for name in names if not _version(name)]
+    return [name for name in names if not any(_version(one) for one in (name, *SAME.get(name, ())))]
 
 
 def _is_for_older_python(need: str) -> bool:

@@ -1,5 +1,6 @@
 """The genuine Triton server of the `nvidia-pytriton` wheel, as a child process on a CPU host, without Docker.
 
+In NVIDIA's container it is the Triton of the container, with its own backends: TRIPTYCH_TRITON (`host.other_triton`).
 Nobody but this user reaches it: it listens on Unix sockets in a private folder, on no port. `triptych serve` puts its
 own door before it.
 """
@@ -22,7 +23,7 @@ from triptych.paths import BACKENDS, BUILD, MODEL_REPOSITORY
 from triptych.serving import shared_memory
 from triptych.serving.child import Child
 from triptych.serving.environment import environment
-from triptych.serving.host import PYTHON, check_limits, package_folder, triton_home
+from triptych.serving.host import PYTHON, check_limits, other_triton, package_folder, triton_home
 from triptych.serving.logs import Log
 from triptych.serving.private import Private
 from triptych.serving.sources import copy_whole
@@ -166,7 +167,7 @@ class EmbeddedServer:
             f"--grpc-port={SUFFIX}",  # Triton makes it a part of the socket's name
             f"--metrics-address=unix:{self.metrics_socket}",
             "--allow-http=false",
-            "--allow-gpu-metrics=false",
+            *(() if other_triton() else ("--allow-gpu-metrics=false",)),  # the embedded one has none
             *self.options,
         ]
 
@@ -212,7 +213,8 @@ class EmbeddedServer:
 
     def _lay_out(self) -> None:
         with _writing(self.work):
-            backends = lay_out_backends(self.work / "backends")
+            other = other_triton()
+            backends = other / "backends" if other else lay_out_backends(self.work / "backends")
             lay_out_packages(self.work / PACKAGES_FOLDER)
             self._private = Private()
             self._log = Log(self.work, self._private.name)

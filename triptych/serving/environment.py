@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from triptych.errors import TriptychError
-from triptych.serving.host import LIBPYTHON, PYTHON, python_library, triton_home
+from triptych.serving.host import LIBPYTHON, PYTHON, python_library, triton_libraries
 
 # glibc gives the pages of a freed tensor back at once and takes them anew for the next: with these settings it keeps
 # them, which makes a step with tensors of 44 MB three to five times as fast.
@@ -48,7 +48,7 @@ def environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
             f"Triton needs the shared library {LIBPYTHON}, which this Python lacks: sudo apt-get install "
             f"libpython{PYTHON}"
         )
-    libraries = (str(library.parent), str(triton_home().parent.parent / "nvidia_pytriton.libs"))
+    libraries = (str(library.parent), str(triton_libraries()))
     return {
         **MALLOC,
         **{name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith(PREFIXES)},

@@ -21,15 +21,41 @@ from triptych.errors import TriptychError
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 LIBPYTHON = f"libpython{PYTHON}.so.1.0"
 SYSTEM_LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
+TRITON = "TRIPTYCH_TRITON"
+"""The variable that names the folder of another Triton, such as /opt/tritonserver in NVIDIA's container."""
 FILES = 256
 """Triton with every step has about 40 open at rest, each request and each connection a few more."""
 THREADS, THREADS_OF_A_STEP = 100, 45
 """What Triton starts on its own, and for each model; to the kernel a thread is a process."""
 
 
+def other_triton() -> Path | None:
+    """Return the folder of the Triton that TRIPTYCH_TRITON names, which has backends of its own; None for the wheel's.
+
+    TriptychError when there is no Triton.
+    """
+    chosen = os.environ.get(TRITON)
+    if not chosen:
+        return None
+    home = Path(chosen).absolute()
+    for part in (Path("bin", "tritonserver"), Path("backends", "python", "triton_python_backend_stub")):
+        if not (home / part).is_file():
+            raise TriptychError(
+                f"{home} holds no Triton that could serve: {part} is missing. Name the folder of another by {TRITON}, "
+                "or leave the variable out for the embedded Triton"
+            )
+    return home
+
+
+def triton_libraries() -> Path:
+    """Return the folder of the shared libraries of Triton; TriptychError when there is no Triton."""
+    other = other_triton()
+    return other / "lib" if other else triton_home().parent.parent / "nvidia_pytriton.libs"
+
+
 def triton_home() -> Path:
-    """Return the folder of Triton's binaries; TriptychError when the wheel is not installed."""
-    return (
+    """Return the folder of Triton's binaries; TriptychError when there is no Triton."""
+    return other_triton() or (
         package_folder("pytriton", "the embedded Triton is missing: pip install nvidia-pytriton==0.7.0")
         / "tritonserver"
     )

@@ -41,6 +41,8 @@ DOOR_OPTIONS = [
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.max_concurrent_streams", 128),
+    # Then the client connects anew, after its calls under way: it looks the name up, and finds servers that came since.
+    ("grpc.max_connection_age_ms", 300_000),
     ("grpc.so_reuseport", 0),  # a second server must not share the port
 ]
 

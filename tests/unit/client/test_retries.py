@@ -107,3 +107,18 @@ def test_waits_are_bounded_in_number_and_by_the_deadline():
     assert waits[2] is None
     assert Call(Deadline.after(1.9), "id", waits=MOST_WAITS).wait_s(busy) is None
     assert Call(Deadline.after(1000), "id", waits=MOST_WAITS).wait_s(ServerBusy("busy")) is None
+
+
+def test_servers_behind_one_name_take_turns_and_one_that_is_gone_is_passed_over():
+    with ScriptedServer() as one:
+        with ScriptedServer() as other, Client(f"ipv4:{one.url},{other.url}") as client:
+            for _ in range(1000):  # one connection may come later than the other
+                client.analyze(CLIP)
+                if one.requests and other.requests:
+                    break
+            met = len(one.requests), len(other.requests)
+            for _ in range(6):
+                client.analyze(CLIP)
+            assert (len(one.requests) - met[0], len(other.requests) - met[1]) == (3, 3)
+        with Client(f"ipv4:{one.url},{other.url}") as client:
+            assert client.analyze(CLIP).emotion.label

@@ -138,9 +138,7 @@ def test_the_embedded_triton(monkeypatch: pytest.MonkeyPatch):
     assert doctor.embedded_triton().ok
     assert doctor.embedded_triton().found.startswith("nvidia-pytriton 0.")
     monkeypatch.setitem(sys.modules, "pytriton", None)
-    assert doctor.embedded_triton() == Finding(
-        "embedded Triton", False, "missing", "pip install nvidia-pytriton==0.7.0"
-    )
+    assert doctor.embedded_triton() == Finding("Triton", False, "missing", "pip install nvidia-pytriton==0.7.0")
 
 
 def test_shared_memory(monkeypatch: pytest.MonkeyPatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -59,3 +60,9 @@ def test_a_holder_that_is_not_seen_is_another_user_s():
 @pytest.mark.parametrize("address", ["192.0.2.1", "no such host"])
 def test_an_address_that_is_not_this_machine_s_is_told_as_such(address: str):
     assert host.why_not_listen(0, address).startswith(f"cannot listen on port 0 of {address}: ")
+
+
+def test_a_folder_without_a_triton_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv(host.TRITON, str(tmp_path))
+    with pytest.raises(TriptychError, match=rf"{tmp_path} holds no Triton.*bin/tritonserver is missing.*{host.TRITON}"):
+        host.triton_home()
