@@ -73,18 +73,21 @@ def curve(scores: np.ndarray, is_right: np.ndarray, marks: int) -> str:
 
 
 def in_clips(folder: Path) -> str:
-    """Return a table of the people found in the clips of a folder: how sure the detector is of each at best."""
+    """Return a table of the clips in which boxes are found: how sure the detector is of people, and of nobodies."""
     rows = []
     for path in sorted(folder.rglob("*")):
         try:
             seen = films.see(path.read_bytes()) if path.is_file() else None
         except ClipError:
             continue
-        if seen and seen.faces.count[0]:
+        if seen and len(seen.scores):
             faces = seen.faces
             best = [faces.scores[faces.tracks == track].max() for track in range(seen.people)]
-            rows.append((path.name, seen.people, f"{min(best):.2f}", f"{faces.scores.min():.2f}"))
-    return table(("clip", "people", "least sure of, at best", "least sure face"), rows)
+            nobody = seen.scores[~np.isin(seen.scores, faces.scores)]
+            sure = [f"{min(scores):.2f}" if len(scores) else "" for scores in (best, faces.scores[: faces.count[0]])]
+            rows.append((path.name, seen.people, *sure, f"{nobody.max():.2f}" if len(nobody) else ""))
+    header = ("clip", "people", "least sure of, at best", "least sure face", "surest box left out")
+    return table(header, rows)
 
 
 def main(data: Annotated[Path, typer.Option()], clips: Annotated[Path | None, typer.Option()] = None) -> None:

@@ -3,7 +3,7 @@
 python -m benchmarks.face_looks --data DIR
 
 DIR holds clips of one face each. "Colours around": how alike those around a face are from one sample to the next, at
-least (what tells a movement from a cut). For each pair of clips the likeness of the best pair of faces is written down (what
+least (what tells a movement from a cut). For each pair of clips the likeness of the best pair of faces is given (what
 tracks.rejoin compares), on the diagonal the likeness of faces of one clip, a second or more apart: who is who in the
 clips is for the reader to see.
 """
