@@ -2,7 +2,8 @@
 
 python -m benchmarks.face_looks --data DIR
 
-DIR holds clips of one face each. For each pair of clips the likeness of the best pair of faces is written down (what
+DIR holds clips of one face each. "Colours around": how alike those around a face are from one sample to the next, at
+least (what tells a movement from a cut). For each pair of clips the likeness of the best pair of faces is given (what
 tracks.rejoin compares), on the diagonal the likeness of faces of one clip, a second or more apart: who is who in the
 clips is for the reader to see.
 """
@@ -13,30 +14,37 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import onnxruntime as ort
 import typer
 
+from benchmarks.evidence import films
 from benchmarks.measure import publish, table
-from triptych.face import appearance, crop
-from triptych.media import probe, video
-from triptych.media.limits import Limits
-from triptych.paths import MODEL_REPOSITORY
+from triptych.face import appearance
+from triptych.face import boxes as box_ops
+from triptych.media import probe
 
 APART = round(1.0 * probe.FRAMES_PER_SECOND)
 """Sampled frames in a second: so far apart at least are two faces of one clip."""
 
 
-def looks(path: Path, detector: ort.InferenceSession) -> np.ndarray:
+def seen(path: Path) -> films.Seen:
+    """Return what the steps see in a clip."""
+    return films.see(path.read_bytes())
+
+
+def looks(clip: films.Seen) -> np.ndarray:
     """Return the looks f32 [m, width] of a clip's faces, in order of time."""
-    data = path.read_bytes()
-    facts = probe.probe(data, Limits())
-    seen = video.decode(data, facts.planned_times)
-    found = [detector.run(None, {"FRAMES": frame[None]}) for frame in seen.frames]
-    boxes, scores, landmarks = (np.concatenate([np.asarray(part[index]) for part in found]) for index in range(3))
-    size = (facts.width_px, facts.height_px)
-    detected = crop.DetectedFrames(seen.frames, seen.times, boxes, scores, landmarks, size)
-    cut = crop.crop_all(detected, crop.max_faces(Limits()))
-    return appearance.describe(cut.crops) if cut.count[0] else np.zeros((0, appearance.WIDTH), np.float32)
+    return appearance.describe(clip.faces.crops) if clip.faces.count[0] else np.zeros((0, appearance.WIDTH), np.float32)
+
+
+def surroundings(clip: films.Seen) -> np.ndarray:
+    """Return how alike the colours around faces one after the other are, of the clip's least alike: a number."""
+    size = clip.frames.frames.shape[2], clip.frames.frames.shape[1]
+    boxes = box_ops.scaled(clip.faces.boxes, (clip.facts.width_px, clip.facts.height_px), size)
+    frames = np.searchsorted(clip.frames.times, clip.faces.times)
+    around = np.stack(
+        [appearance.colours(appearance.around(clip.frames.frames[frame], box)) for frame, box in zip(frames, boxes)]
+    )
+    return (around[1:] * around[:-1]).sum(axis=1)
 
 
 def within(one: np.ndarray) -> float:
@@ -47,20 +55,20 @@ def within(one: np.ndarray) -> float:
 
 def main(data: Annotated[Path, typer.Option()]) -> None:
     """Print and write a row for each clip."""
-    detector = ort.InferenceSession(MODEL_REPOSITORY / "face_detector" / "1" / "model.onnx")
-    clips = {path.name: looks(path, detector) for path in sorted(data.iterdir())}
-    clips = {name: rows for name, rows in clips.items() if len(rows) > APART}
+    clips = {path.name: seen(path) for path in sorted(data.iterdir())}
+    described = {name: looks(clip) for name, clip in clips.items() if clip.faces.count[0] > APART}
     rows = [
         [
             name,
+            f"{surroundings(clips[name]).min():.3f}",
             *(
                 f"{within(one) if one is other else appearance.likeness(one, other).max():.2f}"
-                for other in clips.values()
+                for other in described.values()
             ),
         ]
-        for name, one in clips.items()
+        for name, one in described.items()
     ]
-    header = ["clip", *map(str, range(1, len(clips) + 1))]
+    header = ["clip", "colours around", *map(str, range(1, len(described) + 1))]
     publish("face_looks", "python -m benchmarks.face_looks --data DIR", table(header, rows))
 
 

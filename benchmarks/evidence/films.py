@@ -33,6 +33,8 @@ class Seen:
     facts: probe.Probe
     frames: video.Video
     faces: crop.FaceCrops
+    scores: np.ndarray
+    """Of all boxes that the detector has found [k], whoever's they are."""
 
     @property
     def people(self) -> int:
@@ -63,8 +65,9 @@ def see(clip: bytes) -> Seen:
     facts = probe.probe(clip, Limits())
     frames = video.decode(clip, facts.planned_times)
     size = (facts.width_px, facts.height_px)
-    detected = crop.DetectedFrames(frames.frames, frames.times, *detect(frames.frames), size)
-    return Seen(facts, frames, crop.crop_all(detected, crop.max_faces(Limits())))
+    boxes, scores, landmarks = detect(frames.frames)
+    detected = crop.DetectedFrames(frames.frames, frames.times, boxes, scores, landmarks, size)
+    return Seen(facts, frames, crop.crop_all(detected, crop.max_faces(Limits())), scores[scores > 0])
 
 
 def pictures(path: Path, size: tuple[int, int] = SIZE) -> list[np.ndarray]:

@@ -163,7 +163,7 @@ def face(
     """Return the face channel: one person's faces [m], larger and surer ones (`sizes` [m]) weighing more.
 
     Their reliability is the share of the sampled frames [n] that the person is seen in: as many as there are faces,
-    unless `seen_in` says more. Of a face that is only partly `visible` [m] all is less: its weight, its reliability, and
+    unless `seen_in` says more. Of a face that is only partly `visible` [m] all is less: its weight, its reliability and
     its logits, since what is hidden expresses nothing, however sure a network is of it.
     """
     frames = int(np.isfinite(frame_times).sum())

@@ -36,8 +36,8 @@ class FaceRows:
     """The m faces of a clip: times [m], tracks [m], boxes [m, 4], scores [m], logits [m, 7]; times of n frames.
 
     stands_for [m]: for how many faces of its person each one stands, where a clip has too many to analyse. mouths [m]:
-    how much the mouth has moved since the person's face before (`triptych.face.mouth`), NaN where there is none. visible
-    [m]: how much of the face is seen (`triptych.face.hidden`).
+    how much the mouth has moved since the person's face before (`triptych.face.mouth`), NaN where there is none.
+    visible [m]: how much of the face is seen (`triptych.face.hidden`).
     """
 
     frame_times: np.ndarray

@@ -42,8 +42,8 @@ AROUND_PX = 48
 LEVELS = 8
 """Of each colour."""
 SAME_COLOURS = 0.95
-"""Half a second apart, the colours around a face that goes on are at least so alike: 0.964 where she turns and laughs,
-0.995 for others; around two of nine people framed alike at most 0.86 (benchmarks/face_looks.py)."""
+"""Half a second apart, the colours around a face that goes on are at least so alike: 0.988 in clips of ten people, also
+where one turns and laughs (benchmarks/face_looks.py); around two of nine people framed alike they were 0.86 at most."""
 
 
 class Looks:

@@ -73,7 +73,7 @@ class FaceCrops:
     crops UINT8 [m, 112, 112, 3] RGB, times FP32 [m], tracks INT32 [m], boxes FP32 [m, 4] in pixels of the upright
     source picture, scores FP32 [m], count INT32 [1]: -1 where faces could not be looked for; found INT32 [1], how many
     there were, and stands_for INT32 [m], for how many of them each one stands, see `chosen`. mouths FP32 [m]: how much
-    each one's mouth has moved, see `mouth.movements`; visible FP32 [m]: how much of it can be seen, see `hidden.visible`.
+    each one's mouth has moved, see `mouth.movements`; visible FP32 [m]: how much of it is seen, see `hidden.visible`.
     """
 
     crops: np.ndarray
