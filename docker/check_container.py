@@ -76,9 +76,11 @@ def lent() -> list[str]:
             word = setting
             path = Path(setting.removeprefix("file://"))
             if path.is_absolute() and path.exists():
-                # A package of the image writes the certificates of /etc: ours must lie elsewhere.
-                mounts[path] = Path("/lent") / path.relative_to("/")
-                word = setting.replace(str(path), str(mounts[path]))
+                # Elsewhere than here, since a package of the image writes the certificates of /etc.
+                lent_path = Path("/lent") / path.relative_to("/")
+                word = setting.replace(str(path), str(lent_path))
+                index = path.name == "simple"  # a folder of links to files that lie beside it
+                mounts[path.parent if index else path] = lent_path.parent if index else lent_path
             words.append(word)
         lines.append(f"{key.split('.')[-1]} = {' '.join(words)}")
     (BUILD / "pip.conf").write_text("[global]\n" + "\n".join(dict.fromkeys(lines)) + "\n", encoding="utf-8")
