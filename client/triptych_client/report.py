@@ -13,6 +13,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from triptych_client.characters import printable
 from triptych_client.labels import Labels
 from triptych_client.languages import labels_of
 from triptych_client.results import Analysis, Channel, Clip, Emotion, Model, Transcript
@@ -76,7 +77,9 @@ def _headline(clip: Clip, labels: Labels) -> RenderableType:
     facts += [f"{clip.frame_rate:g} {labels.frames_per_second}"] if clip.frame_rate else []
     facts += [] if clip.has_video else [labels.without_video]
     facts += [] if clip.has_audio else [labels.without_audio]
-    return Panel(Text.assemble((clip.path or "–", "bold"), "\n", (" · ".join(facts), "dim")), border_style="dim")
+    return Panel(
+        Text.assemble((printable(clip.path or "–"), "bold"), "\n", (" · ".join(facts), "dim")), border_style="dim"
+    )
 
 
 def _emotion(emotion: Emotion, labels: Labels) -> RenderableType:

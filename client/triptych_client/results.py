@@ -6,7 +6,6 @@ stands for a value that there is no evidence for. What is annotated is what `sch
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +14,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from triptych_client.characters import to_json
 from triptych_client.contract import CHANNELS, EMOTIONS, RATIONALE_KINDS, REASONS, SCHEMA, STATES, TRACK_REASONS
 from triptych_client.languages import labels_of
 from triptych_client.rationale import explain
@@ -235,7 +235,7 @@ class Analysis:
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """Return the JSON answer; `indent=None` gives one line."""
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
+        return to_json(self.to_dict(), indent)
 
     def in_language(self, lang: str) -> Analysis:
         """Return the same answer with its reasons and rationale in a language; ValueError for one without words.
