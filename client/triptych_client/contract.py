@@ -52,16 +52,10 @@ REASONS = {
 }
 """Why a stream or a channel is as it is, and what the value of that reason tells ("": it has none).
 
-<<<<<<< HEAD
 `uncalibrated` goes with a channel that is used: its model's logits were taken as they are. So does `faces_left_out`: so
 many faces were found, but not analysed; everybody has some that were. `not_finite`: its model gave no numbers;
 `step_failed`: a step before it could not be computed; `decoder_..`: what ended the process that decoded the stream;
 `frames`: how many were looked at; `languages`: ISO 639-1 codes. The client has the words, `Labels.reasons`.
-=======
-`uncalibrated` goes with a channel that is used: its model's logits were taken as they are. `not_finite`: its model gave
-no numbers; `step_failed`: a step before it could not be computed; `decoder_..`: what ended the process that decoded
-the stream; `frames`: how many were looked at; `languages`: ISO 639-1 codes. The client has the words, `Labels.reasons`.
->>>>>>> main
 """
 
 TASKS = ("transcribe", "translate")
@@ -94,6 +88,14 @@ MAX_FACES_PER_FRAME = 32
 
 CLIP_FIELDS = ("duration_s", "width_px", "height_px", "frame_rate_hz", "has_video", "has_audio")
 """Columns of CLIP. Width and height are those of the upright picture, after rotation."""
+
+AUDIO_TRACK_FIELDS = ("index", "title", "language", "channels", "heard")
+"""Columns of AUDIO_TRACKS: the stream's number in the file, its name and language as the file has them ("": not said),
+how many channels it has, and what of them is heard: "" for nothing, ALL_CHANNELS, INVERTED or the only channel's name.
+"""
+
+ALL_CHANNELS, INVERTED = "all", "inverted"
+"""All channels of a track are mixed; INVERTED: some turned over, since they would cancel each other."""
 
 TRACK_REASONS = ("", "only", "speech", "size")
 """Why the answer is about that person: nobody is seen; nobody else is; seen during most of the speech; largest."""
@@ -145,6 +147,9 @@ FRAME_TIMES = Tensor(
 )
 VIDEO_STATUS = Tensor("VIDEO_STATUS", "BYTES", (len(STATUS_FIELDS),), "of the video stream, see STATUS_FIELDS")
 AUDIO_STATUS = Tensor("AUDIO_STATUS", "BYTES", (len(STATUS_FIELDS),), "of the audio stream, see STATUS_FIELDS")
+AUDIO_TRACKS = Tensor(
+    "AUDIO_TRACKS", "BYTES", (-1, len(AUDIO_TRACK_FIELDS)), "[a, 5] the sound tracks of the file; an empty index: none"
+)
 CHUNK_SPANS = Tensor("CHUNK_SPANS", "FP32", (-1, 2), "[c, 2] start and end of the sound in each chunk; equal: no sound")
 SOUND_SPANS = Tensor("SOUND_SPANS", "FP32", (-1, 2), "[p, 2] start and end of each sound window; equal: no sound")
 VOICE_SPANS = Tensor("VOICE_SPANS", "FP32", (-1, 2), "[w, 2] start and end of each voice window; equal: no sound")
@@ -287,6 +292,7 @@ STEPS = {
                 ),
                 VOICE_SPANS,
                 AUDIO_STATUS,
+                AUDIO_TRACKS,
             ),
         ),
         Step(
@@ -456,5 +462,5 @@ EMBEDDINGS = (
 )
 """Outputs of the ensemble that are sent on request only."""
 
-ANSWER = (CLIP, *(tensor for tensor in STEPS["fusion"].outputs if tensor not in EMBEDDINGS))
+ANSWER = (CLIP, AUDIO_TRACKS, *(tensor for tensor in STEPS["fusion"].outputs if tensor not in EMBEDDINGS))
 """Outputs of the ensemble that every client asks for."""

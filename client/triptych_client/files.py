@@ -8,15 +8,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 from triptych_client.errors import TriptychClientError
 
 PREFIX = ".triptych-"
 """Names of files that are being written: hidden, and short, so that any name of a clip leaves room for them."""
-
-UTF_8 = {"encoding": "utf-8", "errors": "backslashreplace", "newline": "\n"}
-"""How answers are written, wherever: names of files can hold what UTF-8 does not."""
 
 
 @contextmanager
@@ -29,7 +26,7 @@ def whole(path: Path) -> Iterator[TextIO]:
     try:
         target = path.resolve()  # a link stays a link
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _replacing(target) if target.is_file() or not target.exists() else target.open("w", **UTF_8) as stream:
+        with _replacing(target) if target.is_file() or not target.exists() else _opened(target, "w") as stream:
             yield stream
     except OSError as error:
         raise TriptychClientError(
@@ -42,7 +39,7 @@ def _replacing(target: Path) -> Iterator[TextIO]:
     """Give a stream to a new file beside `target`, which takes its place at the end."""
     partial = target.with_name(f"{PREFIX}{secrets.token_hex(8)}.part")
     try:
-        with partial.open("x", **UTF_8) as stream:
+        with _opened(partial, "x") as stream:
             yield stream
         if target.exists():
             shutil.copymode(target, partial)
@@ -50,3 +47,8 @@ def _replacing(target: Path) -> Iterator[TextIO]:
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def _opened(path: Path, mode: Literal["w", "x"]) -> TextIO:
+    """Open a file for text in UTF-8; names of files, which answers hold, can have what that has not."""
+    return path.open(mode, encoding="utf-8", errors="backslashreplace", newline="\n")

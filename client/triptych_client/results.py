@@ -138,6 +138,21 @@ class AudioTag:
 
 
 @dataclass(frozen=True)
+class AudioTrack:
+    """One sound track of the file; `index` is its number among the file's streams, title and language are the file's.
+
+    `heard` is None for a track that was not listened to, "all" for one whose channels were mixed, "inverted" where some
+    were turned over since they would cancel each other, or the name of the only channel that was listened to.
+    """
+
+    index: Count
+    title: str
+    language: str
+    channels: Count
+    heard: str | None
+
+
+@dataclass(frozen=True)
 class Face:
     """One face in one frame; `track` numbers the person, from 0; `box` is x1, y1, x2, y2."""
 
@@ -218,6 +233,7 @@ class Analysis:
     channels: Annotated[Mapping[str, Annotated[Channel, _IF_OK]], _exactly(CHANNELS)]
     transcript: Transcript
     audio_tags: tuple[AudioTag, ...]
+    audio_tracks: tuple[AudioTrack, ...] = field(default=(), kw_only=True)
     faces: tuple[Face, ...]
     people: tuple[Person, ...] = field(default=(), kw_only=True)
     timeline: tuple[TimelineWindow, ...]

@@ -39,6 +39,7 @@ class TritonPythonModel:
             "VOICE_WINDOWS": voice_windows.pcm,
             "VOICE_SPANS": voice_windows.spans,
             "AUDIO_STATUS": sound.status.tensor(),
+            "AUDIO_TRACKS": audio.track_rows(sound.tracks),
         }
 
     def finalize(self):
