@@ -1,4 +1,7 @@
-"""The same job as the ensemble by a plain script: the same models in PyTorch, one after the other, in one process."""
+"""The same job as the ensemble by a plain script: the same models in PyTorch, one after the other, in one process.
+
+The speech detector alone, which is published as a graph, runs as that.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from export import catalog, fetch
 from networks.face import detector
 from networks.face.retinaface import RetinaFace
 from networks.face.swin import ServedFace
-from networks.sound import comparison, labels
+from networks.sound import comparison, labels, voiced
 from networks.sound import yamnet as sound_tagger
 from networks.voice.spectrogram_cnn import ServedVoice
 from networks.whisper import published
@@ -25,10 +28,12 @@ from triptych.face import crop
 from triptych.media import audio, probe, video
 from triptych.media.limits import Limits
 from triptych.paths import CACHE, MODEL_REPOSITORY
-from triptych.sound import mel
+from triptych.sound import mel, spoken
+from triptych.sound.detector import SpeechDetector
 from triptych.words import text
 from triptych.words.whisper.decoding import Decoding
 from triptych.words.whisper.passes import Pass
+from triptych.words.whisper.pieces import Pieces
 from triptych.words.whisper.rules import Rules
 from triptych.words.whisper.transcripts import WindowTranscript, tensors, transcript
 from triptych_client.contract import SAMPLE_RATE_HZ
@@ -47,6 +52,8 @@ class Sequential:
         self.expression = ServedFace.load(own("swinv2")).eval()
         self.voice = ServedVoice.load(own("spectrogram-cnn")).eval()
         self.tagger = yamnet(sources["yamnet"])
+        self.speech_places = voiced.places(labels.of_yamnet(sources["yamnet"]))
+        self.speech = SpeechDetector(MODEL_REPOSITORY / "speech_detector" / "1")
         embedder = e5.Embedder(sources["multilingual-e5-small"])
         method = comparison.load_method(fetch.fetch(catalog.load()["tag-comparison"], CACHE))
         matrix = comparison.tag_matrix(labels.of_yamnet(sources["yamnet"]), embedder, method)
@@ -72,8 +79,7 @@ class Sequential:
             "AUDIO_STATUS": heard.status.tensor(),
             "FRAME_TIMES": seen.times,
             **self._faces((facts.width_px, facts.height_px), seen),
-            **self._sound(heard.pcm),
-            **self._words(heard.pcm),
+            **self._heard(heard.pcm),
         }
         return answer.answer(evidence, self.manifest)
 
@@ -94,37 +100,52 @@ class Sequential:
             "FACE_LOGITS": logits.numpy(),
         }
 
+    def _heard(self, pcm: np.ndarray) -> dict[str, np.ndarray]:
+        sound = self._sound(pcm)
+        places = self.speech_places
+        tags = np.stack([sound["TAGS"][:, places[0]].max(axis=1), sound["TAGS"][:, places[1]].sum(axis=1)], axis=1)
+        speech = self.speech.detect(pcm, sound["SOUND_SPANS"], tags)
+        return {
+            **sound,
+            "SPEECH_SPANS": spoken.in_seconds(speech),
+            **self._voice(pcm, speech),
+            **self._words(pcm, speech),
+        }
+
     def _sound(self, pcm: np.ndarray) -> dict[str, np.ndarray]:
         windows, spans = audio.sound_windows(pcm)
         log_mel = np.stack([mel.sound_log_mel(window) for window in windows])
         tags = self.tagger(torch.from_numpy(log_mel)).numpy()
-        voice_windows, voice_spans = audio.voice_windows(pcm)
-        voice_mel = np.stack([mel.voice_log_mel(window) for window in voice_windows])
         layer = self.tag_layer
         return {
             "SOUND_SPANS": spans,
             "TAGS": tags,
             "SOUND_LOGITS": np.minimum(tags / layer["heard"], 1) @ layer["matrix"] + layer["bias"],
-            "VOICE_SPANS": voice_spans,
-            "VOICE_LOGITS": self.voice(torch.from_numpy(voice_mel)).numpy(),
         }
 
-    def _words(self, pcm: np.ndarray) -> dict[str, np.ndarray]:
-        chunks, spans = audio.chunks(pcm)
-        spoken = tensors([self._transcript(chunk, span) for chunk, span in zip(chunks, spans)])
-        ids, mask = text.tokenize(self.tokenizer, text.texts(spoken["UTTERANCES"]))
-        logits, _ = self.text_emotion(torch.from_numpy(ids), torch.from_numpy(mask))
-        return {**spoken, "WORDS_LOGITS": logits.numpy()}
+    def _voice(self, pcm: np.ndarray, speech: np.ndarray) -> dict[str, np.ndarray]:
+        windows, spans = spoken.voice_windows(pcm, speech)
+        log_mel = np.stack([mel.voice_log_mel(window) for window in windows])
+        return {"VOICE_SPANS": spans, "VOICE_LOGITS": self.voice(torch.from_numpy(log_mel)).numpy()}
 
-    def _transcript(self, chunk: np.ndarray, span: np.ndarray) -> WindowTranscript:
+    def _words(self, pcm: np.ndarray, speech: np.ndarray) -> dict[str, np.ndarray]:
+        chunks = spoken.chunks(pcm, speech)
+        said = tensors([self._transcript(chunk, Pieces.of(row)) for chunk, row in zip(chunks.pcm, chunks.pieces)])
+        ids, mask = text.tokenize(self.tokenizer, text.texts(said["UTTERANCES"]))
+        logits, _ = self.text_emotion(torch.from_numpy(ids), torch.from_numpy(mask))
+        return {**said, "WORDS_LOGITS": logits.numpy()}
+
+    def _transcript(self, chunk: np.ndarray, pieces: Pieces) -> WindowTranscript:
         """Transcribe with `transformers`; it gives no log-probabilities here, so every token counts as sure."""
+        if not pieces.seconds:
+            return WindowTranscript()
         features = self.whisper_features(chunk, sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt").input_features
         language = int(self.whisper.detect_language(features))
         code = next(name for name, token in self.rules.languages.items() if token == language)
         generated = self.whisper.generate(features, language=code, task="transcribe", return_timestamps=True)[0]
         tokens = tuple(token for token in generated.tolist() if not self._is_special(token))
-        heard = Pass(0.0, Decoding(code, 1.0, 0.0, tokens, (0.0,) * len(tokens)), silent=False)
-        return transcript([heard], span, self.rules, self.speech_tokens)
+        heard = Pass(0.0, pieces.seconds, Decoding(code, 1.0, 0.0, tokens, (0.0,) * len(tokens)))
+        return transcript([heard], pieces, self.rules, self.speech_tokens)
 
     def _is_special(self, token: int) -> bool:
         return self.rules.end_of_text <= token < self.rules.timestamp_begin

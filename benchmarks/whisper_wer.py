@@ -76,7 +76,7 @@ def hear(path: Path, line: dict[str, str], model, recogniser: Recogniser) -> Tra
     """Decode one recording with both."""
     pcm = audio.decode(path.read_bytes(), MAX_SECONDS).pcm
     log_mel = WhisperFeatureExtractor()(pcm, sampling_rate=SAMPLE_RATE_HZ, return_tensors="np").input_features
-    (ours,) = recogniser.transcribe(log_mel, np.array([[0, len(pcm) / SAMPLE_RATE_HZ]]), [DecodingOptions()])
+    (ours,) = recogniser.transcribe(log_mel, np.array([[[0, len(pcm) / SAMPLE_RATE_HZ]]]), [DecodingOptions()])
     theirs = model.generate(
         torch.from_numpy(log_mel), return_timestamps=True, task="transcribe", language=ours.language
     )[0].tolist()

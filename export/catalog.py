@@ -23,7 +23,7 @@ else:
 CATALOG = Path(__file__).with_name("catalog.toml")
 OWN = "TRIPTYCH_CATALOG"
 """Environment variable: catalogues of one's own, files in the form of ours, with `:` between."""
-SHORT = {"tags": "audio_tags", "asr": "speech_recognition", "faces": "face_detection"}
+SHORT = {"tags": "audio_tags", "vad": "speech_detection", "asr": "speech_recognition", "faces": "face_detection"}
 """Short names of roles, for the command line."""
 
 

@@ -16,12 +16,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
+import numpy as np
+
 from benchmarks.fuzz.outcome import ANSWERED, DIED, OVER_MEMORY, OVER_TIME, RAISED, REFUSED, Outcome
 from triptych.answer.status import Status
 from triptych.errors import ClipError
 from triptych.media import audio, probe, video
 from triptych.media.decoders import bounds
 from triptych.media.limits import MIB, Limits
+from triptych.sound import spoken
 
 PROBE, VIDEO, AUDIO = STEPS = ("media_probe", "video_decode", "audio_decode")
 
@@ -91,10 +94,11 @@ def peak_mib() -> float:
 
 
 def cut(pcm) -> None:
-    """Cut sound as `audio_decode` does."""
-    audio.chunks(pcm)
+    """Cut sound as `audio_decode` does, and as `speech_detector` where all of it is speech."""
     audio.sound_windows(pcm)
-    audio.voice_windows(pcm)
+    everything = np.array([[0, len(pcm)]] if len(pcm) else np.zeros((0, 2), int))
+    spoken.chunks(pcm, everything)
+    spoken.voice_windows(pcm, everything)
 
 
 def hush() -> None:

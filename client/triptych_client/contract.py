@@ -2,9 +2,9 @@
 
 Adapters, exports, the client and the tests take names, dtypes, shapes and units from here; `triptych configs` makes
 every config.pbtxt of it, and of `graph.py` beside it. Letters in the shapes: n frames, m faces, p sound patches,
-w voice windows, c speech chunks (at most 30 s each), s utterances of a chunk (padded), u utterances of the clip,
-t timeline windows, k audio tags, j people, r parts of the rationale, d an embedding's width. Times are seconds from the
-start of the clip; boxes `x1, y1, x2, y2` in pixels.
+v spans of speech, w voice windows, c speech chunks (at most 30 s each), s utterances of a chunk (padded), u utterances
+of the clip, t timeline windows, k audio tags, j people, r parts of the rationale, d an embedding's width. Times are
+seconds from the start of the clip; boxes `x1, y1, x2, y2` in pixels.
 """
 
 from __future__ import annotations
@@ -150,7 +150,16 @@ AUDIO_STATUS = Tensor("AUDIO_STATUS", "BYTES", (len(STATUS_FIELDS),), "of the au
 AUDIO_TRACKS = Tensor(
     "AUDIO_TRACKS", "BYTES", (-1, len(AUDIO_TRACK_FIELDS)), "[a, 5] the sound tracks of the file; an empty index: none"
 )
-CHUNK_SPANS = Tensor("CHUNK_SPANS", "FP32", (-1, 2), "[c, 2] start and end of the sound in each chunk; equal: no sound")
+PCM = Tensor("PCM", "FP32", (-1,), "[samples] the sound of the clip, 16 kHz mono in [-1, 1], from the clip's start")
+SPEECH_SPANS = Tensor(
+    "SPEECH_SPANS", "FP32", (-1, 2), "[v, 2] start and end of what was detected as speech; NaN: not told"
+)
+CHUNK_PIECES = Tensor(
+    "CHUNK_PIECES",
+    "FP32",
+    (-1, 32, 2),
+    "[c, 32, 2] start and end in the clip of the stretches of sound that follow each other in a chunk; NaN: padding",
+)
 SOUND_SPANS = Tensor("SOUND_SPANS", "FP32", (-1, 2), "[p, 2] start and end of each sound window; equal: no sound")
 VOICE_SPANS = Tensor("VOICE_SPANS", "FP32", (-1, 2), "[w, 2] start and end of each voice window; equal: no sound")
 FACE_TIMES = Tensor("FACE_TIMES", "FP32", (-1,), "[m] time of the frame that a face is in")
@@ -175,8 +184,12 @@ UTTERANCES = Tensor("UTTERANCES", "BYTES", (-1, -1), "[c, s] text of each uttera
 UTTERANCE_SPANS = Tensor("UTTERANCE_SPANS", "FP32", (-1, -1, 2), "[c, s, 2] start and end in the clip; NaN: padding")
 UTTERANCE_LOGPROBS = Tensor("UTTERANCE_LOGPROBS", "FP32", (-1, -1), "[c, s] mean log-probability a token; NaN: padding")
 LANGUAGES = Tensor(
-    "LANGUAGES", "BYTES", (-1, 1), "[c, 1] ISO 639-1 code of each chunk; empty: no speech; UNKNOWN_LANGUAGE: not told"
+    "LANGUAGES",
+    "BYTES",
+    (-1, -1),
+    "[c, s] ISO 639-1 code of each utterance; empty: padding; UNKNOWN_LANGUAGE: the chunk could not be recognised",
 )
+LANGUAGE_PROBS = Tensor("LANGUAGE_PROBS", "FP32", (-1, -1), "[c, s] Whisper's probability of it; NaN: padding")
 
 
 EVIDENCE = Tensor(
@@ -195,6 +208,12 @@ def _row(tensor: Tensor) -> Tensor:
 
 _LOGITS = Tensor("LOGITS", "FP32", (7,), "logits over EMOTIONS")
 _EMBEDDING = Tensor("EMBEDDING", "FP32", (-1,), "[d] the model's own representation")
+_SPEECH_TAGS = Tensor(
+    "SPEECH_TAGS",
+    "FP32",
+    (2,),
+    "the largest probability of a class that is speech, and the sum of those of laughter, crying, coughs and the like",
+)
 _FEATURES = Tensor("FEATURES", "FP32", (-1, -1), "what the model hears of one window; axes as it was trained")
 _WHISPER_MEL = Tensor("LOG_MEL", "FP32", (80, 3000), "Whisper's log-mel of 30 s: [mel band, 10 ms frame]")
 
@@ -276,21 +295,13 @@ STEPS = {
         ),
         Step(
             "audio_decode",
-            "The sound as 16 kHz mono, cut into 30 s chunks at pauses, and into windows for the sound and voice "
-            "models.",
+            "The sound as 16 kHz mono, and cut into windows for the sound model.",
             0,
             (VIDEO, CLIP),  # CLIP is waited for, not read: nothing is decoded before the limits are checked
             (
-                Tensor(
-                    "CHUNKS", "FP32", (-1, CHUNK_SAMPLES), "[c, 480000] 16 kHz mono in [-1, 1], cut at pauses, 0-padded"
-                ),
-                CHUNK_SPANS,
+                PCM,
                 Tensor("SOUND_WINDOWS", "FP32", (-1, -1), "[p, samples] overlapping windows for the sound tagger"),
                 SOUND_SPANS,
-                Tensor(
-                    "VOICE_WINDOWS", "FP32", (-1, VOICE_SAMPLES), "[w, 48000] overlapping windows for the voice model"
-                ),
-                VOICE_SPANS,
                 AUDIO_STATUS,
                 AUDIO_TRACKS,
             ),
@@ -312,6 +323,7 @@ STEPS = {
                 Tensor(
                     "TAGS", "FP32", (-1,), "probability of each AudioSet class of the model, independent of each other"
                 ),
+                _SPEECH_TAGS,
             ),
         ),
         Step(
@@ -320,6 +332,24 @@ STEPS = {
             128,
             (Tensor("TAGS", "FP32", (-1,), "as of sound_tagger"),),
             (_LOGITS,),
+        ),
+        Step(
+            "speech_detector",
+            "When somebody speaks, by Silero VAD where the audio tags agree; that speech cut into 30 s chunks for the "
+            "recogniser, and into windows for the voice model.",
+            0,
+            (PCM, SOUND_SPANS, Tensor("SPEECH_TAGS", "FP32", (-1, 2), "[p, 2] as of sound_tagger")),
+            (
+                SPEECH_SPANS,
+                Tensor(
+                    "CHUNKS", "FP32", (-1, CHUNK_SAMPLES), "[c, 480000] 16 kHz mono in [-1, 1], cut at pauses, 0-padded"
+                ),
+                CHUNK_PIECES,
+                Tensor(
+                    "VOICE_WINDOWS", "FP32", (-1, VOICE_SAMPLES), "[w, 48000] overlapping windows for the voice model"
+                ),
+                VOICE_SPANS,
+            ),
         ),
         Step(
             "voice_features",
@@ -348,13 +378,13 @@ STEPS = {
             "Speech recognition: Whisper's log-mel of each chunk -> utterances with times, language, no-speech "
             "probability. The chunks of all requests in a batch are decoded together.",
             8,
-            (_WHISPER_MEL, _row(CHUNK_SPANS)),
+            (_WHISPER_MEL, _row(CHUNK_PIECES)),
             (
                 _row(UTTERANCES),
                 _row(UTTERANCE_SPANS),
                 _row(UTTERANCE_LOGPROBS),
                 _row(LANGUAGES),
-                Tensor("LANGUAGE_PROBS", "FP32", (1,), "probability of the language; NaN: no sound"),
+                _row(LANGUAGE_PROBS),
                 Tensor("NO_SPEECH_PROBS", "FP32", (1,), "Whisper's probability of no speech; NaN: no sound"),
                 Tensor("TOKENS", "INT32", (-1,), "the decoded token ids with timestamps, -1-padded"),
             ),
@@ -404,12 +434,14 @@ STEPS = {
                 SOUND_SPANS,
                 Tensor("TAGS", "FP32", (-1, -1), "[p, classes] of sound_tagger"),
                 Tensor("SOUND_LOGITS", "FP32", (-1, 7), "[p, 7] of sound_emotion"),
+                SPEECH_SPANS,
                 VOICE_SPANS,
                 Tensor("VOICE_LOGITS", "FP32", (-1, 7), "[w, 7] of voice_emotion"),
                 UTTERANCES,
                 UTTERANCE_SPANS,
                 UTTERANCE_LOGPROBS,
                 LANGUAGES,
+                LANGUAGE_PROBS,
                 Tensor("WORDS_LOGITS", "FP32", (-1, 7), "[u, 7] of text_emotion"),
             ),
             (
@@ -440,6 +472,9 @@ STEPS = {
                 Tensor("TEXTS", "BYTES", (-1,), "[u] text of each utterance; u = 0 without speech"),
                 Tensor("TEXT_SPANS", "FP32", (-1, 2), "[u, 2] its start and end"),
                 Tensor("TEXT_LANGUAGES", "BYTES", (-1,), "[u] ISO 639-1 code of the language that it was spoken in"),
+                Tensor(
+                    "TEXT_LANGUAGE_CONFIDENCES", "FP32", (-1,), "[u] probability of that language, of the speech around"
+                ),
                 Tensor("TEXT_PROBABILITIES", "FP32", (-1, 7), "[u, 7] emotion of its words alone"),
                 Tensor("TEXT_EXPRESSED", "FP32", (-1, 7), "[u, 7] of all channels meanwhile; NaN without evidence"),
                 Tensor("TEXT_CONFIDENCES", "FP32", (-1,), "[u] mean probability of a token, geometric"),

@@ -127,11 +127,14 @@ def _transcript(arrays: Arrays) -> Transcript:
         _shares(arrays["TEXT_CONFIDENCES"]),
         _texts(arrays["TEXT_LANGUAGES"]),
         _distributions(arrays["TEXT_EXPRESSED"]),
+        _shares(arrays["TEXT_LANGUAGE_CONFIDENCES"]),
         strict=True,
     )
     utterances = tuple(
-        Utterance(start_s, end_s, text.strip(), probabilities, confidence, spoken or None, expressed)
-        for (start_s, end_s), text, probabilities, confidence, spoken, expressed in columns
+        Utterance(
+            start_s, end_s, text.strip(), probabilities, confidence, spoken or None, expressed, language_confidence
+        )
+        for (start_s, end_s), text, probabilities, confidence, spoken, expressed, language_confidence in columns
     )
     language = _texts(arrays["LANGUAGE"])[0] or None
     return Transcript(language, _joined((u.text for u in utterances), language), utterances)

@@ -37,6 +37,7 @@ ENGLISH = Labels(
         "sha256": "sha256",
     },
     roles={
+        "speech_detection": "speech detection",
         "speech_recognition": "speech recognition",
         "face_detection": "face detection",
         "face": "face",

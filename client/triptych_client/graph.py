@@ -27,8 +27,9 @@ WHOLE = Step(
 PARTS = {
     "media_probe": "the container: limits, facts, which frames to sample; nothing is decoded before this",
     "video_decode": "face: frames -> boxes -> aligned faces -> expression",
-    "audio_decode": "the audio track, cut for the three channels that hear",
+    "audio_decode": "the audio track",
     "sound_features": "sound: log-mel -> audio tags -> emotions that such sounds express",
+    "speech_detector": "when somebody speaks; nothing else is taken for voice or words",
     "voice_features": "voice: log-mel -> intonation",
     "whisper_features": "words: log-mel -> utterances -> ids -> emotion of the text",
     "fusion": "all of it -> the answer",

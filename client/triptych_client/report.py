@@ -118,7 +118,14 @@ def _transcript(transcript: Transcript, labels: Labels) -> RenderableType:
     table.add_column(no_wrap=True)
     for said in transcript.utterances:
         table.add_row(_span(said.start_s, said.end_s), _plain(said.text), _lead(*leading(said.probabilities), labels))
-    return Group(table, _plain(labels.transcript_note.format(language=transcript.language or "–"), "dim"))
+    return Group(table, _plain(labels.transcript_note.format(language=_languages(transcript)), "dim"))
+
+
+def _languages(transcript: Transcript) -> str:
+    """Return the languages of a transcript in order; one that is a guess has a question mark."""
+    spoken = dict.fromkeys(said.language for said in transcript.utterances if said.language)
+    unsure = {said.language for said in transcript.utterances if not said.language_is_sure}
+    return ", ".join(f"{code}?" if code in unsure else code for code in spoken) or "–"
 
 
 def _audio_tags(analysis: Analysis, labels: Labels) -> RenderableType:

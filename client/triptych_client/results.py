@@ -104,11 +104,16 @@ class Channel:
     reason_value: str = ""
 
 
+SURE_LANGUAGE = 0.5
+"""A language that is less probable is as likely another one."""
+
+
 @dataclass(frozen=True)
 class Utterance:
     """One utterance; `confidence` is the geometric mean of its tokens' probabilities.
 
-    `probabilities` are those of its words alone, `expressed` those of all channels meanwhile.
+    `probabilities` are those of its words alone, `expressed` those of all channels meanwhile. `language_confidence` is
+    the probability of `language`: below one half it is a guess (`language_is_sure`).
     """
 
     start_s: Seconds
@@ -118,6 +123,12 @@ class Utterance:
     confidence: Share | None
     language: Language | None = None
     expressed: Probabilities | None = None
+    language_confidence: Share | None = None
+
+    @property
+    def language_is_sure(self) -> bool:
+        """Whether the language is more than a guess; an older server does not say, and its languages count as sure."""
+        return self.language_confidence is None or self.language_confidence >= SURE_LANGUAGE
 
 
 @dataclass(frozen=True)

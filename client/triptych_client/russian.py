@@ -50,6 +50,7 @@ RUSSIAN = Labels(
         "sha256": "sha256",
     },
     roles={
+        "speech_detection": "обнаружение речи",
         "speech_recognition": "распознавание речи",
         "face_detection": "обнаружение лиц",
         "face": "лицо",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from transformers import ASTForAudioClassification
 
 from networks import pretrained
 from networks.served import GRAPH, Parts, Served
-from networks.sound import labels
+from networks.sound import labels, voiced
 from triptych.errors import TriptychError
 from triptych.sound.mel import FBANK_FLOOR, FBANK_FRAMES, FBANK_N_MELS, FBANK_SAMPLES, HOP_LENGTH
 from triptych_client.contract import SAMPLE_RATE_HZ
@@ -60,23 +61,32 @@ class Preprocessing:
 
 
 class AstTagger(Served):
-    """The graph of the step `sound_tagger`: FEATURES f32 [p, 1022, 128], Kaldi's filter banks -> TAGS [p, classes]."""
+    """The graph of the step `sound_tagger`: FEATURES f32 [p, 1022, 128], Kaldi's filter banks -> TAGS [p, classes].
+
+    SPEECH_TAGS f32 [p, 2] are made of them, see `networks.sound.voiced`; `names` are those of the classes.
+    """
 
     position: Tensor
+    speech: Tensor
+    other: Tensor
 
-    def __init__(self, model: ASTForAudioClassification, preprocessing: Preprocessing) -> None:
+    def __init__(self, model: ASTForAudioClassification, preprocessing: Preprocessing, names: Sequence[str]) -> None:
         super().__init__()
         self.model = model
         self.preprocessing = preprocessing
+        for name, found in zip(("speech", "other"), voiced.places(names)):
+            self.register_buffer(name, torch.tensor(found))
         self.register_buffer("position", torch.arange(FBANK_FRAMES))
 
     def example(self) -> tuple[Tensor]:
         """Two windows whose bands all have the power 1."""
         return (torch.zeros(2, FBANK_FRAMES, FBANK_N_MELS),)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """FEATURES f32 [p, 1022, 128] -> TAGS f32 [p, classes], independent probabilities."""
-        return self.model(self.prepare(features)).logits.sigmoid()
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """FEATURES f32 [p, 1022, 128] -> TAGS f32 [p, classes], independent probabilities, and SPEECH_TAGS [p, 2]."""
+        tags = self.model(self.prepare(features)).logits.sigmoid()
+        speech, other = tags[:, self.speech].amax(1), tags[:, self.other].sum(1)
+        return tags, torch.stack([speech, other], dim=1)
 
     def prepare(self, features: Tensor) -> Tensor:
         """Pad and normalise: f32 [p, 1022, 128] -> [p, 1024, 128].
@@ -95,4 +105,4 @@ def load(folder: Path) -> Parts:
     """Return model.onnx and labels.txt of a folder with config.json, model.safetensors, preprocessor_config.json."""
     names = labels.of_checkpoint(folder)
     model = pretrained.load(ASTForAudioClassification, folder)
-    return {GRAPH: AstTagger(model, Preprocessing.read(folder)), labels.LABELS: labels.as_lines(names)}
+    return {GRAPH: AstTagger(model, Preprocessing.read(folder), names), labels.LABELS: labels.as_lines(names)}

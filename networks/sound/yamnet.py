@@ -7,7 +7,7 @@ them the same operators compute in float32, as the original network did.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +15,7 @@ import onnx
 from onnx import GraphProto, NodeProto, TensorProto, helper
 
 from networks.served import GRAPH, Parts
-from networks.sound import labels
+from networks.sound import labels, voiced
 from triptych.sound.mel import SOUND_FRAMES, SOUND_N_MELS
 
 ARCHIVE = "YamNet_w8a8.onnx.zip"
@@ -43,13 +43,18 @@ def float_nodes(graph: GraphProto) -> list[NodeProto]:
     return nodes
 
 
-def build(quantised: GraphProto, classes: int) -> GraphProto:
-    """Return the served graph: FEATURES float32 [n, 96, 64] -> TAGS float32 [n, classes], independent probabilities."""
+def build(quantised: GraphProto, names: Sequence[str]) -> GraphProto:
+    """Return the served graph: FEATURES float32 [n, 96, 64] -> TAGS float32 [n, classes], independent probabilities.
+
+    SPEECH_TAGS float32 [n, 2] are made of them, see `networks.sound.voiced`.
+    """
     body = [_for_any_batch(node) for node in float_nodes(quantised)]
+    summing, places = voiced.nodes(names)
     nodes = [
         helper.make_node("Unsqueeze", ["FEATURES", "channel_axis"], [quantised.input[0].name]),
         *body,
         helper.make_node("Sigmoid", [body[-1].output[0]], ["TAGS"]),
+        *summing,
     ]
     used = {name for node in body for name in node.input}
     weights = [weight for weight in quantised.initializer if weight.name in used]
@@ -57,15 +62,18 @@ def build(quantised: GraphProto, classes: int) -> GraphProto:
         nodes,
         "yamnet",
         [helper.make_tensor_value_info("FEATURES", TensorProto.FLOAT, ["n", SOUND_FRAMES, SOUND_N_MELS])],
-        [helper.make_tensor_value_info("TAGS", TensorProto.FLOAT, ["n", classes])],
-        [*weights, helper.make_tensor("channel_axis", TensorProto.INT64, [1], [1])],
+        [
+            helper.make_tensor_value_info("TAGS", TensorProto.FLOAT, ["n", len(names)]),
+            helper.make_tensor_value_info("SPEECH_TAGS", TensorProto.FLOAT, ["n", 2]),
+        ],
+        [*weights, *places, helper.make_tensor("channel_axis", TensorProto.INT64, [1], [1])],
     )
 
 
 def load(folder: Path) -> Parts:
     """Return model.onnx, and labels.txt with one class name a line."""
     names = labels.of_yamnet(folder)
-    return {GRAPH: build(load_quantised(folder), len(names)), labels.LABELS: labels.as_lines(names)}
+    return {GRAPH: build(load_quantised(folder), names), labels.LABELS: labels.as_lines(names)}
 
 
 def _origin(name: str, origins: Mapping[str, str]) -> str:

@@ -95,10 +95,11 @@ class Decoder(Served):
         return ids, past, cross
 
     def free_axes(self) -> Any:
-        """Any number of windows, of new tokens, and of tokens before them."""
-        tensors = 2 * len(self.layers)
-        past, cross = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC}, {0: Dim.DYNAMIC}
-        return {0: Dim.DYNAMIC, 1: Dim.DYNAMIC}, [past] * tensors, [cross] * tensors
+        """Any number of windows, new tokens, tokens before them, and encoder frames, few in parts of a window."""
+        past = {0: Dim.DYNAMIC, 2: Dim.DYNAMIC}
+        key, value = {0: Dim.DYNAMIC, 3: Dim.DYNAMIC}, {0: Dim.DYNAMIC, 2: Dim.DYNAMIC}
+        layers = len(self.layers)
+        return {0: Dim.DYNAMIC, 1: Dim.DYNAMIC}, [past] * (2 * layers), [key, value] * layers
 
     def forward(self, ids: torch.Tensor, past: list[torch.Tensor], cross: list[torch.Tensor]) -> list[torch.Tensor]:
         """Take ids [b, t], past and cross keys and values; return logits [b, vocabulary] after the last id, and more.

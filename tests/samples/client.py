@@ -29,7 +29,7 @@ def tensors(**changes: np.ndarray) -> dict[str, np.ndarray]:
     """Return the answer's tensors by name, with some of them exchanged."""
     return {
         "CLIP": f32([6.04, 1280, 720, 25, 1, 1]),
-        "AUDIO_TRACKS": strings([["1", "", "eng", "6", ""], ["2", "Рассказ", "rus", "2", "all"]]),
+        "AUDIO_TRACKS": strings([["1", "", "eng", "6", ""], ["2", "Рассказ", "", "2", "all"]]),
         "PROBABILITIES": f32(SAD),
         "LOGITS": f32(np.log(SAD)),
         "CONTRIBUTIONS": f32([[0.5, -0.5, 0, 0.25, 1, 0, 0], [0.1] * 7, [0] * 7, [0.2] * 7]),
@@ -57,6 +57,7 @@ def tensors(**changes: np.ndarray) -> dict[str, np.ndarray]:
         "TEXTS": strings(["Ну что, звоним в скорую?", "Он меня бросил [и] ещё <смеётся> & молчит."]),
         "TEXT_SPANS": f32([[0.4, 1.9], [4.1, 5.9]]),
         "TEXT_LANGUAGES": strings(["ru", "ru"]),
+        "TEXT_LANGUAGE_CONFIDENCES": f32([0.97, 0.97]),
         "TEXT_PROBABILITIES": f32([SAD, ANGRY]),
         "TEXT_EXPRESSED": f32([SAD, ANGRY]),
         "TEXT_CONFIDENCES": f32([0.91, 0.83]),
@@ -100,6 +101,7 @@ def empty() -> dict[str, np.ndarray]:
         TEXTS=np.zeros(0, object),
         TEXT_SPANS=f32(np.zeros((0, 2))),
         TEXT_LANGUAGES=np.zeros(0, object),
+        TEXT_LANGUAGE_CONFIDENCES=f32([]),
         TEXT_PROBABILITIES=f32(np.zeros((0, 7))),
         TEXT_EXPRESSED=f32(np.zeros((0, 7))),
         TEXT_CONFIDENCES=f32([]),

@@ -24,24 +24,32 @@ from triptych_client.contract import CHANNELS
 
 @dataclass(frozen=True)
 class Utterances:
-    """The clip's utterances in order: texts [u], and what the words model saw of them."""
+    """The clip's utterances in order: texts [u], probabilities of their languages [u], what the words model saw.
+
+    `speech` [k, 2] is when somebody speaks: what was detected as speech, and understood as words.
+    """
 
     texts: list[str]
     rows: UtteranceRows
+    speech: np.ndarray
+    language_probabilities: np.ndarray
 
     @classmethod
     def of(cls, inputs: Mapping[str, np.ndarray]) -> Utterances:
-        """Flatten the padded chunks [c, s] of the speech recogniser."""
+        """Flatten the padded chunks [c, s] of the speech recogniser, whose times are trimmed to detected speech."""
         chunks = inputs["UTTERANCES"]
         spoken = text.flatten(chunks)
+        said = inputs["UTTERANCE_SPANS"].reshape(-1, 2)[spoken]
         return cls(
             text.texts(chunks),
             UtteranceRows(
-                spans=inputs["UTTERANCE_SPANS"].reshape(-1, 2)[spoken],
+                spans=evidence.trimmed(said, inputs["SPEECH_SPANS"]),
                 logprobs=inputs["UTTERANCE_LOGPROBS"].reshape(-1)[spoken],
-                languages=[bytes(inputs["LANGUAGES"][chunk, 0]).decode() for chunk in spoken // chunks.shape[1]],
+                languages=[bytes(code).decode() for code in inputs["LANGUAGES"].reshape(-1)[spoken]],
                 logits=_rows(inputs["WORDS_LOGITS"], len(spoken)),
             ),
+            speech=evidence.common(said, inputs["SPEECH_SPANS"]),
+            language_probabilities=inputs["LANGUAGE_PROBS"].reshape(-1)[spoken],
         )
 
     @property
@@ -95,14 +103,12 @@ def collect(inputs: dict[str, np.ndarray], manifest: Manifest, translated: bool 
     statuses = {name: Status.read(inputs[stream]) for name, stream in streams.items()}
     statuses |= _failed(inputs, statuses) | _left_out(inputs, statuses)
     channels = {name: manifest.channel(name, status) for name, status in statuses.items()}
-    main_track = people.choose(faces, utterances.rows.spans)
+    main_track = people.choose(faces, utterances.speech)
     read = replace(utterances.rows, languages=["en"] * len(utterances.texts)) if translated else utterances.rows
     by_channel = {
         "face": faces.of(channels["face"], main_track.track),
         "sound": evidence.sound(channels["sound"], inputs["SOUND_SPANS"], inputs["TAGS"], inputs["SOUND_LOGITS"]),
-        "voice": evidence.voice(
-            channels["voice"], inputs["VOICE_SPANS"], utterances.rows.spans, inputs["VOICE_LOGITS"]
-        ),
+        "voice": evidence.voice(channels["voice"], inputs["VOICE_SPANS"], utterances.speech, inputs["VOICE_LOGITS"]),
         "words": evidence.words(channels["words"], read, manifest.languages),
     }
     return ClipEvidence(utterances, faces, main_track, channels, by_channel)
@@ -111,6 +117,7 @@ def collect(inputs: dict[str, np.ndarray], manifest: Manifest, translated: bool 
 def _failed(inputs: Mapping[str, np.ndarray], statuses: Mapping[str, Status]) -> dict[str, Status]:
     """Return the status of each channel whose stream is there, and whose evidence a step could not tell."""
     unheard = contract.UNKNOWN_LANGUAGE.encode() in inputs["LANGUAGES"].ravel().tolist()
+    unheard = unheard or bool(np.isnan(inputs["SPEECH_SPANS"]).any())
     unseen = inputs["FACE_COUNT"][0] < 0
     lost = (*(("voice", "words") if unheard else ()), *(("face",) if unseen else ()))
     return {name: STEP_FAILED for name in lost if statuses[name].ok}
@@ -189,7 +196,7 @@ def _people_outputs(clip: ClipEvidence, parameters: Parameters, spans: np.ndarra
     seen = people.describe(clip.faces, clip.channels["face"], parameters, spans)
     return {
         "TRACK_SPANS": seen.spans,
-        "TRACK_SPEECH": people.speech_seconds(clip.faces, clip.utterances.rows.spans),
+        "TRACK_SPEECH": people.speech_seconds(clip.faces, clip.utterances.speech),
         "TRACK_PROBABILITIES": seen.probabilities,
         "TRACK_TIMELINES": seen.timelines,
         "MAIN_TRACK": np.array([clip.main_track.track]),
@@ -203,6 +210,7 @@ def _text_outputs(clip: ClipEvidence, parameters: Parameters) -> dict[str, np.nd
         "TEXTS": _strings(clip.utterances.texts),
         "TEXT_SPANS": rows.spans,
         "TEXT_LANGUAGES": _strings(rows.languages),
+        "TEXT_LANGUAGE_CONFIDENCES": clip.utterances.language_probabilities,
         "TEXT_PROBABILITIES": softmax(clip.channels["words"].calibrated(rows.logits), axis=-1),
         "TEXT_EXPRESSED": timeline.expressed(clip.evidence, parameters, rows.spans),
         "TEXT_CONFIDENCES": np.exp(rows.logprobs),

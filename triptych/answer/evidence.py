@@ -184,7 +184,7 @@ def sound(channel: ChannelInput, spans: np.ndarray, tags: np.ndarray, logits: np
 
 
 def voice(channel: ChannelInput, spans: np.ndarray, speech: np.ndarray, logits: np.ndarray) -> Evidence:
-    """Return the voice channel: windows [w] weighted by the seconds of `speech` [u, 2] in each.
+    """Return the voice channel: windows [w] weighted by the seconds of `speech` [k, 2] in each.
 
     The reliability of a window is the share of it that is speech.
     """
@@ -217,6 +217,24 @@ def overlap(spans: np.ndarray, others: np.ndarray) -> np.ndarray:
     starts, ends = merged(others).reshape(-1, 2).T
     inside = np.minimum(spans[:, 1:], ends) - np.maximum(spans[:, :1], starts)
     return np.maximum(inside, 0).sum(axis=1)
+
+
+def common(spans: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return what lies in spans [r, 2] and in `others` [k, 2], as spans [.., 2] in order."""
+    starts = np.maximum(spans[:, None, 0], others[None, :, 0])
+    ends = np.minimum(spans[:, None, 1], others[None, :, 1])
+    both = np.stack([starts, ends], axis=-1)[ends > starts]
+    return both[np.argsort(both[:, 0], kind="stable")]
+
+
+def trimmed(spans: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return spans [r, 2] from the first to the last moment of `others` [k, 2] in each; without any, as it is."""
+    cut = spans.copy()
+    for row, span in enumerate(spans):
+        inside = common(span[None], others)
+        if len(inside):
+            cut[row] = inside[0, 0], inside[:, 1].max()
+    return cut
 
 
 def merged(spans: np.ndarray) -> np.ndarray:

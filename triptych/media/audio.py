@@ -36,6 +36,10 @@ from triptych.sound import level
 from triptych_client import contract
 from triptych_client.contract import CHUNK_SAMPLES, SAMPLE_RATE_HZ, VOICE_SAMPLES
 
+SILENCE_BESIDE = 10 ** (-40 / 20)
+BLOCK_SAMPLES = SAMPLE_RATE_HZ // 50
+"""What comes before the first 20 ms, or after the last, that are within 40 dB of the loudest is silence beside it."""
+
 PAUSE_SAMPLES = 3 * SAMPLE_RATE_HZ // 10
 """Speech is cut in the middle of the quietest 0.3 s, longer than the silence inside a word (about 0.15 s)."""
 
@@ -246,8 +250,20 @@ def _cut(pcm: np.ndarray, start: int, chunks_left: int) -> int:
 
 
 def sound_windows(pcm: np.ndarray, samples: int = SOUND_SAMPLES) -> Windows:
-    """Cut sound FP32 [n] for the sound tagger, see `windows`."""
-    return windows(pcm, samples, round(samples * SOUND_HOP_SAMPLES / SOUND_SAMPLES), MAX_SOUND_WINDOWS)
+    """Cut sound FP32 [n] for the sound tagger, see `windows`; silence at the beginning and the end is left out."""
+    start, end = sounding(pcm)
+    cut = windows(pcm[start:end], samples, round(samples * SOUND_HOP_SAMPLES / SOUND_SAMPLES), MAX_SOUND_WINDOWS)
+    return Windows(cut.pcm, cut.spans + np.float32(start / SAMPLE_RATE_HZ))
+
+
+def sounding(pcm: np.ndarray) -> tuple[int, int]:
+    """Return from which to which sample of sound FP32 [n] something is heard: what is not silence beside the loudest.
+
+    So silence before and after changes nothing in what the tagger hears.
+    """
+    blocks = np.abs(np.pad(pcm, (0, -len(pcm) % BLOCK_SAMPLES)).reshape(-1, BLOCK_SAMPLES)).max(axis=1)
+    loud = np.flatnonzero(blocks >= SILENCE_BESIDE * blocks.max(initial=0))
+    return (int(loud[0]) * BLOCK_SAMPLES, min(int(loud[-1] + 1) * BLOCK_SAMPLES, len(pcm))) if len(loud) else (0, 0)
 
 
 def voice_windows(pcm: np.ndarray, hop: int = VOICE_HOP_SAMPLES) -> Windows:

@@ -70,7 +70,7 @@ class AudioTrack:
     def of(cls, stream: AudioStream) -> AudioTrack:
         """Return what a file says of a stream."""
         channels = _count_channels(stream.codec_context.layout) if stream.codec_context else 0
-        return cls(stream.index, _title(stream), stream.language or "", channels).plain()
+        return cls(stream.index, _title(stream), _language(stream), channels).plain()
 
     def plain(self) -> AudioTrack:
         """Return the same without what moves a cursor, and with texts that are not too long."""
@@ -80,6 +80,11 @@ class AudioTrack:
     def row(self) -> tuple[str, ...]:
         """Return its row of AUDIO_TRACKS: contract.AUDIO_TRACK_FIELDS."""
         return str(self.index), self.title, self.language, str(self.channels), self.heard
+
+
+def _language(stream: AudioStream) -> str:
+    """Return a track's language as the file has it; MP4 must have one, and says "und" for none."""
+    return "" if stream.language in (None, "und") else stream.language
 
 
 def _count_channels(layout: AudioLayout) -> int:

@@ -1,7 +1,7 @@
 """Triton adapter of speech recognition: the requests of a batch are decoded together. See triptych/words/whisper."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ class Job:
 
     request: Any
     log_mel: np.ndarray
-    spans: np.ndarray
+    pieces: np.ndarray
     options: DecodingOptions
 
 
@@ -64,7 +64,7 @@ class TritonPythonModel:
 
     def unheard(self, request, error):
         """Return the response to a request whose speech could not be recognised."""
-        rows = len(adapter.read(request, STEP)["CHUNK_SPANS"])
+        rows = len(adapter.read(request, STEP)["CHUNK_PIECES"])
         return adapter.failure(request, error, STEP, lambda: tensors([UNHEARD] * rows))
 
     def decode(self, jobs):
@@ -73,8 +73,8 @@ class TritonPythonModel:
             return []
         transcripts = self.recogniser.transcribe(
             np.concatenate([job.log_mel for job in jobs]),
-            np.concatenate([job.spans for job in jobs]),
-            [job.options for job in jobs for _ in job.spans],
+            np.concatenate([job.pieces for job in jobs]),
+            [replace(job.options, clip=number) for number, job in enumerate(jobs) for _ in job.pieces],
         )
         rows = iter(transcripts)
-        return [adapter.response(job.request, STEP, tensors([next(rows) for _ in job.spans])) for job in jobs]
+        return [adapter.response(job.request, STEP, tensors([next(rows) for _ in job.pieces])) for job in jobs]

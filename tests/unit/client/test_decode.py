@@ -32,6 +32,12 @@ def test_answer_has_what_the_tensors_say():
     assert answer.transcript.text == "Ну что, звоним в скорую? Он меня бросил [и] ещё <смеётся> & молчит."
     assert answer.transcript.utterances[1].start_s == 4.1
     assert [tag.label for tag in answer.audio_tags] == ["Speech", "Giggle", "Rattle"]
+    assert [
+        (track.index, track.title, track.language, track.channels, track.heard) for track in answer.audio_tracks
+    ] == [
+        (1, "", "eng", 6, None),
+        (2, "Рассказ", "", 2, "all"),
+    ]
     assert answer.faces[0].box == (512.5, 100.0, 700.0, 330.25)
     assert answer.timeline[3].probabilities is None
     assert (answer.emotion.track, answer.emotion.track_reason) == (0, "only")
@@ -58,6 +64,7 @@ def test_channel_that_is_not_ok_has_a_reason_and_no_numbers():
 
 def test_clip_without_any_evidence():
     answer = samples.nothing()
+    assert answer.audio_tracks == ()
     assert answer.clip.width is None
     assert answer.faces == ()
     assert answer.audio_tags == ()
@@ -120,7 +127,7 @@ def test_an_answer_written_before_people_were_told_apart_is_read():
     older = samples.analysis().to_dict()
     del older["people"], older["emotion"]["track"], older["emotion"]["track_reason"]
     for said in older["transcript"]["utterances"]:
-        del said["language"], said["expressed"]
+        del said["language"], said["expressed"], said["language_confidence"]
     VALIDATOR.validate(older)
     assert Analysis.from_dict(older).people == ()
 
@@ -192,6 +199,7 @@ def some_tensors(data: st.DataObject) -> dict[str, np.ndarray]:
         TEXTS=np.array([*data.draw(texts), None], dtype=object)[:-1],
         TEXT_SPANS=rows(data, (u, 2), seconds, missing=False),
         TEXT_LANGUAGES=samples.strings(["ru"] * u),
+        TEXT_LANGUAGE_CONFIDENCES=rows(data, (u,), shares, missing=False),
         TEXT_PROBABILITIES=rows(data, (u, 7), shares, missing=True),
         TEXT_EXPRESSED=rows(data, (u, 7), shares, missing=True),
         TEXT_CONFIDENCES=rows(data, (u,), shares | st.just(float("nan")), missing=False),

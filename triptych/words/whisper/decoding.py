@@ -9,30 +9,43 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import softmax
 
+from triptych.words.whisper import languages
 from triptych.words.whisper.model import DecoderState, Model
 from triptych.words.whisper.rules import Rules, choose, constrain
 
 MAX_NEW_TOKENS = 224
 """Half of the decoder's 448 positions: `sample_len` of the reference."""
+FRAMES_PER_SECOND = 50
+"""Of the encoder: it halves the log-mel's."""
 
 
 @dataclass(frozen=True)
 class DecodingOptions:
-    """What is asked for: a task of the rules, and one of their languages; None: the likeliest one."""
+    """What is asked for: a task of the rules, and one of their languages; None: the likeliest one.
+
+    Windows of one `clip`, a number, are told their language together; None: by themselves. `seconds` are those of sound
+    in the window.
+    """
 
     task: str = "transcribe"
     language: str | None = None
+    clip: int | None = None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """What was decoded of one window. `logprobs` are those of `tokens`, then that of the end unless it was cut off."""
+    """What was decoded of one window. `logprobs` are those of `tokens`, then that of the end unless it was cut off.
+
+    `turns`: it was not decoded, since more than one language is spoken in it: from when on, in seconds, which.
+    """
 
     language: str
     language_probability: float
     no_speech_probability: float
     tokens: tuple[int, ...]
     logprobs: tuple[float, ...]
+    turns: tuple[tuple[float, str], ...] = ()
 
     @property
     def average_logprob(self) -> float:
@@ -52,6 +65,9 @@ def decode(
     start = np.full((len(options), 1), rules.start_of_transcript)
     for hypothesis, logits in zip(hypotheses, state.step(start), strict=True):
         hypothesis.begin(logits)
+    for row, hypothesis in enumerate(hypotheses):
+        hypothesis.look_for_turns(state, row)
+    _settle_languages(hypotheses)
     running = _running(hypotheses, state)
     while running:
         next_ids = np.array([hypothesis.next_ids for hypothesis in running])
@@ -59,6 +75,19 @@ def decode(
             hypothesis.advance(logits)
         running = _running(running, state)
     return [hypothesis.result() for hypothesis in hypotheses]
+
+
+def _settle_languages(hypotheses: Sequence[_Hypothesis]) -> None:
+    """Tell the windows of each clip their language, where none was asked for."""
+    clips: dict[object, list[_Hypothesis]] = {}
+    for number, one in enumerate(hypotheses):
+        if not one.ended and one.options.language is None:
+            clips.setdefault((number,) if one.options.clip is None else one.options.clip, []).append(one)
+    for windows in clips.values():
+        probabilities = np.stack([one.spoken for one in windows])
+        seconds = [one.options.seconds for one in windows]
+        for one, place in zip(windows, languages.of_windows(probabilities, seconds)):
+            one.speak(list(one.rules.languages)[place])
 
 
 def _running(hypotheses: list[_Hypothesis], state: DecoderState) -> list[_Hypothesis]:
@@ -75,24 +104,47 @@ class _Hypothesis:
     options: DecodingOptions
     rules: Rules
     next_ids: tuple[int, ...] = ()
+    spoken: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    """The probability of each language of the rules."""
     language: str = ""
     language_probability: float = math.nan
     no_speech_probability: float = math.nan
+    turns: tuple[tuple[float, str], ...] = ()
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     ended: bool = False
     failed: bool = False
 
     def begin(self, logits: np.ndarray) -> None:
-        """Take the language and whether there is speech from the logits after the start of the transcript."""
+        """Take the languages and whether there is speech from the logits after the start of the transcript."""
         if self._unusable(logits):
             return
-        names, tokens = list(self.rules.languages), list(self.rules.languages.values())
-        probabilities = softmax(logits[tokens])
-        self.language = self.options.language or names[int(probabilities.argmax())]
-        self.language_probability = float(probabilities[names.index(self.language)])
+        self.spoken = softmax(logits[list(self.rules.languages.values())])
         self.no_speech_probability = float(softmax(logits)[self.rules.no_speech])
-        self.next_ids = self.rules.languages[self.language], self.rules.tasks[self.options.task]
+        if self.options.language:
+            self.speak(self.options.language)
+
+    def speak(self, language: str) -> None:
+        """Go on in a language of the rules."""
+        self.language = language
+        self.language_probability = float(self.spoken[list(self.rules.languages).index(language)])
+        self.next_ids = self.rules.languages[language], self.rules.tasks[self.options.task]
+
+    def look_for_turns(self, state: DecoderState, row: int) -> None:
+        """End where more than one language is spoken in the window, a `row` of the state, and none was asked for.
+
+        Each part is told its language by what the decoder reads of its encoder frames alone: one step for all of them.
+        """
+        starts = languages.part_starts(self.options.seconds)
+        if self.ended or self.options.language or len(starts) < 2:
+            return
+        frames = np.round(starts * FRAMES_PER_SECOND).astype(int)
+        parts = state.parts(row, frames, round(languages.PART_S * FRAMES_PER_SECOND))
+        logits = parts.step(np.full((len(starts), 1), self.rules.start_of_transcript))
+        probabilities = softmax(logits[:, list(self.rules.languages.values())], axis=1)
+        names = list(self.rules.languages)
+        self.turns = tuple((at_s, names[place]) for at_s, place in languages.turns(starts, probabilities))
+        self.ended = bool(self.turns)
 
     def advance(self, logits: np.ndarray) -> None:
         """Take the next token from the logits after the last one; they are changed."""
@@ -118,6 +170,7 @@ class _Hypothesis:
             self.no_speech_probability,
             tuple(self.tokens),
             tuple(self.logprobs),
+            self.turns,
         )
 
     def _unusable(self, logits: np.ndarray) -> bool:

@@ -76,6 +76,14 @@ class DecoderState:
         self._rebind("past", present)
         return logits.numpy()
 
+    def parts(self, row: int, starts: np.ndarray, length: int) -> DecoderState:
+        """Return the state of parts of a window, as windows of their own: encoder frames [p] from `starts` on."""
+        cut = [
+            np.stack([_frames(array[row], start, length, key=place % 2 == 0) for start in starts.tolist()])
+            for place, array in enumerate(self._cross)
+        ]
+        return DecoderState(self._decoder, cut, self._device)
+
     def keep(self, rows: Sequence[int]) -> list[int]:
         """Go on with some windows only; return their former rows in the order that they now have.
 
@@ -107,6 +115,11 @@ class DecoderState:
         for name, value in zip(self._names(prefix), values, strict=True):
             self._bound[name] = value
             self._binding.bind_ortvalue_input(name, value)
+
+
+def _frames(array: np.ndarray, start: int, length: int, key: bool) -> np.ndarray:
+    """Return some frames of what a layer reads of the encoder: a key [h, d, s] or a value [h, s, d]."""
+    return array[:, :, start : start + length] if key else array[:, start : start + length]
 
 
 def _session(path: Path, threads: int, device: Device) -> ort.InferenceSession:

@@ -13,6 +13,7 @@ from triptych.errors import RequestError
 from triptych.words.whisper.decoding import Decoding, DecodingOptions, decode
 from triptych.words.whisper.model import Device, Model
 from triptych.words.whisper.passes import decode_in_passes
+from triptych.words.whisper.pieces import Pieces
 from triptych.words.whisper.rules import Rules
 from triptych.words.whisper.transcripts import UNHEARD, WindowTranscript, transcript
 
@@ -38,24 +39,29 @@ class Recogniser:
         return DecodingOptions(task, language)
 
     def transcribe(
-        self, log_mel: np.ndarray, spans: np.ndarray, options: Sequence[DecodingOptions]
+        self, log_mel: np.ndarray, pieces: np.ndarray, options: Sequence[DecodingOptions]
     ) -> list[WindowTranscript]:
         """Return a transcript for each window.
 
-        log_mel: float32 [b, 80, 3000]; spans: [b, 2] start and end of the sound in the clip, in seconds (equal: no
-        sound, which costs nothing); options: those of each window. A window that cannot be decoded is without speech.
-        One whose log-mel is not all numbers, since the step before failed, is UNHEARD.
+        log_mel: float32 [b, 80, 3000]; pieces: [b, 32, 2], which stretches of the clip the sound of each is, as
+        CHUNK_PIECES of the contract (none: no sound, which costs nothing); options: those of each window. A window that
+        cannot be decoded is without speech. One whose log-mel is not all numbers, since the step before failed, is
+        UNHEARD.
         """
-        sound_s = spans[:, 1] - spans[:, 0]
+        held = [Pieces.of(row) for row in pieces]
         lost = ~np.isfinite(log_mel).all(axis=(1, 2))
-        transcripts = [UNHEARD if row_lost else WindowTranscript() for row_lost in lost & (sound_s > 0)]
-        sounding = np.flatnonzero((sound_s > 0) & ~lost)
+        transcripts = [UNHEARD if row_lost else WindowTranscript() for row_lost in lost]
+        sounding = [row for row, one in enumerate(held) if one.seconds > 0 and not lost[row]]
         found = decode_in_passes(
-            self.decode, log_mel[sounding], sound_s[sounding], [options[row] for row in sounding], self.rules
+            self.decode,
+            log_mel[sounding],
+            [held[row].seconds for row in sounding],
+            [options[row] for row in sounding],
+            self.rules,
         )
         for row, passes in zip(sounding, found, strict=True):
             if passes:
-                transcripts[row] = transcript(passes, spans[row], self.rules, self.tokenizer)
+                transcripts[row] = transcript(passes, held[row], self.rules, self.tokenizer)
         return transcripts
 
     def decode(self, log_mel: np.ndarray, options: Sequence[DecodingOptions]) -> list[Decoding | None]:

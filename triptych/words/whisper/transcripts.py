@@ -1,10 +1,9 @@
-"""From decoded tokens to segments, with their times; silence and repetition; the tensors of the contract."""
+"""From decoded tokens to segments, with their times in the clip; the tensors of the contract."""
 
 from __future__ import annotations
 
 import math
 import re
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,12 +12,9 @@ from tokenizers import Tokenizer
 
 from triptych.words.whisper.decoding import Decoding
 from triptych.words.whisper.passes import Pass
+from triptych.words.whisper.pieces import Pieces
 from triptych.words.whisper.rules import Rules
 from triptych_client import contract
-
-MAX_COMPRESSION_RATIO = 2.4
-"""A text that zlib makes smaller by more than this repeats itself: `compression_ratio_threshold` of openai/whisper,
-`transcribe.py`."""
 
 _REPEATED = re.compile(r"(.{2,100}?)\1{2,}", re.DOTALL)
 """Something said at least three times in a row."""
@@ -26,55 +22,55 @@ _REPEATED = re.compile(r"(.{2,100}?)\1{2,}", re.DOTALL)
 
 @dataclass(frozen=True)
 class Segment:
-    """Words between two timestamps. Times in seconds of the clip; `logprob` is the mean of its text tokens."""
+    """Words between two timestamps. Times in seconds of the clip; `logprob` is the mean of its text tokens.
+
+    `language_probability` is that of the language in the window, or part of a window, that the words are of.
+    """
 
     start_s: float
     end_s: float
     text: str
     logprob: float
+    language: str
+    language_probability: float
 
 
 @dataclass(frozen=True)
 class WindowTranscript:
-    """What was said in one window. Without sound: no tokens, NaN; without speech: no segments, no language."""
+    """What was said in one window. Without sound: no tokens, NaN; without speech: no segments.
+
+    `unheard`: its speech could not be recognised, because a step failed.
+    """
 
     segments: tuple[Segment, ...] = ()
-    language: str = ""
-    language_probability: float = math.nan
     no_speech_probability: float = math.nan
     tokens: tuple[int, ...] = ()
+    unheard: bool = False
+
+    @property
+    def language(self) -> str:
+        """The language of the first words; "" without words."""
+        return self.segments[0].language if self.segments else ""
 
 
-UNHEARD = WindowTranscript(language=contract.UNKNOWN_LANGUAGE)
-"""A window whose speech could not be recognised, because a step failed."""
+UNHEARD = WindowTranscript(unheard=True)
 
 
-def transcript(passes: Sequence[Pass], span: np.ndarray, rules: Rules, tokenizer: Tokenizer) -> WindowTranscript:
-    """Return what was said in a window whose sound lies at `span`, [2] seconds of the clip; one pass at least."""
-    segments = [segment for item in passes for segment in _segments(item, span, rules, tokenizer)]
-    if compression_ratio(" ".join(segment.text for segment in segments)) > MAX_COMPRESSION_RATIO:
-        segments = without_repeats(segments)
-    first = passes[0].decoding
+def transcript(passes: Sequence[Pass], pieces: Pieces, rules: Rules, tokenizer: Tokenizer) -> WindowTranscript:
+    """Return what was said in a window whose sound is these pieces of the clip; one pass at least."""
+    segments = [segment for item in passes for segment in _segments(item, pieces, rules, tokenizer)]
     return WindowTranscript(
         tuple(segments),
-        first.language if segments else "",
-        first.language_probability,
-        first.no_speech_probability,
+        passes[0].decoding.no_speech_probability,
         tuple(token for item in passes for token in item.decoding.tokens),
     )
-
-
-def compression_ratio(text: str) -> float:
-    """Return how many times smaller zlib makes a text."""
-    data = text.encode()
-    return len(data) / len(zlib.compress(data))
 
 
 def without_repeats(segments: Sequence[Segment]) -> list[Segment]:
     """Keep one of what a looping decoder said again and again.
 
-    The reference decodes such a window anew, at random. Here the same clip gets the same answer: what is said three
-    times or more in a row within a segment is kept once, and a segment like the one before it is dropped.
+    What is said three times or more in a row within a segment is kept once, and a segment like the one before it is
+    dropped.
     """
     kept: list[Segment] = []
     for segment in segments:
@@ -84,18 +80,18 @@ def without_repeats(segments: Sequence[Segment]) -> list[Segment]:
     return kept
 
 
-def _segments(item: Pass, span: np.ndarray, rules: Rules, tokenizer: Tokenizer) -> list[Segment]:
+def _segments(item: Pass, pieces: Pieces, rules: Rules, tokenizer: Tokenizer) -> list[Segment]:
     if item.silent:
         return []
-    start_s, end_s = float(span[0]) + item.offset_s, float(span[1])
-    found = []
-    for timed in _timed_tokens(item.decoding, rules):
+    found, decoding = [], item.decoding
+    for timed in _timed_tokens(decoding, rules):
         text = tokenizer.decode(timed.tokens).strip()
-        first = start_s + rules.seconds(timed.start)
-        last = end_s if timed.end is None else min(start_s + rules.seconds(timed.end), end_s)
-        if text and first < end_s:  # what begins after the sound was read into its padding
-            found.append(Segment(first, last, text, float(np.mean(timed.logprobs))))
-    return found
+        first = item.offset_s + rules.seconds(timed.start)
+        last = item.end_s if timed.end is None else min(item.offset_s + rules.seconds(timed.end), item.end_s)
+        if text and first < item.end_s:  # what begins after the sound was read into its padding
+            span, logprob = pieces.span(first, last), float(np.mean(timed.logprobs))
+            found.append(Segment(*span, text, logprob, decoding.language, decoding.language_probability))
+    return without_repeats(found) if item.looped else found
 
 
 @dataclass(frozen=True)
@@ -135,19 +131,23 @@ def tensors(transcripts: Sequence[WindowTranscript]) -> dict[str, np.ndarray]:
     texts = np.full((count, most), b"", dtype=object)
     spans = np.full((count, most, 2), np.nan, np.float32)
     logprobs = np.full((count, most), np.nan, np.float32)
+    languages, language_probs = np.full((count, most), b"", dtype=object), np.full((count, most), np.nan, np.float32)
     tokens = np.full((count, longest), -1, np.int32)
     for row, item in enumerate(transcripts):
+        languages[row, 0] = contract.UNKNOWN_LANGUAGE.encode() if item.unheard else b""
         tokens[row, : len(item.tokens)] = item.tokens
         for place, segment in enumerate(item.segments):
             texts[row, place] = segment.text.encode()
             spans[row, place] = segment.start_s, segment.end_s
             logprobs[row, place] = segment.logprob
+            languages[row, place] = segment.language.encode()
+            language_probs[row, place] = segment.language_probability
     return {
         "UTTERANCES": texts,
         "UTTERANCE_SPANS": spans,
         "UTTERANCE_LOGPROBS": logprobs,
-        "LANGUAGES": np.array([[item.language.encode()] for item in transcripts], dtype=object),
-        "LANGUAGE_PROBS": np.array([[item.language_probability] for item in transcripts], np.float32),
+        "LANGUAGES": languages,
+        "LANGUAGE_PROBS": language_probs,
         "NO_SPEECH_PROBS": np.array([[item.no_speech_probability] for item in transcripts], np.float32),
         "TOKENS": tokens,
     }

@@ -54,17 +54,20 @@ def test_parity_with_transformers_features_and_model(exported, samples: int):
 def test_parity_with_pytorch(exported):
     model, _, graph = exported
     features = np.stack([mel.fbank(sound) for sound in (NOISE, 0.01 * NOISE, padded(NOISE[:50_000]), 0 * NOISE)])
-    (tags,) = graph.run(["TAGS"], {"FEATURES": features})
-    wrapped = ast.AstTagger(model, ast.Preprocessing(MEAN, STD))
+    given = graph.run(["TAGS", "SPEECH_TAGS"], {"FEATURES": features})
+    wrapped = ast.AstTagger(model, ast.Preprocessing(MEAN, STD), TAGS)
     with torch.no_grad():
-        np.testing.assert_allclose(tags, wrapped(torch.from_numpy(features)).numpy(), atol=1e-4)
+        for mine, theirs in zip(given, wrapped(torch.from_numpy(features)), strict=True):
+            np.testing.assert_allclose(mine, theirs.numpy(), atol=1e-4)
+    tags, speech_tags = given
+    np.testing.assert_allclose(speech_tags, np.stack([tags[:, 0], tags[:, 1] + tags[:, 2]], axis=1), atol=1e-6)
 
 
 def test_silence_inside_a_sound_is_heard_as_silence(exported):
     model, _, _ = exported
     sound = NOISE.copy()
     sound[40_000:60_000] = 0
-    wrapped = ast.AstTagger(model, ast.Preprocessing(MEAN, STD))
+    wrapped = ast.AstTagger(model, ast.Preprocessing(MEAN, STD), TAGS)
     prepared = wrapped.prepare(torch.from_numpy(mel.fbank(sound))[None])[0]
     silent = (np.log(mel.FBANK_FLOOR) - MEAN) / (2 * STD)
     np.testing.assert_allclose(prepared[300], silent, atol=1e-5)

@@ -8,7 +8,9 @@ import torch
 from onnx import helper, numpy_helper
 from torch import nn
 
+from networks.sound import voiced
 from networks.sound import yamnet as sound_tagger
+from triptych.errors import TriptychError
 from triptych.sound import mel
 
 SEPARABLE = [  # stride, channels: yamnet.py of tensorflow/models
@@ -69,10 +71,15 @@ def quantised(weights):
 
 
 @pytest.fixture(scope="module")
-def tags(repository):
+def given(repository):
     path = repository / "sound_tagger" / "1" / "model.onnx"
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return session.run(["TAGS"], {"FEATURES": np.stack(list(patches().values()))})[0]
+    return session.run(["TAGS", "SPEECH_TAGS"], {"FEATURES": np.stack(list(patches().values()))})
+
+
+@pytest.fixture(scope="module")
+def tags(given):
+    return given[0]
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +115,22 @@ def test_sounds_get_their_tags(tags, labels):
     assert best["tone"] in ("Sine wave", "Beep, bleep")
     assert best["noise"] in ("White noise", "Static", "Waterfall")
     assert best["chirp"] in ("Siren", "Alarm")
+
+
+def test_speech_and_what_is_taken_for_it_are_summed_up(given, labels):
+    tags, speech_tags = given
+    speech = [labels.index(name) for name in voiced.SPEECH if name in labels]
+    other = [labels.index(name) for name in voiced.OTHER]
+    assert (len(speech), len(other)) == (13, 25)
+    expected = np.stack([tags[:, speech].max(axis=1), tags[:, other].sum(axis=1)], axis=1)
+    np.testing.assert_allclose(speech_tags, expected, atol=1e-6)
+
+
+def test_a_tagger_without_these_classes_is_refused():
+    with pytest.raises(
+        TriptychError, match=r"no class of AudioSet that is speech.* its 2 classes begin with Music, Dog"
+    ):
+        voiced.places(["Music", "Dog"])
 
 
 def test_labels_are_the_classes_in_order(labels):

@@ -48,12 +48,14 @@ def inputs(seconds: float = 10.0, **changes: np.ndarray) -> dict[str, np.ndarray
         "SOUND_SPANS": spans,
         "TAGS": np.array([[0.9, 0.2, 0.0]] * len(spans), np.float32),
         "SOUND_LOGITS": np.zeros((len(spans), 7), np.float32),
+        "SPEECH_SPANS": np.array([[0.6, 3.9]], np.float32),
         "VOICE_SPANS": spans,
         "VOICE_LOGITS": np.array([towards(SAD)] * len(spans), np.float32),
         "UTTERANCES": strings([["He left me.", "He is laughing.", ""]]),
         "UTTERANCE_SPANS": np.array([[[0.5, 3.0], [2.0, 4.0], [np.nan, np.nan]]], np.float32),
         "UTTERANCE_LOGPROBS": np.array([[-0.1, -0.2, np.nan]], np.float32),
-        "LANGUAGES": strings([["en"]]),
+        "LANGUAGES": strings([["en", "en", ""]]),
+        "LANGUAGE_PROBS": np.array([[0.9, 0.4, np.nan]], np.float32),
         "WORDS_LOGITS": np.array([towards(SAD), towards(HAPPY, 1)], np.float32),
         **changes,
     }
@@ -61,10 +63,12 @@ def inputs(seconds: float = 10.0, **changes: np.ndarray) -> dict[str, np.ndarray
 
 MUTE = {
     "AUDIO_STATUS": Status("absent", "silent").tensor(),
+    "SPEECH_SPANS": np.zeros((0, 2), np.float32),
     "UTTERANCES": strings([[""]]),
     "UTTERANCE_SPANS": np.full((1, 1, 2), np.nan, np.float32),
     "UTTERANCE_LOGPROBS": np.full((1, 1), np.nan, np.float32),
     "LANGUAGES": strings([[""]]),
+    "LANGUAGE_PROBS": np.full((1, 1), np.nan, np.float32),
     "WORDS_LOGITS": np.zeros((1, 7), np.float32),
 }
 FACELESS = {"FACE_COUNT": np.array([0], np.int32)}
@@ -97,6 +101,7 @@ def test_every_channel_answers():
     assert answered.emotion.track_reason == "only"
     assert answered.people[0].timeline[0] is not None
     assert [said.language for said in answered.transcript.utterances] == ["en", "en"]
+    assert [said.language_is_sure for said in answered.transcript.utterances] == [True, False]
     assert all(said.expressed for said in answered.transcript.utterances)
 
 
@@ -109,6 +114,10 @@ FAILED_STEPS = {
     "faces could not be cut out": ({"FACE_COUNT": np.array([-1], np.int32)}, lost("face")),
     "speech could not be recognised": (
         {**MUTE, "AUDIO_STATUS": OK.tensor(), "LANGUAGES": strings([[contract.UNKNOWN_LANGUAGE]])},
+        lost("voice", "words"),
+    ),
+    "speech could not be detected": (
+        {**MUTE, "AUDIO_STATUS": OK.tensor(), "SPEECH_SPANS": np.full((1, 2), np.nan, np.float32)},
         lost("voice", "words"),
     ),
     "utterances could not be told apart": (
@@ -145,6 +154,41 @@ def test_every_input_of_the_step_is_read():
     recorded = Recorded(inputs())
     answer(recorded, MANIFEST)
     assert recorded.read == {tensor.name for tensor in contract.STEPS["fusion"].inputs} == set(recorded)
+
+
+def test_words_begin_with_detected_speech_and_nobody_speaks_before():
+    """Twelve seconds of lead-in, in which somebody else is seen: the recogniser has words from the first moment on."""
+    faces = {
+        "FACE_TRACKS": np.repeat([0, 1], [24, 16]).astype(np.int32),
+        "FACE_BOXES": np.array([[10, 10, 200, 200]] * 24 + [[10, 10, 90, 90]] * 16, np.float32),
+    }
+    said = {
+        "UTTERANCES": strings([["And so my fellow Americans"]]),
+        "UTTERANCE_SPANS": np.array([[[0.0, 19.0]]], np.float32),
+        "UTTERANCE_LOGPROBS": np.array([[-0.1]], np.float32),
+        "LANGUAGES": strings([["en"]]),
+        "LANGUAGE_PROBS": np.array([[0.9]], np.float32),
+        "SPEECH_SPANS": np.array([[12.2, 14.0], [15.0, 18.5]], np.float32),
+        "WORDS_LOGITS": np.array([towards(HAPPY)], np.float32),
+    }
+    outputs = answer(inputs(20.0, **faces, **said), MANIFEST)
+    answered = decoded(outputs)
+    assert answered.transcript.utterances[0].start_s == pytest.approx(12.2)
+    assert answered.transcript.utterances[0].end_s == pytest.approx(18.5)
+    assert (answered.emotion.track, answered.emotion.track_reason) == (1, "speech")
+    assert [person.speech_s for person in answered.people] == pytest.approx([0, 5.3], abs=0.3)
+
+
+def test_a_voice_is_evidence_where_it_speaks_only():
+    starts = np.arange(0, 9, 1.5)
+    spans = np.stack([starts, starts + 1.5], axis=1).astype(np.float32)
+    logits = np.array([towards(SAD), *[towards(HAPPY)] * 5], np.float32)
+    changes = {"VOICE_SPANS": spans, "VOICE_LOGITS": logits, "SPEECH_SPANS": np.array([[0.1, 1.4]], np.float32)}
+    changes["UTTERANCE_SPANS"] = np.array([[[0.0, 9.0], [np.nan, np.nan], [np.nan, np.nan]]], np.float32)
+    changes["UTTERANCES"] = strings([["He left me.", "", ""]])
+    voice = decoded(answer(inputs(**changes), MANIFEST)).channels["voice"]
+    assert voice.probabilities is not None
+    assert max(voice.probabilities, key=voice.probabilities.__getitem__) == "sadness"
 
 
 def test_no_channel_at_all_is_a_uniform_answer_that_abstains():

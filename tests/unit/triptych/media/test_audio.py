@@ -125,6 +125,21 @@ def test_windows_cover_all_sound_within_the_batch(length_s: float, cut):
     assert pieces.sum(axis=1) == pytest.approx((spans[:, 1] - spans[:, 0]) * SAMPLE_RATE_HZ, abs=2)
 
 
+@pytest.mark.parametrize("level", [0.0, 0.004])
+def test_silence_before_and_after_changes_nothing_in_what_the_tagger_hears(level: float):
+    sound = noise(seconds(2.3))
+    alone = audio.sound_windows(sound)
+    hush = level * noise(seconds(7.3))
+    pieces, spans = audio.sound_windows(np.concatenate([hush, sound, hush]))
+    np.testing.assert_array_equal(pieces[:-1], alone.pcm[:-1])
+    np.testing.assert_allclose(spans - 7.3, alone.spans, atol=0.021)
+
+
+def test_a_pause_within_is_heard():
+    sound = np.concatenate([noise(seconds(1)), np.zeros(seconds(5), np.float32), noise(seconds(1))])
+    assert audio.sounding(sound) == (0, len(sound))
+
+
 def test_within_a_minute_the_hop_is_the_models_own():
     spans = audio.sound_windows(noise(seconds(60.5)))[1]
     assert np.diff(spans[:, 0]) == pytest.approx(0.48, abs=1e-4)

@@ -15,6 +15,7 @@ from transformers.utils import logging
 
 from networks.whisper.published import load_model
 from samples.whisper_recordings import SPOKEN, cut_off, recordings
+from triptych.commands.demo_speech import synthesise
 from triptych.errors import RequestError
 from triptych.words.whisper.decoding import DecodingOptions
 from triptych.words.whisper.model import DecoderState, Device
@@ -135,6 +136,26 @@ def test_windows_that_stay_go_on_as_if_alone(recogniser):
     np.testing.assert_allclose(some.step(ids[order, 1:]), everyone.step(ids[:, 1:])[order], atol=1e-4)
 
 
+def test_a_part_of_a_window_is_read_by_its_encoder_frames_alone(model, recogniser, log_mels, encoded):
+    parts = recogniser.model.encode(log_mels[NAMES[3]][None]).parts(0, np.array([0, 50]), 100)
+    logits = parts.step(np.full((2, 1), 50258))
+    for row, start in zip(logits, (0, 50), strict=True):
+        frames = encoded.last_hidden_state[3:4, start : start + 100]
+        with torch.inference_mode():
+            theirs = model(encoder_outputs=(frames,), decoder_input_ids=torch.tensor([[50258]])).logits[0, 0]
+        np.testing.assert_allclose(row, theirs.numpy(), atol=4e-4)
+
+
+def test_windows_of_a_clip_have_its_language(recogniser):
+    """A greeting that is like in many languages takes the language of the sentence before it, of the same clip."""
+    sounds = [
+        synthesise("Je voudrais un café et un verre d'eau, s'il vous plaît.", "fr", 140),
+        synthesise("Ah, non.", "fr", 150),
+    ]
+    options = [DecodingOptions(clip=1, seconds=len(sound) / 16_000) for sound in sounds]
+    assert [found.language for found in recogniser.decode(extract(sounds), options)] == ["fr", "fr"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_decoding_equals_transformers_token_for_token(decoded, expected, languages, name):
     assert f"<|{decoded[name].language}|>" == languages[name]
@@ -151,7 +172,7 @@ def test_translation_equals_transformers(model, recogniser, log_mels):
 
 def test_speech_beyond_the_last_pair_equals_transformers(model, recogniser):
     log_mel = extract([cut_off()])
-    (found,) = recogniser.transcribe(log_mel, np.array([[0, 30]]), [DecodingOptions(language="en")])
+    (found,) = recogniser.transcribe(log_mel, np.array([[[0, 30]]]), [DecodingOptions(language="en")])
     theirs = model.generate(torch.from_numpy(log_mel), return_timestamps=True, task="transcribe", language="en")
     assert list(found.tokens) == spoken(model, theirs[0])
     assert found.segments[-1].text.startswith("she said that the sea gives")
@@ -161,7 +182,7 @@ def test_speech_beyond_the_last_pair_equals_transformers(model, recogniser):
 def test_rows_of_a_batch_are_independent(recogniser, log_mels, decoded):
     broken = np.full((80, 3000), np.nan, np.float32)
     mels = np.stack([broken, log_mels["Spanish"], log_mels["a greeting"], log_mels["Spanish"], log_mels["German"]])
-    spans = np.array([[0, 5], [0, 2.8], [7, 7], [30, 32.8], [0, 3]])
+    pieces = np.array([[[0, 5]], [[0, 2.8]], [[np.nan, np.nan]], [[30, 32.8]], [[0, 3]]])
     options = [
         DecodingOptions(),
         DecodingOptions(),
@@ -169,7 +190,7 @@ def test_rows_of_a_batch_are_independent(recogniser, log_mels, decoded):
         DecodingOptions("translate", "es"),
         DecodingOptions(),
     ]
-    failed, spanish, soundless, translated, german = recogniser.transcribe(mels, spans, options)
+    failed, spanish, soundless, translated, german = recogniser.transcribe(mels, pieces, options)
     assert (failed, soundless) == (UNHEARD, WindowTranscript())
     assert spanish.tokens == decoded["Spanish"].tokens
     assert german.tokens == decoded["German"].tokens
@@ -182,7 +203,7 @@ def test_rows_of_a_batch_are_independent(recogniser, log_mels, decoded):
 def test_without_sound_nothing_is_computed(recogniser, monkeypatch):
     monkeypatch.setattr(recogniser, "decode", None)
     nothing = np.zeros((2, 80, 3000), np.float32)
-    assert recogniser.transcribe(nothing, np.zeros((2, 2)), [DecodingOptions(), DecodingOptions()]) == [
+    assert recogniser.transcribe(nothing, np.full((2, 32, 2), np.nan), [DecodingOptions(), DecodingOptions()]) == [
         WindowTranscript(),
         WindowTranscript(),
     ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from triptych.words.whisper.decoding import Decoding, DecodingOptions
-from triptych.words.whisper.passes import MAX_PASSES, decode_in_passes, is_silent
+from triptych.words.whisper.decoding import MAX_NEW_TOKENS, Decoding, DecodingOptions
+from triptych.words.whisper.passes import MAX_PASSES, decode_in_passes, is_loop, is_silent
 from triptych.words.whisper.rules import Rules
 
 RULES = Rules(1, 0, 2, 3, 1000, 0.02, 50, {"en": 4, "ru": 5}, {"transcribe": 6, "translate": 7}, [], [])
@@ -72,9 +72,7 @@ def test_the_next_pass_starts_at_the_last_pair(unfinished):
     assert len(passes[0].decoding.logprobs) == len(first)
     np.testing.assert_array_equal(script.mels[1][:, :1000], ramp()[0, :, 2000:])
     assert not script.mels[1][:, 1000:].any()
-    assert script.options == [DecodingOptions(), DecodingOptions(language="ru")], (
-        "the language stays that of the first pass"
-    )
+    assert [option.language for option in script.options] == [None, "ru"], "the language stays that of the first pass"
 
 
 @pytest.mark.parametrize(("end_s", "sound_s"), [(20.0, 20.5), (0.5, 20.0)])
@@ -91,7 +89,7 @@ def test_silence_is_skipped_to_its_end():
 
 def test_passes_are_bounded():
     again = [said(at(0), WORD, at(2), at(2)) for _ in range(MAX_PASSES)]
-    assert [item.offset_s for item in run(Script(*again), sound_s=30)] == [0, 2, 4, 6]
+    assert [item.offset_s for item in run(Script(*again), sound_s=30)] == [2 * number for number in range(MAX_PASSES)]
 
 
 def test_a_window_that_fails_leaves_the_others():
@@ -104,7 +102,67 @@ def test_a_window_that_fails_leaves_the_others():
 
 
 @pytest.mark.parametrize(
-    ("no_speech", "logprob", "silent"), [(0.7, -1.5, True), (0.7, -0.5, False), (0.5, -1.5, False), (0.0, 0.0, False)]
+    ("no_speech", "logprob", "silent"),
+    [(0.7, -1.5, True), (0.4, -1.0, True), (0.7, -0.5, False), (0.1, -1.5, False), (0.0, 0.0, False)],
 )
 def test_silence_takes_both_signs(no_speech, logprob, silent):
     assert is_silent(said(at(0), WORD, at(1), no_speech=no_speech, logprob=logprob)) is silent
+
+
+HELP = (50, 51, 52)
+"""What is said again and again, as tokens."""
+LOOPING = said(at(0), *(HELP * 80)[: MAX_NEW_TOKENS - 1])
+
+
+def with_pause(at_s: float) -> np.ndarray:
+    """A log-mel that is loud but for half a second."""
+    mel = np.ones((1, 80, 3000), np.float32)
+    mel[:, :, round(100 * at_s) - 25 : round(100 * at_s) + 25] = -1
+    return mel
+
+
+@pytest.mark.parametrize(
+    ("tokens", "seconds", "loops"),
+    [
+        (LOOPING.tokens, 14.0, True),
+        ((at(0), *HELP * 30, at(5)), 5.0, True),
+        ((at(0), *HELP * 12, at(15)), 15.0, False),
+        ((at(0), *range(100, 180), at(5)), 5.0, False),
+        ((at(0),), 5.0, False),
+    ],
+    ids=["to the last token", "too fast", "said twelve times", "fast, nothing twice", "nothing"],
+)
+def test_a_loop_repeats_more_than_can_be_said(tokens: tuple[int, ...], seconds: float, loops: bool):
+    assert is_loop(said(*tokens), seconds, RULES) is loops
+
+
+def test_a_window_that_loops_is_halved_in_its_pause_and_heard_again():
+    script = Script(LOOPING, said(at(0), *HELP * 2, at(5)), said(at(0), *HELP * 3, at(6)))
+    (passes,) = decode_in_passes(script, with_pause(6.0), [14.0], [DecodingOptions()], RULES)
+    assert [(item.offset_s, item.end_s) for item in passes] == [(0, pytest.approx(6, abs=0.2)), (passes[0].end_s, 14)]
+    assert not any(item.looped for item in passes)
+    assert not script.mels[1][:, round(100 * passes[0].end_s) :].any(), "the first half ends in the pause"
+    assert [option.language for option in script.options] == [None, "ru", "ru"]
+
+
+def test_a_short_loop_is_marked():
+    (only,) = run(Script(LOOPING), sound_s=2.0)
+    assert only.looped
+
+
+def test_loops_in_loops_are_bounded():
+    script = Script(*[LOOPING] * 99)
+    (passes,) = decode_in_passes(script, ramp(), [30], [DecodingOptions()], RULES)
+    assert len(script.mels) <= MAX_PASSES
+    assert all(item.looped for item in passes)
+    assert passes[0].offset_s == 0
+    assert passes[-1].end_s == 30
+    assert [item.end_s for item in passes[:-1]] == [item.offset_s for item in passes[1:]], "nothing is left out"
+
+
+def test_a_window_of_two_languages_is_cut_in_the_pause_and_each_decoded_in_its_own():
+    two = Decoding("", 0.5, 0.1, (), (), turns=((0.0, "ru"), (7.0, "en")))
+    script = Script(two, said(at(0), WORD, at(5)), said(at(0), WORD, at(6)))
+    (passes,) = decode_in_passes(script, with_pause(6.4), [14.0], [DecodingOptions()], RULES)
+    assert [item.offset_s for item in passes] == [0, pytest.approx(6.4, abs=0.2)]
+    assert [option.language for option in script.options] == [None, "ru", "en"]
