@@ -101,13 +101,8 @@ class _Run:
         for part in resampled:
             keep(part.layout)
             samples = part.to_ndarray().reshape(-1, len(self.form.channels)).T
-            yield self.place, _finite(samples), self.form.channels
+            yield self.place, samples, self.form.channels
             self.place += samples.shape[1]
-
-
-def _finite(samples: np.ndarray) -> np.ndarray:
-    """Return samples with silence for those that are no numbers: a damaged file of floating point has some."""
-    return samples if np.isfinite(samples).all() else np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
 
 
 def blocks(frames: Iterable[tuple[float, AudioFrame]], max_seconds: float) -> Iterator[Block]:
@@ -158,6 +153,8 @@ class Sheet:
 
         What was recorded with other channels is mixed apart.
         """
+        if not np.isfinite(self.rows).all():  # a damaged file of floating point
+            np.nan_to_num(self.rows, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
         pcm = np.zeros(self.end, np.float32)
         heard: dict[str, int] = {}
         by_names = sorted(self.spans, key=lambda span: span[2])

@@ -8,6 +8,7 @@ import pytest
 
 from samples import clips
 from triptych.media import audio, mixing
+from triptych.media.channels import MAX_CHANNELS, Sheet
 from triptych_client.contract import ALL_CHANNELS, INVERTED
 
 SPEECH = clips.syllables(4.0)
@@ -97,8 +98,26 @@ def test_samples_above_full_scale_are_heard_as_they_are():
     assert sound.pcm == pytest.approx(hot, abs=1e-3)
 
 
+def test_numbers_that_are_none_are_silence():
+    broken = np.stack([SPEECH, SPEECH])
+    broken[:, 30_000:30_010] = [[np.nan], [np.inf]]
+    pcm = audio.decode(clips.in_matroska(broken, layouts=["stereo"]), 60).pcm
+    assert np.isfinite(pcm).all()
+    assert likeness_to(pcm, SPEECH) > 0.99
+
+
 def test_other_channels_in_the_middle_are_mixed_apart():
-    stereo = clips.in_matroska(np.stack([SPEECH, SPEECH]), layouts=["stereo"])
-    mono = clips.in_matroska(SPEECH[None])
-    for data in (stereo, mono):
-        assert audio.decode(data, 60).pcm == pytest.approx(SPEECH, abs=1e-3)
+    second = SPEECH[:16_000]
+    mono, stereo = ("FC",), ("FL", "FR")
+    written = [(0, second[None], mono), (16_000, np.stack([second, 0 * second]), stereo), (32_000, second[None], mono)]
+    pcm, heard = Sheet.of(50_000, written).mixed()
+    assert pcm == pytest.approx(np.concatenate([second, second / 2, second]), abs=1e-6)
+    assert heard == ALL_CHANNELS
+
+
+def test_channels_beyond_those_told_apart_are_added_to_the_first():
+    names = tuple(map(str, range(MAX_CHANNELS + 3)))
+    channels = np.zeros((len(names), 16_000), np.float32)
+    channels[-1] = SPEECH[:16_000]
+    pcm, _ = Sheet.of(16_000, [(0, channels, names)]).mixed()
+    assert likeness_to(pcm, SPEECH[:16_000]) > 0.99
