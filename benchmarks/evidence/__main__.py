@@ -13,13 +13,14 @@ from typing import Annotated
 import typer
 
 from benchmarks.bars import bars_table
-from benchmarks.evidence import detector, lead_in, no_words, recall, repeats
+from benchmarks.evidence import detector, folders, lead_in, levels, no_words, recall, repeats, tracks
 from benchmarks.evidence.check import Bench
 from benchmarks.measure import publish
 from triptych.serving.embedded import EmbeddedServer
 from triptych_client import Client
 
-CHECKS = {check.name: check for check in (no_words.CHECK, detector.CHECK, recall.CHECK, lead_in.CHECK, repeats.CHECK)}
+MODULES = (no_words, detector, recall, lead_in, repeats, tracks, levels, folders)
+CHECKS = {module.CHECK.name: module.CHECK for module in MODULES}
 
 
 def main(

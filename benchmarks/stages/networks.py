@@ -94,8 +94,10 @@ def swin_tiny(plan: Plan) -> nn.Module:
 
 def audio_transformer(plan: Plan) -> nn.Module:
     """Return the base Audio Spectrogram Transformer, as MIT/ast-finetuned-audioset-10-10-0.4593."""
-    config = ASTConfig(id2label={tag: f"tag {tag}" for tag in range(AUDIOSET)}, num_hidden_layers=plan.depth or 12)
-    return ast.AstTagger(made(ASTForAudioClassification, config, plan), ast.Preprocessing(-4.2677393, 4.5689974))
+    classes = ["Speech", "Laughter", *(f"tag {tag}" for tag in range(2, AUDIOSET))]
+    config = ASTConfig(id2label=dict(enumerate(classes)), num_hidden_layers=plan.depth or 12)
+    model = made(ASTForAudioClassification, config, plan)
+    return ast.AstTagger(model, ast.Preprocessing(-4.2677393, 4.5689974), classes)
 
 
 def wav2vec2_base(plan: Plan) -> nn.Module:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +16,20 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 from rich.console import Console
 
-from triptych_client import __version__, clips
+from triptych_client import __version__, clips, files
 from triptych_client.call import DEFAULT_TIMEOUT_S
+from triptych_client.characters import prepare_console, printable
 from triptych_client.errors import TriptychClientError, mebibytes
-from triptych_client.output import Format, Sieve, complain, file_console, write_folder, write_stream, writer
+from triptych_client.output import (
+    Format,
+    Sieve,
+    complain,
+    file_console,
+    tell_skipped,
+    write_folder,
+    write_stream,
+    writer,
+)
 from triptych_client.peer import DEFAULT_URL
 from triptych_client.plugins import Commands
 from triptych_client.progress import ClipProgress
@@ -28,6 +39,9 @@ if TYPE_CHECKING:
     from triptych_client.client import Client
 
 TOKEN_VARIABLE = "TRIPTYCH_TOKEN"
+
+INTERRUPTED = 128 + signal.SIGINT
+"""The exit code that typer gives a command that was interrupted."""
 
 Url = Annotated[str, typer.Option(help="host:port of the server's gRPC service, [address]:port or unix:PATH.")]
 Tls = Annotated[bool, typer.Option("--tls", help="Encrypt; implied by any PEM file.")]
@@ -62,9 +76,17 @@ class Task(str, Enum):
 
 
 def main() -> None:
-    """Run the command line; an error that explains itself becomes one red line, anything else a traceback."""
+    """Run the command line; an error that explains itself becomes one red line, anything else a traceback.
+
+    Interrupted, the process dies of the signal, as a shell expects, without waiting for threads that read a pipe.
+    """
     try:
         app()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGINT)
+        raise
     except Exception as error:
         if not _explains_itself(error):
             raise
@@ -118,10 +140,12 @@ def analyze(
 ) -> None:
     """Analyse clips and folders of clips.
 
-    Exits with 1 when a clip failed; the answers for the others are written all the same.
+    Exits with 1 when a clip failed; the answers for the others are written all the same. A file of --out is there when
+    all of it is written, and not before: in a folder, that is after each clip.
     """
-    found = clips.find(paths)
-    targets = _targets(found, out, format, paths)
+    search = clips.find(paths)
+    found = search.found
+    targets = _targets(search, out, format, paths)
     with _client(
         url, timeout, tls, root_certificates, private_key, certificate_chain, token_file, allow_plaintext_token
     ) as client:
@@ -135,9 +159,10 @@ def analyze(
             if targets:
                 write_folder(answers, targets, format, lang.value)
             else:
-                with _opened(out) as (stream, console):
+                with _opened(out, format) as (stream, console):
                     write = writer(format, lang.value, console, several=len(found) > 1)
                     write_stream((answer for _, answer in answers), stream, write, progress)
+    tell_skipped(search, format)
     raise typer.Exit(1 if sieve.failed else 0)
 
 
@@ -163,6 +188,7 @@ def limits(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of an answer."""
+    prepare_console(sys.stdout, for_machines=True)
     typer.echo(json.dumps(schema_of_answer(), indent=2, ensure_ascii=False))
 
 
@@ -203,26 +229,28 @@ def _token(file: Path | None) -> str | None:
         raise TriptychClientError(f"cannot be read: {words}", str(file)) from None
 
 
-def _targets(found: list[clips.Found], out: str | None, format: Format, paths: list[Path]) -> list[Path]:
+def _targets(search: clips.Search, out: str | None, format: Format, paths: list[Path]) -> list[Path]:
     """Return a file for each clip, or none where all go to one place; usage errors are told here, before any work."""
+    found = search.found
     if not found:
-        raise typer.BadParameter(f"no media file in {', '.join(map(str, paths))}", param_hint="CLIP")
+        said = "; ".join(filter(None, (f"no media file in {', '.join(map(str, paths))}", search.summary())))
+        raise typer.BadParameter(printable(said), param_hint="CLIP")
     if out and clips.is_folder(out):
         try:
             return clips.targets(found, Path(out), format.suffix)
         except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--out") from None
+            raise typer.BadParameter(printable(str(error)), param_hint="--out") from None
     if format is Format.VTT and len(found) > 1:
         raise typer.BadParameter("subtitles of several clips need a folder, like --out subtitles/", param_hint="--out")
     return []
 
 
 @contextmanager
-def _opened(out: str | None) -> Iterator[tuple[TextIO, Console]]:
+def _opened(out: str | None, format: Format) -> Iterator[tuple[TextIO, Console]]:
     """Open the file that all answers go to, or standard output."""
     if out is None:
+        prepare_console(sys.stdout, for_machines=format is not Format.TEXT)
         yield sys.stdout, Console()
         return
-    Path(out).parent.mkdir(parents=True, exist_ok=True)
-    with Path(out).open("w", encoding="utf-8") as stream:
+    with files.whole(Path(out)) as stream:
         yield stream, file_console(stream)

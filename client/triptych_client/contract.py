@@ -92,6 +92,14 @@ MAX_FACES_PER_FRAME = 32
 CLIP_FIELDS = ("duration_s", "width_px", "height_px", "frame_rate_hz", "has_video", "has_audio")
 """Columns of CLIP. Width and height are those of the upright picture, after rotation."""
 
+AUDIO_TRACK_FIELDS = ("index", "title", "language", "channels", "heard")
+"""Columns of AUDIO_TRACKS: the stream's number in the file, its name and language as the file has them ("": not said),
+how many channels it has, and what of them is heard: "" for nothing, ALL_CHANNELS, INVERTED or the only channel's name.
+"""
+
+ALL_CHANNELS, INVERTED = "all", "inverted"
+"""All channels of a track are mixed; INVERTED: some turned over, since they would cancel each other."""
+
 TRACK_REASONS = ("", "only", "mouth", "moves", "speech", "size")
 """Why the answer is about that person: nobody is seen; nobody else is; the mouth moves with the speech; no other face
 moves at all; seen during most of the speech; largest."""
@@ -143,6 +151,9 @@ FRAME_TIMES = Tensor(
 )
 VIDEO_STATUS = Tensor("VIDEO_STATUS", "BYTES", (len(STATUS_FIELDS),), "of the video stream, see STATUS_FIELDS")
 AUDIO_STATUS = Tensor("AUDIO_STATUS", "BYTES", (len(STATUS_FIELDS),), "of the audio stream, see STATUS_FIELDS")
+AUDIO_TRACKS = Tensor(
+    "AUDIO_TRACKS", "BYTES", (-1, len(AUDIO_TRACK_FIELDS)), "[a, 5] the sound tracks of the file; an empty index: none"
+)
 PCM = Tensor("PCM", "FP32", (-1,), "[samples] the sound of the clip, 16 kHz mono in [-1, 1], from the clip's start")
 SPEECH_SPANS = Tensor(
     "SPEECH_SPANS", "FP32", (-1, 2), "[v, 2] start and end of what was detected as speech; NaN: not told"
@@ -307,6 +318,7 @@ STEPS = {
                 Tensor("SOUND_WINDOWS", "FP32", (-1, -1), "[p, samples] overlapping windows for the sound tagger"),
                 SOUND_SPANS,
                 AUDIO_STATUS,
+                AUDIO_TRACKS,
             ),
         ),
         Step(
@@ -502,5 +514,5 @@ EMBEDDINGS = (
 )
 """Outputs of the ensemble that are sent on request only."""
 
-ANSWER = (CLIP, *(tensor for tensor in STEPS["fusion"].outputs if tensor not in EMBEDDINGS))
+ANSWER = (CLIP, AUDIO_TRACKS, *(tensor for tensor in STEPS["fusion"].outputs if tensor not in EMBEDDINGS))
 """Outputs of the ensemble that every client asks for."""

@@ -8,10 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from triptych_client.contract import CHANNELS, CLIP_FIELDS, EMBEDDINGS, EMOTIONS, MODEL_FIELDS, RATIONALE_FIELDS
+from triptych_client.contract import (
+    AUDIO_TRACK_FIELDS,
+    CHANNELS,
+    CLIP_FIELDS,
+    EMBEDDINGS,
+    EMOTIONS,
+    MODEL_FIELDS,
+    RATIONALE_FIELDS,
+)
 from triptych_client.results import (
     Analysis,
     AudioTag,
+    AudioTrack,
     Channel,
     Clip,
     Emotion,
@@ -44,6 +53,7 @@ def analysis(arrays: Arrays, path: str | None, triton_version: str) -> Analysis:
         channels=_channels(arrays),
         transcript=_transcript(arrays),
         audio_tags=_audio_tags(arrays),
+        audio_tracks=_audio_tracks(arrays),
         faces=_faces(arrays),
         people=_people(arrays),
         timeline=_timeline(arrays),
@@ -133,6 +143,16 @@ def _transcript(arrays: Arrays) -> Transcript:
 def _audio_tags(arrays: Arrays) -> tuple[AudioTag, ...]:
     columns = zip(_texts(arrays["TAG_NAMES"]), _shares(arrays["TAG_SCORES"]), strict=True)
     return tuple(starmap(AudioTag, columns))
+
+
+def _audio_tracks(arrays: Arrays) -> tuple[AudioTrack, ...]:
+    """Return the sound tracks; a row whose index is no number stands for none."""
+    rows = (dict(zip(AUDIO_TRACK_FIELDS, row, strict=True)) for row in _texts(arrays["AUDIO_TRACKS"]))
+    return tuple(
+        AudioTrack(int(row["index"]), row["title"], row["language"], int(row["channels"]), row["heard"] or None)
+        for row in rows
+        if row["index"].isdigit()
+    )
 
 
 def _faces(arrays: Arrays) -> tuple[Face, ...]:

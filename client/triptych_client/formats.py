@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Iterator
 
+from triptych_client.characters import to_json
 from triptych_client.contract import CHANNELS, EMOTIONS
 from triptych_client.errors import TriptychClientError
 from triptych_client.labels import Labels
@@ -48,7 +48,7 @@ def jsonl(analyses: Iterable[Analysis]) -> Iterator[str]:
 
 def error_line(path: str | None, error: TriptychClientError) -> str:
     """Return a failed clip as a line of JSON."""
-    return json.dumps({"path": path, "error": error.reason}, ensure_ascii=False)
+    return to_json({"path": path, "error": error.reason})
 
 
 def csv_rows(analyses: Iterable[Analysis]) -> Iterator[str]:

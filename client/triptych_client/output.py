@@ -11,7 +11,9 @@ from typing import TextIO
 import typer
 from rich.console import Console
 
-from triptych_client import formats, report
+from triptych_client import files, formats, report
+from triptych_client.characters import printable, to_json
+from triptych_client.clips import Search
 from triptych_client.errors import TriptychClientError
 from triptych_client.progress import ClipProgress
 from triptych_client.results import Analysis, Outcome
@@ -77,7 +79,14 @@ class Sieve:
 
 def complain(error: Exception) -> None:
     """Say what went wrong in one red line on standard error."""
-    typer.secho(" ".join(str(error).split()), fg="red", err=True)
+    typer.secho(printable(" ".join(str(error).split())), fg="red", err=True)
+
+
+def tell_skipped(search: Search, format: Format) -> None:
+    """Say in one line on standard error what was skipped in folders, if anything."""
+    if any(search.skipped.values()):
+        line = to_json({"skipped": dict(search.skipped)}) if format is Format.JSONL else search.summary()
+        typer.echo(line, err=True)
 
 
 def write_stream(analyses: Iterable[Analysis], stream: TextIO, write: Writer, progress: ClipProgress) -> None:
@@ -91,8 +100,7 @@ def write_stream(analyses: Iterable[Analysis], stream: TextIO, write: Writer, pr
 def write_folder(answers: Iterable[tuple[int, Analysis]], targets: list[Path], format: Format, lang: str) -> None:
     """Write each answer to its own file; `targets` has one for each index."""
     for index, analysis in answers:
-        targets[index].parent.mkdir(parents=True, exist_ok=True)
-        with targets[index].open("w", encoding="utf-8") as stream:
+        with files.whole(targets[index]) as stream:
             stream.writelines(writer(format, lang, file_console(stream), several=False)([analysis]))
 
 

@@ -16,7 +16,7 @@ class ClipProgress:
         console = Console(stderr=True)
         self._shown = console.is_terminal
         self._bar = Progress(
-            SpinnerColumn(),
+            SpinnerColumn("dots" if console.encoding.startswith("utf") else "line"),
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.bar import Bar
 from rich.console import Console, Group, RenderableType
@@ -13,9 +13,11 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from triptych_client.characters import printable
+from triptych_client.contract import ALL_CHANNELS, INVERTED
 from triptych_client.labels import Labels
 from triptych_client.languages import labels_of
-from triptych_client.results import Analysis, Channel, Clip, Emotion, Model, Transcript
+from triptych_client.results import Analysis, AudioTrack, Channel, Emotion, Model, Transcript
 from triptych_client.timeline import Run, leading, pieces, runs
 
 COLOURS = {
@@ -53,7 +55,7 @@ def report(analysis: Analysis, lang: str = "en", *, coloured: bool = True) -> Re
         "faces": _faces(analysis, labels),
         "models": _models(analysis, labels),
     }
-    parts: list[RenderableType] = [_headline(analysis.clip, labels)]
+    parts: list[RenderableType] = [_headline(analysis, labels)]
     for name, section in sections.items():
         parts += [Rule(f"[bold]{labels.headings[name]}", align="left", style="dim"), Padding(section, (0, 0, 1, 2))]
     return Group(*parts, _plain(f"Triptych {analysis.server.triptych} · Triton {analysis.server.triton}", "dim"), "")
@@ -70,13 +72,31 @@ def clock(seconds: float) -> str:
     return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
 
 
-def _headline(clip: Clip, labels: Labels) -> RenderableType:
+def _headline(analysis: Analysis, labels: Labels) -> RenderableType:
+    clip = analysis.clip
     facts = [f"{clip.duration_s:.1f} {labels.seconds}"] if clip.duration_s is not None else []
     facts += [f"{clip.width}×{clip.height}"] if clip.width and clip.height else []
     facts += [f"{clip.frame_rate:g} {labels.frames_per_second}"] if clip.frame_rate else []
     facts += [] if clip.has_video else [labels.without_video]
     facts += [] if clip.has_audio else [labels.without_audio]
-    return Panel(Text.assemble((clip.path or "–", "bold"), "\n", (" · ".join(facts), "dim")), border_style="dim")
+    lines = [" · ".join(facts), *_heard(analysis.audio_tracks, labels)]
+    below = [part for line in lines for part in ("\n", (line, "dim"))]
+    return Panel(Text.assemble((printable(clip.path or "–"), "bold"), *below), border_style="dim")
+
+
+def _heard(tracks: Sequence[AudioTrack], labels: Labels) -> list[str]:
+    """Return what is to be said of the sound track that is heard: nothing of the only one whose channels are mixed."""
+    number, track = next(((i, track) for i, track in enumerate(tracks, 1) if track.heard), (0, None))
+    if track is None:
+        return []
+    names = ", ".join(printable(name) for name in (track.title, track.language) if name)
+    which = labels.audio_track.format(number=number, count=len(tracks))
+    lines = [f"{which}: {names}" if names else which] if len(tracks) > 1 else []
+    if track.heard == INVERTED:
+        lines.append(labels.channels_inverted)
+    elif track.heard != ALL_CHANNELS:
+        lines.append(labels.only_channel.format(channel=track.heard))
+    return lines
 
 
 def _emotion(emotion: Emotion, labels: Labels) -> RenderableType:

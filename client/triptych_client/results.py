@@ -6,7 +6,6 @@ stands for a value that there is no evidence for. What is annotated is what `sch
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +14,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from triptych_client.characters import to_json
 from triptych_client.contract import CHANNELS, EMOTIONS, RATIONALE_KINDS, REASONS, SCHEMA, STATES, TRACK_REASONS
 from triptych_client.languages import labels_of
 from triptych_client.rationale import explain
@@ -149,6 +149,21 @@ class AudioTag:
 
 
 @dataclass(frozen=True)
+class AudioTrack:
+    """One sound track of the file; `index` is its number among the file's streams, title and language are the file's.
+
+    `heard` is None for a track that was not listened to, "all" for one whose channels were mixed, "inverted" where some
+    were turned over since they would cancel each other, or the name of the only channel that was listened to.
+    """
+
+    index: Count
+    title: str
+    language: str
+    channels: Count
+    heard: str | None
+
+
+@dataclass(frozen=True)
 class Face:
     """One face in one frame; `track` numbers the person, from 0; `box` is x1, y1, x2, y2."""
 
@@ -229,6 +244,7 @@ class Analysis:
     channels: Annotated[Mapping[str, Annotated[Channel, _IF_OK]], _exactly(CHANNELS)]
     transcript: Transcript
     audio_tags: tuple[AudioTag, ...]
+    audio_tracks: tuple[AudioTrack, ...] = field(default=(), kw_only=True)
     faces: tuple[Face, ...]
     people: tuple[Person, ...] = field(default=(), kw_only=True)
     timeline: tuple[TimelineWindow, ...]
@@ -246,7 +262,7 @@ class Analysis:
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """Return the JSON answer; `indent=None` gives one line."""
-        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
+        return to_json(self.to_dict(), indent)
 
     def in_language(self, lang: str) -> Analysis:
         """Return the same answer with its reasons and rationale in a language; ValueError for one without words.

@@ -78,6 +78,9 @@ RUSSIAN = Labels(
     frames_per_second="кадр/с",
     without_video="без видео",
     without_audio="без звука",
+    audio_track="слышна звуковая дорожка {number} из {count}",
+    only_channel="слышен только канал {channel}",
+    channels_inverted="каналы звука гасят друг друга: часть из них перевёрнута",
     audio_tags=audio_tags(),
     reasons={
         "uncalibrated": "модель не откалибрована",

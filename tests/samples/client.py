@@ -29,6 +29,7 @@ def tensors(**changes: np.ndarray) -> dict[str, np.ndarray]:
     """Return the answer's tensors by name, with some of them exchanged."""
     return {
         "CLIP": f32([6.04, 1280, 720, 25, 1, 1]),
+        "AUDIO_TRACKS": strings([["1", "", "eng", "6", ""], ["2", "Рассказ", "", "2", "all"]]),
         "PROBABILITIES": f32(SAD),
         "LOGITS": f32(np.log(SAD)),
         "CONTRIBUTIONS": f32([[0.5, -0.5, 0, 0.25, 1, 0, 0], [0.1] * 7, [0] * 7, [0.2] * 7]),
@@ -73,6 +74,7 @@ def empty() -> dict[str, np.ndarray]:
     """Return the answer for a clip of noise without a picture: no faces, no speech, no tags, no channel."""
     return tensors(
         CLIP=f32([6.04, np.nan, np.nan, np.nan, 0, 1]),
+        AUDIO_TRACKS=strings([[""] * 5]),
         PROBABILITIES=f32([1 / 7] * 7),
         CONTRIBUTIONS=f32(np.zeros((4, 7))),
         CHANNEL_PROBABILITIES=f32([NAN] * 4),

@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 SIZE = (64, 48)
 """Width and height of a made picture, in pixels."""
@@ -95,6 +96,45 @@ def tone(seconds: float, hertz: float = 440.0, level: float = 0.5) -> np.ndarray
     """Return a sine as FP32 [2, samples] at 48 kHz, the same on both sides."""
     time = np.arange(round(seconds * SOUND_RATE_HZ)) / SOUND_RATE_HZ
     return np.tile((level * np.sin(2 * np.pi * hertz * time)).astype(np.float32), (2, 1))
+
+
+def syllables(seconds: float, hertz: float = 120.0, level: float = 0.5) -> np.ndarray:
+    """Return what sounds like somebody speaking, FP32 [samples] at 16 kHz: voiced syllables, and pauses."""
+    time = np.arange(round(seconds * 16_000)) / 16_000
+    voice = sum(np.sin(2 * np.pi * hertz * harmonic * time) / harmonic for harmonic in range(1, 25))
+    loudness = np.maximum(np.sin(2 * np.pi * 3.7 * time), 0) * (1 + 0.5 * np.sin(2 * np.pi * 0.9 * time))
+    loudness *= time % 1.3 < 1.0
+    spoken = voice * loudness
+    return (level * spoken / np.abs(spoken).max()).astype(np.float32)
+
+
+def steady(seconds: float, level: float = 0.1, seed: int = 0) -> np.ndarray:
+    """Return the noise of a machine, FP32 [samples] at 16 kHz."""
+    return (level * np.random.default_rng(seed).normal(size=round(seconds * 16_000))).clip(-1, 1).astype(np.float32)
+
+
+def in_matroska(*tracks: np.ndarray, layouts: Sequence[str] = (), facts: Sequence[dict[str, str]] = ()) -> bytes:
+    """Return sound tracks FP32 [channels, samples] at 16 kHz as a file that keeps each sample as it is.
+
+    `facts` are the metadata of each, and `default`, "" for a track that is not the one to play.
+    """
+    target = io.BytesIO()
+    container = av.open(target, "w", format="matroska")
+    for number in range(len(tracks)):
+        stream = container.add_stream("pcm_f32le", rate=16_000, layout=layouts[number] if layouts else "mono")
+        told = dict(facts[number]) if facts else {}
+        stream.disposition = Disposition.default if told.pop("default", "yes") else Disposition(0)
+        stream.metadata.update(told)
+    for stream, samples in zip(container.streams.audio, tracks):
+        for start in range(0, samples.shape[1], 1600):
+            packed = np.ascontiguousarray(samples[:, start : start + 1600].T).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(packed.astype(np.float32), format="flt", layout=stream.layout.name)
+            frame.sample_rate, frame.pts, frame.time_base = 16_000, start, Fraction(1, 16_000)
+            container.mux(stream.encode(frame))
+    for stream in container.streams.audio:
+        container.mux(stream.encode(None))
+    container.close()
+    return target.getvalue()
 
 
 def in_caf(samples: np.ndarray, layout: str) -> bytes:

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import csv
-import io
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import numpy as np
 import torch
-from av.error import FFmpegError
 from torch import Tensor
 
 from training.data.augment_speech import augment
 from triptych.errors import TriptychError
+from triptych.media import audio
 from triptych.sound.mel import voice_log_mel
 from triptych_client.contract import EMOTIONS, SAMPLE_RATE_HZ, VOICE_SAMPLES
 
 FOLDER = "speech"
 CORPORA = {"ravdess": "actor", "emodb": "speaker"}
 """Corpus -> the column of its labels that names who speaks."""
+MAX_SECONDS = 600.0
+"""What is longer is no utterance."""
 HOP_SAMPLES = SAMPLE_RATE_HZ // 2
 """Windows of a clip start every half second, and one ends with it."""
 
@@ -103,26 +103,25 @@ def windows(clips: Iterable[Recording], features: Callable[[np.ndarray], np.ndar
     return SpeechWindows(torch.stack(features_of_window), np.array(clip_of_window), labels, speakers, corpora)
 
 
-def cut(pcm: np.ndarray) -> list[np.ndarray]:
-    """Cut float32 [samples] into overlapping windows [48000]; a shorter clip stands in the middle of silence."""
-    pcm = fill_window(pcm)
-    last = len(pcm) - VOICE_SAMPLES
-    return [pcm[start : start + VOICE_SAMPLES] for start in (*range(0, last, HOP_SAMPLES), last)]
+def cut(pcm: np.ndarray) -> np.ndarray:
+    """Cut float32 [samples] into overlapping windows [w, 48000], as where the model is served, but more of them."""
+    return audio.voice_windows(pcm, HOP_SAMPLES).pcm
 
 
 def fill_window(pcm: np.ndarray) -> np.ndarray:
     """Put float32 [samples] in the middle of silence where it is shorter than a window."""
-    missing = max(VOICE_SAMPLES - len(pcm), 0)
-    return np.pad(pcm, (missing // 2, missing - missing // 2))
+    return pcm if len(pcm) >= VOICE_SAMPLES else audio.voice_windows(pcm).pcm[0]
 
 
 def decode(file: bytes) -> np.ndarray:
-    """Decode an audio file to float32 [samples] in [-1, 1], 16 kHz mono."""
-    resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
-    with av.open(io.BytesIO(file), mode="r") as container:
-        frames = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
-    frames += resampler.resample(None)
-    return np.concatenate([frame.to_ndarray()[0] for frame in frames])
+    """Decode an audio file as where the model is served: float32 [samples] in [-1, 1], 16 kHz mono, at its level.
+
+    ValueError for one without sound.
+    """
+    sound = audio.decode(file, MAX_SECONDS)
+    if not sound.status.ok:
+        raise ValueError(f"{sound.status.reason} {sound.status.value}".strip())
+    return sound.pcm
 
 
 def batches(
@@ -194,7 +193,7 @@ def _read_labels(table: Path, columns: tuple[str, ...]) -> dict[str, dict[str, s
 def _decode(file: bytes, name: str) -> np.ndarray:
     try:
         return decode(file)
-    except (FFmpegError, ValueError, IndexError) as error:
+    except (TriptychError, ValueError) as error:
         raise TriptychError(
             f"{name} is not a readable recording: {error}. Restore it, or take it off the labels."
         ) from error

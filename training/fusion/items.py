@@ -59,7 +59,7 @@ EVENTS = {"laugh": "happiness"}
 """Labelled sounds that express an emotion; the others (coughs, knocks, applause, alarms) go with any."""
 FEWEST_SPEAKERS = 2 * FOLDS
 """Half of the speakers are fitted on, and the calibration is chosen by holding out a fold of these."""
-EVIDENCE_FORMAT = "triptych-evidence/2"
+EVIDENCE_FORMAT = "triptych-evidence/3"
 """Another number when an item is made otherwise: what is kept of earlier runs is then computed anew."""
 
 

@@ -75,7 +75,7 @@ def write(texts: Mapping[str, str], folder: Path) -> None:
 
 def tagger(source: Path) -> onnxruntime.InferenceSession:
     """Return YAMNet as it is exported."""
-    graph = sound_tagger.build(sound_tagger.load_quantised(source), len(labels.of_yamnet(source)))
+    graph = sound_tagger.build(sound_tagger.load_quantised(source), labels.of_yamnet(source))
     return onnxruntime.InferenceSession(onnx.checked(graph).SerializeToString())
 
 

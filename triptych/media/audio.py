@@ -5,57 +5,40 @@ All times are clip times: sample i of the sound is at i / 16000 s, silence stand
 
 from __future__ import annotations
 
-import ctypes
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import NamedTuple
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
-from av.audio.layout import AudioLayout
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
 from triptych.answer.status import OK, Status
+from triptych.media import tracks
+from triptych.media.channels import MAX_RATE_HZ, Sheet, blocks, keep
 from triptych.media.container import (
     DECODE_ERRORS,
     Data,
-    audio_stream,
+    audio_streams,
     codec_name,
     open_clip,
     origin_s,
     read_packets,
     seconds,
 )
-from triptych.media.limits import SLACK_S, Limits
+from triptych.media.limits import Limits
+from triptych.media.tracks import AudioTrack, Speaks
+from triptych.sound import level
 from triptych_client import contract
 from triptych_client.contract import CHUNK_SAMPLES, SAMPLE_RATE_HZ, VOICE_SAMPLES
-
-SILENCE_PEAK = 10 ** (-60 / 20)
-"""A track whose loudest sample stays below -60 dB of full scale is silent: 16-bit dither is at -90, a room at -50."""
 
 SILENCE_BESIDE = 10 ** (-40 / 20)
 BLOCK_SAMPLES = SAMPLE_RATE_HZ // 50
 """What comes before the first 20 ms, or after the last, that are within 40 dB of the loudest is silence beside it."""
-
-RESYNC_S = 0.1
-"""A jump in the track's times by more is a gap or an overlap; less is rounding in the container."""
-
-MAX_OVERLAP = 2.0
-"""So many times the seconds of a clip are decoded at most: packets that overlap, or jump back, are a forgery."""
-
-FRAME_COST_S = 1 / 1000
-RUN_COST_S = 0.05
-"""What a frame and a new resampler cost, however short they are, in seconds of decoded sound (about 1 ms of work)."""
-
-MAX_RATE_HZ = 2_822_400
-"""DSD512, decoded, has the most samples a second; the resampler's filters grow with them."""
-
-CUSTOM_LAYOUT = "channels ("
-"""How FFmpeg describes channels in an order of their own: "2 channels (FR+FL)"."""
 
 PAUSE_SAMPLES = 3 * SAMPLE_RATE_HZ // 10
 """Speech is cut in the middle of the quietest 0.3 s, longer than the silence inside a word (about 0.15 s)."""
@@ -76,146 +59,161 @@ VOICE_HOP_SAMPLES = VOICE_SAMPLES // 2
 
 @dataclass(frozen=True)
 class Audio:
-    """Decoded sound: FP32 [samples] 16 kHz mono in [-1, 1] from the clip's start, empty unless the status is ok."""
+    """Decoded sound: FP32 [samples] 16 kHz mono in [-1, 1] from the clip's start, empty unless the status is ok.
+
+    `tracks` are the sound tracks of the file, and which of them is heard.
+    """
 
     pcm: np.ndarray
     status: Status
+    tracks: tuple[AudioTrack, ...] = ()
 
 
-def decode(data: Data, max_seconds: float) -> Audio:
-    """Decode the sound of a clip, at most its first `max_seconds`. ClipError when the file cannot be opened."""
-    memory = np.zeros(most_samples(max_seconds), np.int16)
-    samples, status = decode_into(memory, data, Limits(seconds=max_seconds))
-    return in_full_scale(memory[:samples], status)
+@dataclass(frozen=True)
+class Heard:
+    """What was decoded into memory: so many samples, unless the status is not ok, of one of the tracks."""
+
+    samples: int
+    status: Status
+    tracks: tuple[AudioTrack, ...] = ()
+
+
+@dataclass(frozen=True)
+class Look:
+    """A part of each of several tracks, one behind the other in memory: `indices` of the streams, the preferred first.
+
+    `samples` are how many there are of each.
+    """
+
+    indices: tuple[int, ...]
+    samples: tuple[int, ...]
+
+    def choose(self, memory: np.ndarray, speaks: Speaks) -> int:
+        """Return the index of the stream that is listened to."""
+        pieces = np.split(memory[: sum(self.samples)], np.cumsum(self.samples)[:-1])
+        return self.indices[tracks.choose([speaks(piece) if len(piece) else 0.0 for piece in pieces])]
+
+
+def decode(data: Data, max_seconds: float, speaks: Speaks = tracks.sounds_spoken_s) -> Audio:
+    """Decode the sound of a clip, at most its first `max_seconds`: of the track in which somebody `speaks`.
+
+    ClipError when the file cannot be opened.
+    """
+    limits = Limits(seconds=max_seconds)
+    memory = np.zeros(most_samples(max_seconds), np.float32)
+    heard = decode_into(memory, data, limits)
+    if isinstance(heard, Look):
+        heard = decode_into(memory, data, limits, heard.choose(memory, speaks))
+    if isinstance(heard, Look):
+        raise RuntimeError("a track that is named is decoded, not looked at")
+    return Audio(memory[: heard.samples], heard.status, heard.tracks)
 
 
 def most_samples(max_seconds: float) -> int:
-    """Return how many samples the sound of a clip has at most."""
-    return round(max_seconds * SAMPLE_RATE_HZ)
+    """Return how many samples decoding a clip gives at most: its sound, or a part of each of its tracks."""
+    return round(max(max_seconds, tracks.most_looked_at_s()) * SAMPLE_RATE_HZ)
 
 
-def in_full_scale(pcm: np.ndarray, status: Status) -> Audio:
-    """Return sound INT16 [samples] as FP32 in [-1, 1]; without any unless the status is ok."""
-    return Audio(pcm.astype(np.float32) / 32768, status) if status.ok else without(status)
-
-
-def without(status: Status) -> Audio:
+def without(status: Status, heard: tuple[AudioTrack, ...] = ()) -> Audio:
     """Return what stands for a clip without sound."""
-    return Audio(np.zeros(0, np.float32), status)
+    return Audio(np.zeros(0, np.float32), status, heard)
 
 
-def decode_into(memory: np.ndarray, data: Data, limits: Limits) -> tuple[int, Status]:
-    """Decode the sound of a clip into INT16 [most samples], which holds zeros; return how many samples there are.
+def track_rows(listed: tuple[AudioTrack, ...]) -> np.ndarray:
+    """Return what is known of the sound tracks: BYTES [a, 5], AUDIO_TRACKS of the contract; none is one empty row."""
+    rows = [track.row() for track in listed] or [("",) * len(contract.AUDIO_TRACK_FIELDS)]
+    return np.array([[text.encode() for text in row] for row in rows], dtype=object)
 
-    The channels are mixed in 16 bit: libswresample does not lower the level when it mixes float samples (+3 dB).
-    ClipError when the file cannot be opened.
+
+def decode_into(memory: np.ndarray, data: Data, limits: Limits, track: int | None = None) -> Heard | Look:
+    """Decode the sound of a clip into FP32 [most samples]: the `track` of this stream, or the only one that there is.
+
+    Where there are several and none is named, a part of each is decoded, for somebody to choose by. The sound is at the
+    level that it is to be heard at (`triptych.sound.level`). ClipError when the file cannot be opened.
     """
     with open_clip(data, limits) as container:
-        stream = audio_stream(container)
-        if stream is None:
-            return 0, Status("absent", "no_audio_track")
-        if stream.codec_context is None:
-            return 0, Status("failed", "unknown_audio_format")
-        frames = _frames(container, stream, origin_s(container, data), limits.seconds)
-        samples = _lay_out(memory, _blocks(frames, limits.seconds))
-        if samples == 0:
-            return 0, Status("failed", "undecodable_audio", codec_name(stream))
-    heard = memory[:samples]
-    loudest = max(int(heard.max()), -int(heard.min())) / 32768
-    return (samples, OK) if loudest >= SILENCE_PEAK else (0, Status("absent", "silent"))
+        streams = audio_streams(container)
+        listed = tuple(map(AudioTrack.of, streams))
+        usable = tracks.preferred(streams)
+        if not usable:
+            reason = Status("failed", "unknown_audio_format") if streams else Status("absent", "no_audio_track")
+            return Heard(0, reason, listed)
+        origin = origin_s(container, data)
+        if track is None and len(usable) > 1:
+            return _look(memory, container, usable, origin, limits)
+        stream = next((stream for stream in usable if stream.index == track), usable[0])
+        index, codec = stream.index, codec_name(stream)
+        pcm, heard = _sheet(stream, read_packets(container, [stream]), origin, limits.seconds).mixed()
+    listed = tuple(replace(item, heard=heard if item.index == index else "") for item in listed)
+    if not len(pcm):
+        return Heard(0, Status("failed", "undecodable_audio", codec), listed)
+    measured = level.measure(pcm)
+    if measured.silent:
+        return Heard(0, Status("absent", "silent"), listed)
+    memory[: len(pcm)] = level.levelled(pcm, measured)
+    return Heard(len(pcm), OK, listed)
+
+
+def _look(
+    memory: np.ndarray, container: InputContainer, streams: list[AudioStream], origin: float, limits: Limits
+) -> Look:
+    """Decode a part of each track into memory, one behind the other."""
+    packets: dict[int, list[av.Packet]] = {stream.index: [] for stream in streams}
+    for packet in read_packets(container, streams):
+        packets[packet.stream_index].append(packet)
+    end_s = min(limits.seconds, max(map(_end_s, packets.values())) - origin)
+    wanted = tracks.stretches(len(streams), max(end_s, tracks.STRETCH_S))
+    samples, place = [], 0
+    for stream in streams:
+        chosen = [packet for packet in packets[stream.index] if _is_within(packet, origin, wanted)]
+        sheet = _sheet(stream, chosen, origin, limits.seconds)
+        pcm = _cut_together(sheet.mixed()[0], wanted)[: len(memory) - place]
+        memory[place : place + len(pcm)] = pcm
+        place += len(pcm)
+        samples.append(len(pcm))
+    return Look(tuple(stream.index for stream in streams), tuple(samples))
+
+
+def _end_s(packets: list[av.Packet]) -> float:
+    """Return the container's time of the last packet; 0 without times."""
+    times = (seconds(packet.pts, packet.time_base) for packet in packets)
+    return max((time for time in times if math.isfinite(time)), default=0.0)
+
+
+def _is_within(packet: av.Packet, origin: float, wanted: list[tuple[float, float]]) -> bool:
+    """Tell whether a packet belongs to one of some stretches; one of unknown time does."""
+    start_s = seconds(packet.pts, packet.time_base) - origin
+    return not math.isfinite(start_s) or any(start <= start_s < end for start, end in wanted)
+
+
+def _cut_together(pcm: np.ndarray, wanted: list[tuple[float, float]]) -> np.ndarray:
+    """Return the stretches of sound FP32 [samples], without what is between them."""
+    return np.concatenate([pcm[round(start * SAMPLE_RATE_HZ) : round(end * SAMPLE_RATE_HZ)] for start, end in wanted])
+
+
+def _sheet(stream: AudioStream, packets: Iterable[av.Packet], origin: float, max_seconds: float) -> Sheet:
+    """Decode packets of a stream to its channels."""
+    frames = _frames(stream, packets, origin, max_seconds)
+    return Sheet.of(round(max_seconds * SAMPLE_RATE_HZ), blocks(frames, max_seconds))
 
 
 def _frames(
-    container: InputContainer, stream: AudioStream, origin: float, max_seconds: float
+    stream: AudioStream, packets: Iterable[av.Packet], origin: float, max_seconds: float
 ) -> Iterator[tuple[float, AudioFrame]]:
     """Yield decoded frames with their clip times (NaN: unknown), without the damaged ones, up to `max_seconds`."""
-    for packet in chain(read_packets(container, [stream]), (None,)):
+    for packet in chain(packets, (None,)):
         try:
             frames = stream.codec_context.decode(packet)
         except DECODE_ERRORS:
             continue
         for frame in frames:
-            _keep(frame.layout)
+            keep(frame.layout)
         for frame in frames:
             start_s = seconds(frame.pts, stream.time_base) - origin
             if start_s > max_seconds:
                 return
             if 0 < frame.sample_rate <= MAX_RATE_HZ:
                 yield start_s, frame
-
-
-def _keep(layout: AudioLayout) -> None:
-    """Let nobody free a frame's layout but the frame: PyAV 17 and 18 free the order of custom channels with each.
-
-    Their AudioLayout is a shallow copy of FFmpeg's struct (av/audio/layout.py, `get_audio_layout`); freed twice, glibc
-    ends the process. A reference that is never given back, 100 bytes, is the price of hearing such sound.
-    """
-    if CUSTOM_LAYOUT in layout.name:
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(layout))
-
-
-class _Run:
-    """Frames that follow each other without a gap, on their way through one resampler to their place in the clip."""
-
-    def __init__(self, start_s: float, form: tuple[str, str, int]) -> None:
-        self.form = form
-        self.end_s = start_s
-        self.place = round(start_s * SAMPLE_RATE_HZ)
-        self.resampler = av.AudioResampler("s16", "mono", SAMPLE_RATE_HZ)
-
-    def goes_on(self, time_s: float, form: tuple[str, str, int]) -> bool:
-        """Tell whether a frame of this time and form follows; one of unknown time (NaN) does."""
-        return form == self.form and not abs(time_s - self.end_s) > RESYNC_S
-
-    def add(self, frame: AudioFrame | None) -> Iterator[tuple[int, np.ndarray]]:
-        """Resample a frame, or with None what is left; yield blocks INT16 [samples] with their place in the clip.
-
-        A form that libswresample does not take gives none.
-        """
-        if frame:
-            self.end_s += frame.samples / frame.sample_rate
-            frame.pts = None  # the resampler is to take frames as they come
-        try:
-            blocks = self.resampler.resample(frame)
-        except (*DECODE_ERRORS, ZeroDivisionError):
-            return
-        for block in blocks:
-            samples = block.to_ndarray().reshape(-1)
-            yield self.place, samples
-            self.place += len(samples)
-
-
-def _blocks(frames: Iterable[tuple[float, AudioFrame]], max_seconds: float) -> Iterator[tuple[int, np.ndarray]]:
-    """Resample frames; yield blocks INT16 [samples] with the sample of the clip at which each starts.
-
-    It ends where more is decoded than a clip of `max_seconds` can need.
-    """
-    run, left_s = None, MAX_OVERLAP * max_seconds + SLACK_S
-    for time_s, frame in frames:
-        form = frame.format.name, frame.layout.name, frame.sample_rate
-        left_s -= frame.samples / frame.sample_rate + FRAME_COST_S
-        if run is None or not run.goes_on(time_s, form):
-            start_s = time_s if math.isfinite(time_s) else run.end_s if run else 0.0
-            if run:
-                yield from run.add(None)
-            run = _Run(start_s, form)
-            left_s -= RUN_COST_S
-        if left_s < 0:
-            break
-        yield from run.add(frame)
-    if run:
-        yield from run.add(None)
-
-
-def _lay_out(memory: np.ndarray, blocks: Iterable[tuple[int, np.ndarray]]) -> int:
-    """Write blocks at their places into INT16 [most samples], which holds silence; return where the last one ends."""
-    end = 0
-    for place, samples in blocks:
-        start, stop = max(place, 0), min(place + len(samples), len(memory))
-        if start < stop:
-            memory[start:stop] = samples[start - place : stop - place]
-            end = max(end, stop)
-    return end
 
 
 class Windows(NamedTuple):
@@ -268,9 +266,17 @@ def sounding(pcm: np.ndarray) -> tuple[int, int]:
     return (int(loud[0]) * BLOCK_SAMPLES, min(int(loud[-1] + 1) * BLOCK_SAMPLES, len(pcm))) if len(loud) else (0, 0)
 
 
-def voice_windows(pcm: np.ndarray) -> Windows:
-    """Cut sound FP32 [n] for the voice model into windows of 3 s, see `windows`."""
-    return windows(pcm, VOICE_SAMPLES, VOICE_HOP_SAMPLES, MAX_VOICE_WINDOWS)
+def voice_windows(pcm: np.ndarray, hop: int = VOICE_HOP_SAMPLES) -> Windows:
+    """Cut sound FP32 [n] for the voice model into windows of 3 s every `hop` samples: here, and where it is trained.
+
+    Every window is full: the last one ends with the sound, and shorter sound stands in the middle of silence. They are
+    further apart where they would be more than a batch.
+    """
+    last = max(len(pcm) - VOICE_SAMPLES, 0)
+    hop = max(hop, math.ceil(last / (MAX_VOICE_WINDOWS - 1)))
+    starts = np.array([*range(0, last, hop), last])
+    before = max(VOICE_SAMPLES - len(pcm), 0) // 2
+    return _cut_out(pcm, starts, np.minimum(starts + VOICE_SAMPLES, len(pcm)), VOICE_SAMPLES, before)
 
 
 def windows(pcm: np.ndarray, samples: int, hop: int, most: int) -> Windows:
@@ -282,8 +288,9 @@ def windows(pcm: np.ndarray, samples: int, hop: int, most: int) -> Windows:
     return _cut_out(pcm, starts, ends, samples)
 
 
-def _cut_out(pcm: np.ndarray, starts: np.ndarray, ends: np.ndarray, samples: int) -> Windows:
+def _cut_out(pcm: np.ndarray, starts: np.ndarray, ends: np.ndarray, samples: int, before: int = 0) -> Windows:
+    """Cut pieces out of sound, with `before` samples of silence before each, and behind it what a window lacks."""
     pieces = np.zeros((len(starts), samples), np.float32)
     for piece, start, end in zip(pieces, starts, ends):
-        piece[: end - start] = pcm[start:end]
+        piece[before : before + end - start] = pcm[start:end]
     return Windows(pieces, (np.stack([starts, ends], axis=1) / SAMPLE_RATE_HZ).astype(np.float32))

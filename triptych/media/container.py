@@ -98,9 +98,9 @@ def video_stream(container: InputContainer) -> VideoStream | None:
     return _best([s for s in container.streams.video if not s.disposition & still])
 
 
-def audio_stream(container: InputContainer) -> AudioStream | None:
-    """Return the sound track to analyse, or None."""
-    return _best(container.streams.audio)
+def audio_streams(container: InputContainer) -> list[AudioStream]:
+    """Return the sound tracks; which of them is analysed, `tracks` decides by what is in them."""
+    return list(container.streams.audio)
 
 
 def _best(streams: Sequence[AnyStream]) -> AnyStream | None:
@@ -121,7 +121,7 @@ def origin_s(container: InputContainer, data: Data) -> float:
     if container.start_time is not None:
         return container.start_time / MICROSECONDS
     with open_clip(data) as again:
-        streams = [stream for stream in (video_stream(again), audio_stream(again)) if stream]
+        streams = [stream for stream in (video_stream(again), *audio_streams(again)) if stream]
         packets = (packet for packet in read_packets(again, streams) if packet.pts is not None)
         return min((seconds(packet.pts, packet.time_base) for packet in packets), default=0.0)
 

@@ -20,7 +20,7 @@ from triptych.errors import ClipError
 from triptych.media.container import (
     Data,
     Orientation,
-    audio_stream,
+    audio_streams,
     first_frame,
     frame_rate_hz,
     open_clip,
@@ -84,8 +84,8 @@ def probe(data: Data, limits: Limits) -> Probe:
     """
     check_size(len(data), limits)
     with open_clip(data, limits) as container:
-        video, audio = video_stream(container), audio_stream(container)
-        streams = [stream for stream in (video, audio) if stream]
+        video, sounds = video_stream(container), audio_streams(container)
+        streams: list[Stream] = [*([video] if video else []), *sounds]
         if not streams:
             raise ClipError("the file has neither a video nor an audio track")
         if video:
@@ -95,7 +95,7 @@ def probe(data: Data, limits: Limits) -> Probe:
         tracks = {stream.index: _track(stream, packets[stream.index], origin) for stream in streams}
         duration_s = max(0.0, *(track.end_s for track in tracks.values()))
         _check_duration(duration_s, limits)
-        return _result(video, audio is not None, tracks, packets, duration_s, limits)
+        return _result(video, bool(sounds), tracks, packets, duration_s, limits)
 
 
 def plan(starts_s: np.ndarray, end_s: float, max_frames: int) -> np.ndarray:

@@ -8,6 +8,7 @@ from pathlib import Path
 from triptych.answer.status import Status
 from triptych.media import audio
 from triptych.serving import adapter, decoding, settings
+from triptych.sound import detector
 
 
 class TritonPythonModel:
@@ -17,6 +18,7 @@ class TritonPythonModel:
         folder = Path(args["model_repository"], args["model_version"])
         self.sound_samples = settings.read_int(folder, "sound_window_samples")
         self.decoders = decoding.decoders("audio_decode")
+        self.speaks = detector.beside(folder.parents[1] / "speech_detector" / folder.name)
 
     def execute(self, requests):
         return adapter.each(requests, "audio_decode", self.decode, self.nothing, of_request=decoding.caller)
@@ -25,7 +27,7 @@ class TritonPythonModel:
         return self.cut(audio.without(Status("failed", "step_failed")))
 
     def decode(self, caller, video, clip):
-        return self.cut(self.decoders.sound(video, caller))
+        return self.cut(self.decoders.sound(video, caller, self.speaks))
 
     def cut(self, sound):
         windows = audio.sound_windows(sound.pcm, self.sound_samples)
@@ -34,6 +36,7 @@ class TritonPythonModel:
             "SOUND_WINDOWS": windows.pcm,
             "SOUND_SPANS": windows.spans,
             "AUDIO_STATUS": sound.status.tensor(),
+            "AUDIO_TRACKS": audio.track_rows(sound.tracks),
         }
 
     def finalize(self):

@@ -13,7 +13,7 @@ import pytest
 
 from samples import client as samples
 from samples.scripted_server import BUSY, Refusal, ScriptedServer
-from triptych_client import cli, clips, plugins
+from triptych_client import cli, plugins
 from triptych_client import schema as answer_schema
 from triptych_client.errors import InvalidClip
 from triptych_client.output import Format, Sieve, write_folder
@@ -149,16 +149,6 @@ def test_folder_without_media_is_a_usage_error(tmp_path: Path, run: Run, capsys:
     (tmp_path / "notes.txt").touch()
     assert run("analyze", str(tmp_path), *NO_SERVER) == 2
     assert "no media file" in capsys.readouterr().err
-
-
-def test_media_are_found_in_folders(tmp_path: Path):
-    for name in ("b.mp4", "a.MOV", "deep/er/c.wav", "notes.txt", "deep/.hidden"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    found = clips.find([tmp_path, tmp_path / "b.mp4", tmp_path / "notes.txt", Path("gone.mp4")])
-    names = [str(item.relative) for item in found]
-    assert names == ["a.MOV", "b.mp4", "deep/er/c.wav", "notes.txt", "gone.mp4"]
-    assert clips.targets(found, Path("out"), ".vtt")[2] == Path("out/deep/er/c.vtt")
 
 
 def test_folder_gets_a_file_each(tmp_path: Path):

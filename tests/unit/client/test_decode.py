@@ -32,6 +32,12 @@ def test_answer_has_what_the_tensors_say():
     assert answer.transcript.text == "Ну что, звоним в скорую? Он меня бросил [и] ещё <смеётся> & молчит."
     assert answer.transcript.utterances[1].start_s == 4.1
     assert [tag.label for tag in answer.audio_tags] == ["Speech", "Giggle", "Rattle"]
+    assert [
+        (track.index, track.title, track.language, track.channels, track.heard) for track in answer.audio_tracks
+    ] == [
+        (1, "", "eng", 6, None),
+        (2, "Рассказ", "", 2, "all"),
+    ]
     assert answer.faces[0].box == (512.5, 100.0, 700.0, 330.25)
     assert answer.timeline[3].probabilities is None
     assert (answer.emotion.track, answer.emotion.track_reason) == (0, "only")
@@ -58,6 +64,7 @@ def test_channel_that_is_not_ok_has_a_reason_and_no_numbers():
 
 def test_clip_without_any_evidence():
     answer = samples.nothing()
+    assert answer.audio_tracks == ()
     assert answer.clip.width is None
     assert answer.faces == ()
     assert answer.audio_tags == ()

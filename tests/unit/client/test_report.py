@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from samples import client as samples
-from triptych_client import contract, report
+from triptych_client import contract, decode, report
 from triptych_client.english import ENGLISH
 from triptych_client.labels import Labels
 from triptych_client.languages import LANGUAGES
@@ -32,6 +32,7 @@ def line_with(words: str, text: str) -> str:
 def test_report_says_everything():
     text = printed(samples.analysis())
     assert "6.0 s · 1280×720 · 25 fps" in text
+    assert "sound track 2 of 2 is heard: Рассказ" in text
     assert "34.1 %" in line_with("Sadness", text)
     assert "The channels disagree." in text
     assert "0:00.4–0:01.9" in line_with("Ну что, звоним в скорую?", text)
@@ -42,6 +43,23 @@ def test_report_says_everything():
     assert "answer is about" not in text, "there is one person only"
     assert samples.SHA256[:12] in line_with("fer-cnn", text)
     assert "Triptych 0.1.0 · Triton 2.51.0" in text
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (["0", "", "", "2", "all"], ""),
+        (["0", "", "", "6", "LFE"], "only the channel LFE of the sound is heard"),
+        (["0", "", "", "2", "inverted"], "channels of the sound cancel each other"),
+        (["0", "Film", "eng", "2", ""], ""),
+    ],
+)
+def test_what_is_heard_of_the_only_sound_track_is_told_where_it_is_not_all(row: list[str], told: str):
+    arrays = samples.tensors(AUDIO_TRACKS=samples.strings([row]))
+    text = printed(decode.analysis(arrays, "a.mp4", "2.51.0"))
+    assert "sound track" not in text
+    assert told in text
+    assert ("channel" in text.split("Expressed")[0]) is bool(told)
 
 
 def test_report_in_russian():

@@ -15,10 +15,11 @@ from msgspec import Meta, Struct
 from triptych.answer.status import Status
 from triptych.media.limits import Limits
 from triptych.media.pictures import MAX_SIDE_PX
+from triptych.media.tracks import MOST_STREAMS, AudioTrack
 from triptych_client.contract import STEPS
 
 LARGEST = 1 << 16
-"""Bytes of a message at most: a plan of 128 frames takes 4,000."""
+"""Bytes of a message at most: a plan of 128 frames takes 4,000, the names of a hundred tracks up to 60,000."""
 
 MOST_FRAMES = STEPS["face_detector"].max_batch_size
 
@@ -43,10 +44,11 @@ class VideoTask(Struct, frozen=True, tag="video"):
 
 
 class SoundTask(Struct, frozen=True, tag="sound"):
-    """Decode the sound into the memory for results."""
+    """Decode the sound into the memory for results: of this stream, or a part of each track where none is named."""
 
     size: int
     limits: Limits
+    track: int | None = None
 
 
 class ConverterTask(Struct, frozen=True, tag="converter"):
@@ -116,11 +118,38 @@ class Pictures(Reply, frozen=True):
     stream: StreamState
 
 
+class Track(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a file says of a sound track: `AudioTrack`."""
+
+    index: Count
+    title: Text
+    language: Text
+    channels: Count
+    heard: Text
+
+    @classmethod
+    def of(cls, track: AudioTrack) -> Track:
+        """Return the message that says what is known of a track."""
+        return cls(track.index, track.title, track.language, track.channels, track.heard)
+
+    def track(self) -> AudioTrack:
+        """Return what is known of the track, as harmless as it was to be."""
+        return AudioTrack(self.index, self.title, self.language, self.channels, self.heard).plain()
+
+
 class Sound(Reply, frozen=True):
-    """Of a sound track: INT16 [samples] are in the memory for results."""
+    """Of a sound track: FP32 [samples] are in the memory for results."""
 
     samples: Count
     stream: StreamState
+    tracks: Annotated[list[Track], Meta(max_length=MOST_STREAMS)]
+
+
+class Look(Reply, frozen=True):
+    """Of several sound tracks: a part of each, FP32, is in the memory for results, `triptych.media.audio.Look`."""
+
+    indices: Annotated[list[Count], Meta(min_length=2, max_length=MOST_STREAMS)]
+    samples: Annotated[list[Count], Meta(min_length=2, max_length=MOST_STREAMS)]
 
 
 class Conversion(Reply, frozen=True):
@@ -137,11 +166,11 @@ class NoConversion(Reply, frozen=True):
     """The clip is none for NVDEC."""
 
 
-AnyReply: TypeAlias = "Refusal | Facts | Pictures | Sound | Conversion | NoConversion"
+AnyReply: TypeAlias = "Refusal | Facts | Pictures | Sound | Look | Conversion | NoConversion"
 
 _ENCODER = msgspec.json.Encoder()
 _TASKS = msgspec.json.Decoder(ProbeTask | VideoTask | SoundTask | ConverterTask)
-_REPLIES = msgspec.json.Decoder(Refusal | Facts | Pictures | Sound | Conversion | NoConversion)
+_REPLIES = msgspec.json.Decoder(Refusal | Facts | Pictures | Sound | Look | Conversion | NoConversion)
 
 
 def send_task(channel: socket.socket, task: Task, clip: int) -> None:

@@ -24,6 +24,7 @@ from triptych.media.decoders.pool import NOBODY, Pool, Read
 from triptych.media.limits import MIB, Limits
 from triptych.media.pictures import MAX_SIDE_PX, Converter
 from triptych.media.probe import Probe, check_size
+from triptych.media.tracks import Speaks, sounds_spoken_s
 from triptych.media.video import Video
 
 LOG = logging.getLogger(__name__)
@@ -68,9 +69,18 @@ class Decoders:
             self.pool.retire()
         return decoded
 
-    def sound(self, data: Data, caller: Caller = NOBODY) -> Audio:
-        """Decode the sound: `triptych.media.audio.decode`. What failed is a status."""
-        decoded = self._tried(messages.SoundTask(len(data), self.limits), data, _sound, caller)
+    def sound(self, data: Data, caller: Caller = NOBODY, speaks: Speaks = sounds_spoken_s) -> Audio:
+        """Decode the sound of the track in which somebody `speaks`: `triptych.media.audio.decode`.
+
+        What failed is a status.
+        """
+
+        def track(reply: AnyReply, shared: np.ndarray) -> Audio | int:
+            return _choice(reply, shared, speaks) if isinstance(reply, messages.Look) else _sound(reply, shared)
+
+        decoded = self._tried(messages.SoundTask(len(data), self.limits), data, track, caller)
+        if isinstance(decoded, int):
+            decoded = self._tried(messages.SoundTask(len(data), self.limits, decoded), data, _sound, caller)
         return audio.without(decoded) if isinstance(decoded, Status) else decoded
 
     def converter(self, data: Data, caller: Caller = NOBODY) -> Converter | None:
@@ -93,7 +103,8 @@ class Decoders:
         except Exception:
             LOG.exception("%s: decoding failed, request %s", self.pool.name, caller.request_id or "without an id")
             return Status("failed", "step_failed")
-        if isinstance(result, Status) and result.state == "failed":
+        status = result.status if isinstance(result, Audio) else result
+        if isinstance(status, Status) and status.state == "failed":
             self.pool.retire()
         return result
 
@@ -143,14 +154,33 @@ def _pictures(reply: AnyReply, shared: np.ndarray) -> Video | Status:
     return Video(shared[: int(np.prod(shape))].reshape(shape), np.array(pictures.times, np.float32), status)
 
 
-def _sound(reply: AnyReply, shared: np.ndarray) -> Audio | Status:
+def _sound(reply: AnyReply, shared: np.ndarray) -> Audio:
     sound = _expected(messages.Sound, reply)
-    status, pcm = sound.stream.status(), shared.view(np.int16)
+    status, listed = sound.stream.status(), tuple(track.track() for track in sound.tracks)
     if not status.ok:
-        return status
-    if not 0 < sound.samples <= len(pcm):
-        raise HostileReplyError(f"{sound.samples} samples of sound, of at most {len(pcm)}")
-    return audio.in_full_scale(pcm[: sound.samples], status)
+        return audio.without(status, listed)
+    if sound.samples == 0:
+        raise HostileReplyError("there is sound without a sample")
+    pcm = _samples(shared, sound.samples)
+    if not np.abs(pcm).max() <= 1:  # not a number is not, either
+        raise HostileReplyError("there are samples beyond full scale")
+    return Audio(pcm, status, listed)
+
+
+def _choice(look: messages.Look, shared: np.ndarray, speaks: Speaks) -> int:
+    """Return the index of the stream to listen to."""
+    if len(look.indices) != len(look.samples):
+        raise HostileReplyError("there are not as many tracks as parts of them")
+    pcm = np.nan_to_num(_samples(shared, sum(look.samples)))
+    return audio.Look(tuple(look.indices), tuple(look.samples)).choose(pcm, speaks)
+
+
+def _samples(shared: np.ndarray, count: int) -> np.ndarray:
+    """Return a copy of the first samples of sound, FP32 [count]: the decoder may go on writing."""
+    pcm = shared.view(np.float32)
+    if count > len(pcm):
+        raise HostileReplyError(f"{count} samples of sound, of at most {len(pcm)}")
+    return pcm[:count].copy()
 
 
 def _conversion(reply: AnyReply, _: np.ndarray) -> Converter | None:
@@ -163,7 +193,7 @@ def _conversion(reply: AnyReply, _: np.ndarray) -> Converter | None:
 def _result_bytes(step: str, limits: Limits) -> int:
     """Return how much memory the results of a step's decoders take at most."""
     pictures = limits.frames * MAX_SIDE_PX**2 * 3
-    sound = audio.most_samples(limits.seconds) * np.dtype(np.int16).itemsize
+    sound = audio.most_samples(limits.seconds) * np.dtype(np.float32).itemsize
     return {"video_decode": pictures, "audio_decode": sound}.get(step, 0)
 
 

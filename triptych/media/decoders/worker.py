@@ -95,10 +95,11 @@ def _video(task: messages.VideoTask, clip: np.ndarray, results: np.ndarray) -> R
 
 
 def _sound(task: messages.SoundTask, clip: np.ndarray, results: np.ndarray) -> Reply:
-    pcm = results.view(np.int16)
-    pcm[:] = 0
-    samples, status = audio.decode_into(pcm, clip, task.limits)
-    return messages.Sound(samples, StreamState.of(status))
+    heard = audio.decode_into(results.view(np.float32), clip, task.limits, task.track)
+    if isinstance(heard, audio.Look):
+        return messages.Look(list(heard.indices), list(heard.samples))
+    tracks = [messages.Track.of(track) for track in heard.tracks]
+    return messages.Sound(heard.samples, StreamState.of(heard.status), tracks)
 
 
 def _converter(task: messages.ConverterTask, clip: np.ndarray, results: np.ndarray) -> Reply:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from samples import clips
 from triptych.answer.status import Status
 from triptych.media import audio
-from triptych_client.contract import CHUNK_SAMPLES, SAMPLE_RATE_HZ
+from triptych.media.channels import Sheet, blocks, keep
+from triptych_client.contract import CHUNK_SAMPLES, SAMPLE_RATE_HZ, VOICE_SAMPLES
 
 
 def seconds(count: float) -> int:
@@ -33,8 +34,11 @@ def test_sound_keeps_its_pitch_and_level(form: str):
 
 
 def test_what_is_above_the_new_rate_does_not_come_back_lower():
-    decoded = audio.decode(clips.make(sound=clips.tone(1.0, hertz=10_000)), 60)
-    assert np.abs(decoded.pcm[seconds(0.2) : seconds(0.8)]).max() < 0.01
+    both = clips.tone(1.0, hertz=1000, level=0.2) + clips.tone(1.0, hertz=10_000, level=0.5)
+    pcm = audio.decode(clips.make(sound=both), 60).pcm[:SAMPLE_RATE_HZ]
+    spectrum = np.abs(np.fft.rfft(pcm * np.hanning(len(pcm))))
+    assert spectrum.argmax() == 1000
+    assert spectrum[5990:6010].max() < 0.01 * spectrum.max()
 
 
 def test_a_late_track_is_placed_at_its_clip_time():
@@ -139,7 +143,25 @@ def test_a_pause_within_is_heard():
 def test_within_a_minute_the_hop_is_the_models_own():
     spans = audio.sound_windows(noise(seconds(60.5)))[1]
     assert np.diff(spans[:, 0]) == pytest.approx(0.48, abs=1e-4)
-    assert np.diff(audio.voice_windows(noise(seconds(60.5)))[1][:, 0]) == pytest.approx(1.5, abs=1e-4)
+    voice = audio.voice_windows(noise(seconds(60.5)))[1]
+    assert np.diff(voice[:-1, 0]) == pytest.approx(1.5, abs=1e-4)
+
+
+@pytest.mark.parametrize("length_s", [0.4, 2.0, 3.0, 3.7, 10.0, 200.0])
+def test_voice_windows_are_full_and_short_sound_stands_in_their_middle(length_s: float):
+    pcm = 0.1 + noise(seconds(length_s)) / 10
+    pieces, spans = audio.voice_windows(pcm)
+    last = pieces[-1]
+    if length_s < 3:
+        before = (VOICE_SAMPLES - len(pcm)) // 2
+        assert np.array_equal(last[before : before + len(pcm)], pcm)
+        assert not last[:before].any()
+        assert not last[before + len(pcm) :].any()
+        assert spans[0] == pytest.approx([0, length_s], abs=1e-3)
+    else:
+        assert np.array_equal(last, pcm[-VOICE_SAMPLES:])
+        assert spans[:, 1] - spans[:, 0] == pytest.approx(3, abs=1e-4)
+    assert len(pieces) <= audio.MAX_VOICE_WINDOWS
 
 
 def test_the_window_of_another_sound_tagger_can_be_set():
@@ -167,7 +189,7 @@ def test_channels_in_an_order_of_their_own_are_heard(speaking: int):
         assert np.abs(np.fft.rfft(pcm)).argmax() == 440 * len(pcm) // SAMPLE_RATE_HZ
     with av.open(io.BytesIO(data)) as container:
         frame = next(container.decode(audio=0))
-        audio._keep(frame.layout)
+        keep(frame.layout)
         assert frame.layout.name == "8 channels (FL+FR+FC+LFE+SL+SR+BL+BR)"
 
 
@@ -189,8 +211,8 @@ def endless(time_s: Iterator[float], samples: int, rate_hz: int) -> Iterator[tup
     ids=["all at once", "to and fro", "one sample a second", "a sample a frame"],
 )
 def test_what_never_ends_is_not_decoded_for_ever(times: Iterator[float], samples: int, rate_hz: int):
-    memory = np.zeros(2 * SAMPLE_RATE_HZ, np.int16)
-    assert audio._lay_out(memory, audio._blocks(endless(times, samples, rate_hz), 2.0)) <= len(memory)
+    most = 2 * SAMPLE_RATE_HZ
+    assert Sheet.of(most, blocks(endless(times, samples, rate_hz), 2.0)).end <= most
     assert next(times) is not None
 
 

@@ -6,6 +6,7 @@ import os
 import pickle
 import socket
 from collections.abc import Iterator
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 
 from triptych.media.decoders import handles, messages, steps
 from triptych.media.decoders.handles import Caller, Decoder, DiedError
-from triptych.media.decoders.messages import HostileReplyError, Pictures, Sound, StreamState
+from triptych.media.decoders.messages import HostileReplyError, Pictures, Sound, StreamState, Track
 from triptych.media.limits import Limits
+from triptych.media.tracks import MOST_STREAMS, AudioTrack
 
 OK = StreamState("ok", "", "")
 
@@ -58,9 +60,13 @@ HOSTILE = {
     "too long": b" " * (messages.LARGEST + 1) + b'{"type": "NoConversion"}',
     "with more in it": b'{"type": "NoConversion", "path": "x"}',
     "a huge picture": b'{"type": "Pictures", "height": 641, "width": 1, "times": [], "stream": null}',
-    "a negative count": msgspec.json.encode({"type": "Sound", "samples": -1, "stream": OK}),
-    "no number": b'{"type": "Sound", "samples": NaN, "stream": {"state": "ok", "reason": "", "value": ""}}',
-    "a text for a number": msgspec.json.encode({"type": "Sound", "samples": "9", "stream": OK}),
+    "a negative count": msgspec.json.encode({"type": "Sound", "samples": -1, "stream": OK, "tracks": []}),
+    "no number": b'{"type": "Sound", "samples": NaN, "tracks": [], '
+    b'"stream": {"state": "ok", "reason": "", "value": ""}}',
+    "a text for a number": msgspec.json.encode({"type": "Sound", "samples": "9", "stream": OK, "tracks": []}),
+    "an endless name": msgspec.json.encode(Sound(9, OK, [Track(0, "x" * 101, "", 2, "all")])),
+    "endless tracks": msgspec.json.encode(Sound(9, OK, 101 * [Track(0, "", "", 2, "all")])),
+    "a look at one track": msgspec.json.encode(messages.Look([0], [9])),
     "endless words": msgspec.json.encode({"type": "Refusal", "words": "x" * 2000}),
     "endless times": msgspec.json.encode(Pictures(1, 1, [0.0] * 129, OK)),
 }
@@ -101,18 +107,49 @@ def test_any_bytes_are_a_reply_or_refused(data: bytes):
     [
         (steps._pictures, Pictures(10, 10, [0.0, 1.0], OK), 599),
         (steps._pictures, Pictures(10, 10, [], OK), 600),
-        (steps._pictures, Sound(3, OK), 600),
+        (steps._pictures, Sound(3, OK, []), 600),
         (steps._pictures, Pictures(10, 10, [], StreamState("failed", "made_up", "")), 600),
-        (steps._sound, Sound(301, OK), 600),
-        (steps._sound, Sound(0, OK), 600),
-        (steps._sound, Sound(0, StreamState("fine", "", "")), 600),
+        (steps._sound, Sound(151, OK, []), 600),
+        (steps._sound, Sound(0, OK, []), 600),
+        (steps._sound, Sound(0, StreamState("fine", "", ""), []), 600),
+        (partial(steps._choice, speaks=len), messages.Look([0, 1], [100, 51]), 600),
+        (partial(steps._choice, speaks=len), messages.Look([0, 1], [100, 20, 20]), 600),
         (steps._facts, messages.Facts(1.0, 1, 1, 1.0, True, True, [1, 2], [0.5]), 0),
-        (steps._conversion, messages.Sound(0, OK), 0),
+        (steps._conversion, messages.Sound(0, OK, []), 0),
     ],
 )
 def test_a_reply_that_does_not_fit_the_task_is_refused(read, reply: messages.Reply, size: int):
     with pytest.raises(HostileReplyError):
         read(reply, np.zeros(size, np.uint8))
+
+
+@pytest.mark.parametrize("sample", [np.nan, np.inf, 1.5, -2.0])
+def test_samples_that_are_none_are_refused(sample: float):
+    shared = np.zeros(100, np.float32)
+    shared[40] = sample
+    with pytest.raises(HostileReplyError, match="beyond full scale"):
+        steps._sound(Sound(100, OK, []), shared.view(np.uint8))
+
+
+def test_sound_is_a_copy_that_the_decoder_cannot_change():
+    shared = np.full(100, 0.5, np.float32)
+    heard = steps._sound(Sound(100, OK, []), shared.view(np.uint8))
+    shared[:] = np.nan
+    assert (heard.pcm == 0.5).all()
+
+
+def test_the_names_of_tracks_move_no_cursor():
+    told = Track(1, "a\x1b[2J\n\u202eb", "rus", 2, "all")
+    (track,) = steps._sound(Sound(1, OK, [told]), np.zeros(4, np.uint8)).tracks
+    assert track.row() == ("1", "a[2Jb", "rus", "2", "all")
+
+
+def test_the_longest_names_of_the_most_tracks_fit_one_message(ends: tuple[socket.socket, socket.socket]):
+    here, there = ends
+    longest = AudioTrack(99, 200 * "😀", 200 * "😀", 64, 200 * "😀").plain()
+    reply = Sound(9, OK, MOST_STREAMS * [Track.of(longest)])
+    messages.send_reply(there, reply)
+    assert messages.receive_reply(here) == reply
 
 
 def test_one_that_closes_its_socket_and_goes_on_is_a_liar(monkeypatch: pytest.MonkeyPatch):
