@@ -70,7 +70,7 @@ class Clock:
 
     def _added_s(self, packet: av.Packet, at_s: float, length_s: float) -> float:
         """Return what to add to a packet's time, and remember when it is decoded."""
-        if packet.stream.type not in ("video", "audio"):
+        if packet.stream is None or packet.stream.type not in ("video", "audio"):
             return self.added_s
         last_s = self.last_s.get(packet.stream_index)
         added_s = self._fitting(last_s, at_s)

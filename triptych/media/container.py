@@ -152,7 +152,8 @@ def read_packets(container: InputContainer, streams: Sequence[Stream]) -> Iterat
                 clock.set(packet)
                 if packet.stream_index in wanted:
                     yield packet
-    except (FFmpegError, MemoryError, IndexError):  # IndexError: PyAV, when a new track begins in the middle of a file
+    except (FFmpegError, MemoryError, IndexError, OverflowError):
+        # IndexError: PyAV, when a new track begins in the middle of a file; OverflowError: forged times that are none
         return
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -14,6 +15,7 @@ import torch
 from networks.face import detector as face_detector
 from networks.face.retinaface import MEAN_BGR, RetinaFace, decode_boxes, decode_landmarks
 from samples import clips
+from triptych.face import crop
 from triptych.face.boxes import iou
 from triptych.media.probe import Limits, probe
 from triptych.media.video import decode
@@ -88,6 +90,27 @@ def test_parity_on_faces(served: ort.InferenceSession, network: RetinaFace, port
 
 def test_parity_in_a_crowd(served: ort.InferenceSession, network: RetinaFace, portrait: np.ndarray):
     assert assert_same(served, network, crowd(portrait)) > 35
+
+
+@pytest.mark.parametrize("degrees", [30, 60, -60, 90, -90])
+def test_a_tilted_face_is_found_and_known_to_be_tilted(
+    served: ort.InferenceSession, portrait: np.ndarray, degrees: float
+):
+    """So that it is cut out upright. In the frames taken, no hand hides the face."""
+    height, width = portrait.shape[1:3]
+    turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1)
+    turn[:, 2] += (640 - np.array([width, height])) / 2
+    for frame in portrait[[0, 1, 4]]:
+        rolled = roll(served, cv2.warpAffine(frame, turn, (640, 640))) - roll(served, frame)
+        assert abs((rolled - degrees + 180) % 360 - 180) < 20
+
+
+def roll(served: ort.InferenceSession, frame: np.ndarray) -> float:
+    """Return by how many degrees the best face of a frame is turned to be upright in its crop."""
+    scores, landmarks = served.run(["SCORES", "LANDMARKS"], {"FRAMES": frame[None]})
+    assert scores[0, 0] >= crop.SURE
+    turn = crop.similarity(landmarks[0, 0], crop.TEMPLATE)
+    return float(np.degrees(np.arctan2(turn[1, 0], turn[0, 0])))
 
 
 @pytest.mark.parametrize("size", SIZES)

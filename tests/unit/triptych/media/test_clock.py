@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from triptych.media.clock import BROADCAST_LEAP_S, LEAP_S, Clock
+from triptych.media.container import read_packets
 
 TICKS = 1000
 
@@ -78,6 +79,23 @@ def test_times_of_decoding_that_were_made_up_across_a_break_do_not_hide_it():
 
 def test_a_title_that_comes_late_moves_nothing():
     assert set_all(packet(0, 50, 50), packet(2, 10, 10), packet(0, 50.5, 50.5)) == [50, 10, 50.5]
+
+
+class Stamped(SimpleNamespace):
+    """A packet that takes times of 64 bit only, as PyAV's do."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in ("pts", "dts") and abs(value or 0) >= 1 << 63:
+            raise OverflowError
+        super().__setattr__(name, value)
+
+
+def test_forged_times_end_the_file():
+    far_s = 0.9 * (1 << 63) / TICKS
+    forged = [packet(0, 100, 100, far_s), packet(0, 0, 0, far_s), packet(0, -10, -10)]
+    packets = [Stamped(**vars(one), size=1) for one in forged]
+    file = SimpleNamespace(size=100, format=SimpleNamespace(flags=0), demux=lambda: iter(packets))
+    assert 0 < len(list(read_packets(file, [SimpleNamespace(index=0)]))) < len(packets)
 
 
 def test_a_packet_without_times_stays_without():
