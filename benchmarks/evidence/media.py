@@ -16,7 +16,7 @@ FRAME_SAMPLES = 1600
 
 
 def matroska(tracks: Sequence[np.ndarray], layouts: Sequence[str], default: int = 0) -> bytes:
-    """Return sound tracks FP32 [channels, samples], 16 kHz, as a file in floating point; `default` is the main one."""
+    """Return sound tracks FP32 [channels, samples], 16 kHz, as one file; `default` is the one to be played."""
     target = io.BytesIO()
     with av.open(target, "w", format="matroska") as container:
         streams = [container.add_stream("pcm_f32le", rate=SAMPLE_RATE_HZ, layout=layout) for layout in layouts]

@@ -100,6 +100,14 @@ def test_the_results_are_those_of_the_functions(probes: Decoders, pictures: Deco
     assert np.array_equal(sounds.sound(CLIP).pcm, audio.decode(CLIP, LIMITS.seconds).pcm)
 
 
+def test_the_step_says_which_of_several_tracks_is_heard(sounds: Decoders):
+    data = clips.in_matroska(clips.steady(3.0)[None], clips.syllables(3.0)[None], 0.1 * clips.steady(3.0, seed=1)[None])
+    assert [track.heard for track in sounds.sound(data).tracks] == ["", "all", ""]
+    quietest = sounds.sound(data, speaks=lambda pcm: 1.0 if pcm.std() < 0.05 else 0.0)
+    assert [track.heard for track in quietest.tracks] == ["", "", "all"]
+    assert np.array_equal(sounds.sound(data).pcm, audio.decode(data, LIMITS.seconds).pcm)
+
+
 def test_one_clip_leaves_nothing_of_itself_in_the_next(sounds: Decoders):
     long, short = clips.make(sound=clips.tone(3.0)), clips.make(clips.greys(30), clips.tone(0.2), sound_start_s=2.5)
     sounds.sound(long)
