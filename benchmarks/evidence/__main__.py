@@ -13,13 +13,25 @@ from typing import Annotated
 import typer
 
 from benchmarks.bars import bars_table
-from benchmarks.evidence import detector, folders, lead_in, levels, no_words, recall, repeats, tracks
+from benchmarks.evidence import (
+    detector,
+    folders,
+    hiding,
+    lead_in,
+    levels,
+    no_words,
+    people,
+    pictures,
+    recall,
+    repeats,
+    tracks,
+)
 from benchmarks.evidence.check import Bench
 from benchmarks.measure import publish
 from triptych.serving.embedded import EmbeddedServer
 from triptych_client import Client
 
-MODULES = (no_words, detector, recall, lead_in, repeats, tracks, levels, folders)
+MODULES = (no_words, detector, recall, lead_in, repeats, tracks, levels, pictures, people, hiding, folders)
 CHECKS = {module.CHECK.name: module.CHECK for module in MODULES}
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks.bars import Bar
 from benchmarks.evidence import films
+from benchmarks.evidence.check import Bench, Check
 
 Draw = Callable[[np.ndarray, np.ndarray], np.ndarray]
 NOTICED = 0.5
@@ -58,11 +59,11 @@ def blur(frame: np.ndarray, points: np.ndarray) -> np.ndarray:
     return cv2.GaussianBlur(frame, (0, 0), float(np.linalg.norm(points[1] - points[0])) / 6)
 
 
-def measure(data: Path) -> list[Bar]:
+def measure(bench: Bench) -> list[Bar]:
     """Hide the faces of the data's people in each way, and count those noticed; count false alarms in all clips."""
-    frames = np.stack([shots[number] for shots in films.people(data) for number in (10, 30, 50)])
+    frames = np.stack([shots[number] for shots in films.people(bench.data) for number in (10, 30, 50)])
     _, _, landmarks = films.detect(frames)
-    bars = [_clean(data)]
+    bars = [_clean(bench.data)]
     for name, draw in {"mask": mask, "sunglasses": sunglasses, "hand": hand, "blur": blur}.items():
         drawn = [draw(frame, points[0]) for frame, points in zip(frames, landmarks)]
         visible = _visible(drawn)
@@ -83,3 +84,6 @@ def _clean(data: Path) -> Bar:
     faces = [films.see(path.read_bytes()).faces for path in clips]
     amounts = np.concatenate([found.visible for found in faces if found.count[0]])
     return Bar(f"of {len(amounts)} faces that nothing hides, those taken for hidden", int((amounts < 0.9).sum()), 0)
+
+
+CHECK = Check("who is hidden", measure)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from itertools import chain
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from benchmarks.bars import Bar
 from benchmarks.evidence import films
+from benchmarks.evidence.check import Bench, Check
 from benchmarks.evidence.films import RATE_HZ, Seen
 from triptych.answer import people
 from triptych.answer.people import FaceRows
@@ -19,9 +19,9 @@ SHOT_S = 3.0
 TILTED, SIDEWAYS = (15, 30, 45, 60, -15, -30, -45, -60), (90, -90)
 
 
-def measure(data: Path) -> list[Bar]:
+def measure(bench: Bench) -> list[Bar]:
     """Compose clips of the people of the data, and count who is found and chosen."""
-    everybody = films.people(data)
+    everybody = films.people(bench.data)
     return [*_cuts(everybody), *_all_the_time(everybody), *_who_speaks(everybody), *_tilted(everybody)]
 
 
@@ -130,3 +130,6 @@ def _roll_errors(everybody: list[list[np.ndarray]], degrees: float, shrink: int)
 
 assert RATE_HZ * SHOT_S == 75
 """As long as the recordings are."""
+
+
+CHECK = Check("who", measure)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from benchmarks.bars import Bar
 from benchmarks.evidence import films
+from benchmarks.evidence.check import Bench, Check
 
 FORMS = {"mp4": "libx264", "matroska": "libx264", "mpegts": "libx264", "webm": "libvpx-vp9"}
 
 
-def measure(data: Path) -> list[Bar]:
+def measure(bench: Bench) -> list[Bar]:
     """Make each kind of clip of a person's pictures, and count the samples in which the face is found."""
-    one, other, *_ = films.people(data)
+    one, other, *_ = films.people(bench.data)
     bars = [_standing(one, form, codec) for form, codec in FORMS.items()]
     bars += [_joined(one, other, form, codec) for form, codec in FORMS.items() if form != "mp4"]
     return [*bars, *_photo_and_gif(one), _late(one), _turned(one)]
@@ -74,3 +74,6 @@ def _fitted(shot: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     grown = image.resize((round(image.width * scale), round(image.height * scale)))
     left, top = (grown.width - width) // 2, (grown.height - height) // 2
     return np.asarray(grown.crop((left, top, left + width, top + height)))
+
+
+CHECK = Check("which picture", measure)
