@@ -1,7 +1,7 @@
 """Are the words of speech still heard, read, acted, shouted, whispered and among others who talk?
 
-What is compared with was measured by this check at commit 62b6c0b, before there was a speech detector: copy this package
-there and ask for this check only. Sets that are not in BEFORE were not measured then, and their bar is not met.
+What is compared with was measured by this check at commit 62b6c0b, before there was a speech detector: copy this
+package there and ask for this check only. Sets that are not in BEFORE were not measured then, and their bar is not met.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ MIN_SPEECH_S, MIN_PAUSE_S = 0.25, 0.1
 LEAST_TAG = 0.1
 """Speech to which the tagger gives less is none: of 328 recordings of speech, the least has 0.16."""
 MOST_OTHER = 1.0
-"""Sounds of a mouth that are not speech, as a share of speech, at most: one scream of 328 recordings of speech has 0.7 to
-1, the others have less; of 135 s of laughter and coughs that the detector takes for speech, 21 s have less."""
+"""Sounds of a mouth that are not speech, as a share of speech, at most: of 328 recordings of speech one scream has 0.7
+to 1, the others less; of 135 s of laughter and coughs that the detector takes for speech, 21 s have less."""
 PAUSE_S = 1.0
 """Speech with no longer pauses is one stretch, which is judged as a whole."""
 
