@@ -1,11 +1,13 @@
 """Are the words of speech still heard, read, acted, shouted, whispered and among others who talk?
 
-What is compared with was measured by this check at commit 62b6c0b, before there was a speech detector.
+What is compared with was measured by this check at commit 62b6c0b, before there was a speech detector: copy this
+package there and ask for this check only. Sets that are not in BEFORE were not measured then, and their bar is not met.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from operator import attrgetter
 
 import jiwer
@@ -16,7 +18,7 @@ from benchmarks.evidence import sounds
 from benchmarks.evidence.check import Bench, Check
 from benchmarks.whisper_wer import NORMALIZERS
 
-BEFORE: dict[str, float] = {}
+BEFORE = {"read": 3.77, "acted": 0.0}
 """Word error rate in percent by set of recordings."""
 WORSE = 0.3
 
@@ -36,7 +38,7 @@ def measure(bench: Bench) -> list[Bar]:
         bars.append(
             Bar(
                 f"wrong words, {group}: {rate:.1f} % of {len(said)} recordings; more than before",
-                rate - BEFORE.get(group, 0.0),
+                rate - BEFORE.get(group, math.nan),
                 WORSE,
                 "points",
             )

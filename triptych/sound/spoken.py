@@ -17,8 +17,8 @@ from triptych.sound.speech import stretches
 from triptych_client.contract import CHUNK_PIECES, SAMPLE_RATE_HZ, VOICE_SAMPLES
 
 MARGIN_SAMPLES = 9 * SAMPLE_RATE_HZ // 10
-"""0.9 s around speech is heard with it. Soft beginnings and ends of words are there, and a recogniser that is given
-sentences with less between them runs them together: with 0.4 s the lines of the demo clip began up to 1 s late."""
+"""0.9 s around speech is heard with it. Soft beginnings and ends of words are there, and Whisper tells sentences apart
+by the pauses: with 0.4 s it left no time between the lines of the demo clip, and made two of the last."""
 SHORTENED_S = 2.0
 """Longer pauses are shortened to two margins: so stretches do not overlap, and 30 s hold less than the 32 of
 CHUNK_PIECES."""

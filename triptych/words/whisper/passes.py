@@ -26,7 +26,7 @@ NO_SPEECH_PROBABILITY = 0.25
 SPEECH_LOGPROB = -0.8
 """A pass is silent when its no-speech probability is above the first and its average log-probability not above the
 second. The reference (`no_speech_threshold` and `logprob_threshold`) has 0.6 and -1.0, for any sound; here a pass is of
-sound that was taken for speech. What is none of it, laughter and moans, has 0.31 to 0.65 and -0.96 or less; 84 of 84
+sound that was taken for speech. What is none of it, laughter and moans, has 0.31 to 0.65 and -0.96 or less; 113 of 113
 recordings of speech have less than 0.2, or more than -0.6."""
 LANGUAGE_PROBABILITY = 0.3
 """Beside such a no-speech probability, a language that is less probable, or a loop, is as much a sign as unlikely
@@ -41,7 +41,7 @@ AT_ONCE = 8
 MEL_FRAMES_PER_SECOND = SAMPLE_RATE_HZ // HOP_LENGTH
 
 LOOP_TOKENS_PER_S = 10.0
-"""Nobody says so much and repeats it: fast speech is 7 tokens a second in English."""
+"""Nobody says so much and repeats it: five words a second are fast, and about 1.3 tokens each in English."""
 LOOP_DISTINCT = 1 / 3
 """A text repeats itself when no more of its pairs of tokens are distinct."""
 HALVED_S = 3.0
