@@ -31,7 +31,7 @@ MOST_STREAMS = 100
 """Of a file, see `container.OPTIONS`."""
 
 LIKE_SPEECH = 0.45
-"""A stretch is like speech from here on; `benchmarks/evidence/tracks.py` tells how often the right track is chosen."""
+"""A stretch is like speech from here on; `benchmarks/evidence/tracks.py` tells how far that goes."""
 
 LEAST_SPEECH_S = 0.5
 LEAST_SHARE = 0.2

@@ -86,7 +86,8 @@ def decoded(outputs: dict[str, np.ndarray]) -> decode.Analysis:
     typed = {name: array if array.dtype == object else array.astype(np.float32) for name, array in outputs.items()}
     assert np.isnan(outputs["EVIDENCE"]).all(axis=1).tolist() == (outputs["CHANNEL_STATUS"][:, 0] != b"ok").tolist()
     typed |= {name: outputs[name].astype(np.int32) for name in ("FACE_TRACKS", "MAIN_TRACK")}
-    return decode.analysis({"CLIP": inputs()["CLIP"], **typed}, None, "2.51.0")
+    beside = {"CLIP": inputs()["CLIP"], "AUDIO_TRACKS": strings([[""] * len(contract.AUDIO_TRACK_FIELDS)])}
+    return decode.analysis({**beside, **typed}, None, "2.51.0")
 
 
 def statuses(outputs: dict[str, np.ndarray]) -> dict[str, Status]:
