@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from export import catalog, fetch, runner
 from samples.repositories import take_exports
@@ -14,6 +15,10 @@ from triptych.paths import BUILD, CACHE, MODEL_REPOSITORY
 from triptych.serving import sources
 from triptych.serving.service import Service
 from triptych_client import Client
+
+
+settings.register_profile("patient", deadline=None)  # a busy machine is no finding
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
