@@ -16,7 +16,6 @@ from triptych.serving import sources
 from triptych.serving.service import Service
 from triptych_client import Client
 
-
 settings.register_profile("patient", deadline=None)  # a busy machine is no finding
 settings.load_profile("patient")
 
