@@ -162,7 +162,7 @@ CHUNK_PIECES = Tensor(
     "CHUNK_PIECES",
     "FP32",
     (-1, 32, 2),
-    "[c, 32, 2] start and end in the clip of the stretches of sound that follow each other in a chunk; NaN: padding",
+    "[c, 32, 2] start and end in the clip, or beyond, of the stretches of sound that make up a chunk; NaN: padding",
 )
 SOUND_SPANS = Tensor("SOUND_SPANS", "FP32", (-1, 2), "[p, 2] start and end of each sound window; equal: no sound")
 VOICE_SPANS = Tensor("VOICE_SPANS", "FP32", (-1, 2), "[w, 2] start and end of each voice window; equal: no sound")

@@ -135,7 +135,7 @@ def lead_in(seconds: float, sound: np.ndarray) -> bytes:
 
 
 def test_silence_before_speech_changes_when_it_is_said_and_nothing_else(client: Client):
-    said = synthesise("I am so happy to see you again. Where have you been all this time?", "en-us", 160)
+    said = synthesise("Thank you for the lovely flowers. Where have you been all this time?", "en-us", 160)
     alone, late = client.analyze(lead_in(0, said)), client.analyze(lead_in(12.4, said))
     assert late.transcript.text == alone.transcript.text
     first, first_late = alone.transcript.utterances[0], late.transcript.utterances[0]

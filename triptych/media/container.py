@@ -16,6 +16,7 @@ import numpy as np
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.sidedata.sidedata import SideDataContainer
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -235,9 +236,13 @@ _QUARTER_TURNS = {0: (1, 0, 0, 1), 1: (0, -1, 1, 0), 2: (-1, 0, 0, -1), 3: (0, 1
 
 
 def _display_matrix(frame: VideoFrame) -> np.ndarray:
-    """Return the nine numbers of the display matrix; those of the plain rotation where PyAV cannot read side data."""
+    """Return the nine numbers of the display matrix; those of the plain rotation where PyAV cannot read side data.
+
+    PyAV's `frame.side_data` would refer to the frame and the frame to it: all frames of a clip, with all that belongs
+    to them, would stay until the garbage collector comes.
+    """
     try:
-        data = frame.side_data.get("DISPLAYMATRIX")
+        data = SideDataContainer(frame).get("DISPLAYMATRIX")
         return _UNTURNED if data is None else np.frombuffer(bytes(data), dtype=np.int32)
     except (ValueError, KeyError):  # PyAV knows no name for some newer kinds of side data, and then gives none
         a, b, c, d = _QUARTER_TURNS[round(frame.rotation / 90) % 4]

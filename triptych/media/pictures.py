@@ -36,8 +36,8 @@ class Converter:
         return height, width, 3
 
     def __call__(self, frame: VideoFrame) -> np.ndarray:
-        """Return the upright picture: UINT8 [H, W, 3]."""
-        image = frame.to_ndarray(format="rgb24", width=self.width, height=self.height)
+        """Return the upright picture: UINT8 [H, W, 3]. libswscale's own threads would be started for every frame."""
+        image = frame.to_ndarray(format="rgb24", width=self.width, height=self.height, threads=1)
         return self.orientation.apply(image)
 
 

@@ -37,8 +37,8 @@ class Chunks:
 
 def chunks(pcm: np.ndarray, speech: np.ndarray) -> Chunks:
     """Put the stretches of speech in sound FP32 [samples] one after another, and cut them at pauses into 30 s."""
-    heard = _with_margins(speech, len(pcm))
-    together = np.concatenate([pcm[start:end] for start, end in heard] or [pcm[:0]])
+    heard = stretches(speech, SHORTENED_S) + np.array([-MARGIN_SAMPLES, MARGIN_SAMPLES])
+    together = np.concatenate([_part(pcm, start, end) for start, end in heard.tolist()] or [pcm[:0]])
     cut = audio.chunks(together)
     pieces = np.full((len(cut.pcm), *CHUNK_PIECES.dims[1:]), np.nan, np.float32)
     for row, bounds in enumerate(np.rint(cut.spans.astype(np.float64) * SAMPLE_RATE_HZ).astype(int).tolist()):
@@ -61,9 +61,13 @@ def in_seconds(speech: np.ndarray) -> np.ndarray:
     return (speech / SAMPLE_RATE_HZ).astype(np.float32)
 
 
-def _with_margins(speech: np.ndarray, samples: int) -> np.ndarray:
-    """Return the stretches of speech [k, 2] with sound around them, as far as there is any."""
-    return np.clip(stretches(speech, SHORTENED_S) + np.array([-MARGIN_SAMPLES, MARGIN_SAMPLES]), 0, samples)
+def _part(pcm: np.ndarray, start: int, end: int) -> np.ndarray:
+    """Return the sound from one sample to another; silence is before the clip and after it.
+
+    So a model hears the same, whether a clip begins with its first word or earlier.
+    """
+    before, after = max(-start, 0), max(end - len(pcm), 0)
+    return np.pad(pcm[max(start, 0) : end], (before, after))
 
 
 def _within(heard: np.ndarray, first: int, last: int) -> Iterator[tuple[int, int]]:
@@ -77,8 +81,8 @@ def _within(heard: np.ndarray, first: int, last: int) -> Iterator[tuple[int, int
 
 
 def _windows_of(pcm: np.ndarray, start: int, end: int) -> Windows:
-    """Cut a stretch of sound, widened to one window at least: on both sides alike, as far as there is sound."""
+    """Cut a stretch of sound, widened to one window at least: on both sides alike."""
     missing = max(VOICE_SAMPLES - (end - start), 0)
-    first, last = max(start - missing // 2, 0), min(end + missing - missing // 2, len(pcm))
-    cut = audio.voice_windows(pcm[first:last])
+    first, last = start - missing // 2, end + missing - missing // 2
+    cut = audio.voice_windows(_part(pcm, first, last))
     return Windows(cut.pcm, cut.spans + np.float32(first / SAMPLE_RATE_HZ))

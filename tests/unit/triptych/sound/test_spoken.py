@@ -39,10 +39,23 @@ def test_short_pauses_stay_as_they_are():
     np.testing.assert_allclose(Pieces.of(heard.pieces[0]).spans, [[11.1, 17.9]], atol=1e-4)
 
 
-def test_margins_stay_within_the_sound():
-    heard = spoken.chunks(clock(2), samples((0.1, 1.9)))
-    np.testing.assert_allclose(heard.pieces[0, 0], [0, 2], atol=1e-4)
+def test_before_and_after_the_sound_there_is_silence():
+    pcm = 1 + clock(2)
+    heard = spoken.chunks(pcm, samples((0.1, 1.9)))
+    np.testing.assert_allclose(heard.pieces[0, 0], [-0.8, 2.8], atol=1e-4)
     assert np.isnan(heard.pieces[0, 1:]).all()
+    silence = round(0.8 * SAMPLE_RATE_HZ)
+    np.testing.assert_array_equal(heard.pcm[0, : len(pcm) + 2 * silence], np.pad(pcm, silence))
+
+
+@pytest.mark.parametrize("lead_s", [0.5, 3.0, 20.0])
+def test_what_is_heard_does_not_depend_on_silence_before_and_after(lead_s: float):
+    lead, pcm, speech = round(lead_s * SAMPLE_RATE_HZ), 1 + clock(5), samples((0, 2), (4, 5))
+    alone, late = (pcm, speech), (np.pad(pcm, lead), speech + lead)
+    np.testing.assert_array_equal(spoken.chunks(*late).pcm, spoken.chunks(*alone).pcm)
+    windows, later = spoken.voice_windows(*alone), spoken.voice_windows(*late)
+    np.testing.assert_array_equal(later.pcm, windows.pcm)
+    np.testing.assert_allclose(later.spans - windows.spans, lead_s, atol=1e-4)
 
 
 def test_nobody_speaking_is_one_row_of_zeros_without_pieces():
@@ -78,7 +91,8 @@ def test_all_speech_is_in_the_chunks_once(lengths: list[float]):
     held = [Pieces.of(row) for row in heard.pieces]
     assert max(len(one.spans) for one in held) <= CHUNK_PIECES.dims[1]
     for one, chunk in zip(held, heard.pcm, strict=True):
-        assert one.seconds * SAMPLE_RATE_HZ == pytest.approx(chunk.sum(), abs=32)
+        in_clip_s = np.diff(np.clip(one.spans, 0, 240)).sum()
+        assert in_clip_s * SAMPLE_RATE_HZ == pytest.approx(chunk.sum(), abs=32)
     together = np.concatenate([one.spans for one in held])
     assert (together[1:, 0] >= together[:-1, 1] - 1e-4).all()
     for start_s, end_s in bounds.tolist():
