@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -9,6 +10,7 @@ from itertools import pairwise
 
 import av
 import numpy as np
+import psutil
 import pytest
 from av.container import InputContainer
 from av.stream import Stream
@@ -341,3 +343,18 @@ def test_dali_is_not_given_a_clip_without_video(dali_decoder: GpuDecoder):
     nothing = np.zeros(0)
     decoded = dali_decoder.decode(clips.make(sound=clips.tone(1.0)), nothing, nothing)
     assert decoded.status.state == "absent"
+
+
+def test_nothing_of_a_clip_stays_when_it_is_decoded():
+    clip = clips.make(clips.greys(25))
+    process = psutil.Process()
+    video.decode(clip, np.linspace(0.1, 0.9, 8, dtype=np.float32))
+    gc.collect()
+    gc.disable()
+    try:
+        before = process.num_threads()
+        video.decode(clip, np.linspace(0.1, 0.9, 8, dtype=np.float32))
+        assert process.num_threads() == before
+        assert not gc.collect()
+    finally:
+        gc.enable()
