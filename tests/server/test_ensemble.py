@@ -232,15 +232,20 @@ def executions(url: str, model: str) -> tuple[int, int]:
 async def test_the_faces_of_concurrent_clips_share_executions(server: Service, demo_clip: Path):
     faces = video.decode(demo_clip.read_bytes(), np.linspace(1, 18, 6, dtype=np.float32)).frames
     short = clips.make(list(faces))
-    count = 12
-    rows, runs = executions(server.grpc_url, "expression")
-    async with AsyncClient(server.grpc_url) as client:
-        answers = await asyncio.gather(*(client.analyze(short) for _ in range(count)))
+    shared = [await faces_share_executions(server.grpc_url, short, 12) for _ in range(5)]
+    assert any(shared)  # which clips meet in a queue is a matter of moments
+
+
+async def faces_share_executions(url: str, clip: bytes, count: int) -> bool:
+    """Analyse a clip so many times at once; tell whether there were fewer executions than clips."""
+    rows, runs = executions(url, "expression")
+    async with AsyncClient(url) as client:
+        answers = await asyncio.gather(*(client.analyze(clip) for _ in range(count)))
     found = [len(answer.faces) for answer in answers]
     assert found == [found[0]] * count
     assert found[0] > 0
     # Triton counts an execution after it has answered.
-    readings = (executions(server.grpc_url, "expression") for _ in range(1000))
+    readings = (executions(url, "expression") for _ in range(1000))
     rows_after, runs_after = next(reading for reading in readings if reading[0] >= rows + sum(found))
     assert rows_after == rows + sum(found)
-    assert 0 < runs_after - runs < count
+    return 0 < runs_after - runs < count
