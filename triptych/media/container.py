@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import av
 import numpy as np
@@ -230,6 +230,9 @@ class Orientation:
         return image[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]
 
 
+_SIDE_DATA: Any = SideDataContainer
+"""PyAV's stub does not know that it is made of a frame."""
+
 _UNTURNED = np.array([1, 0, 0, 0, 1, 0, 0, 0, 1], dtype=np.int32)
 _QUARTER_TURNS = {0: (1, 0, 0, 1), 1: (0, -1, 1, 0), 2: (-1, 0, 0, -1), 3: (0, 1, -1, 0)}
 """a, b, c, d after so many quarter turns counterclockwise."""
@@ -242,7 +245,7 @@ def _display_matrix(frame: VideoFrame) -> np.ndarray:
     to them, would stay until the garbage collector comes.
     """
     try:
-        data = SideDataContainer(frame).get("DISPLAYMATRIX")
+        data = _SIDE_DATA(frame).get("DISPLAYMATRIX")
         return _UNTURNED if data is None else np.frombuffer(bytes(data), dtype=np.int32)
     except (ValueError, KeyError):  # PyAV knows no name for some newer kinds of side data, and then gives none
         a, b, c, d = _QUARTER_TURNS[round(frame.rotation / 90) % 4]
