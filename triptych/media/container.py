@@ -34,9 +34,12 @@ MICROSECONDS = 1_000_000
 DEFAULT_RATE_HZ = 25.0
 """Frame rate of a video that tells neither times nor rate."""
 
+MOST_STREAMS = 100
+"""Of a file; a broadcast multiplex has some eighty. Each costs time and memory to look at."""
+
 OPTIONS = {
     "protocol_whitelist": "none",  # a playlist must not make the server open files or addresses of its own
-    "max_streams": "100",  # a broadcast multiplex has some eighty; each costs time and memory to look at
+    "max_streams": str(MOST_STREAMS),
 }
 
 TOLERANCE_S = 1e-3

@@ -14,16 +14,9 @@ import numpy as np
 from triptych.sound.likeness import likeness
 from triptych_client.contract import ALL_CHANNELS, INVERTED, SAMPLE_RATE_HZ
 
-_HALF = 0.5**0.5
-WEIGHTS = {
-    "FC": 1.0,
-    "LFE": 0.0,
-    "LFE2": 0.0,
-    **dict.fromkeys(("FL", "FR", "FLC", "FRC"), _HALF),
-}
-"""Of channels in a mix to mono, by FFmpeg's names (libswresample/rematrix.c): -3 dB for the front, -6 dB for others."""
+WEIGHTS = {"FC": 1.0, "LFE": 0.0, "LFE2": 0.0, **dict.fromkeys(("FL", "FR", "FLC", "FRC"), 0.5**0.5)}
 OTHER_WEIGHT = 0.5
-
+"""Of channels in a mix to mono, by FFmpeg's names (libswresample/rematrix.c): -3 dB for the front, -6 dB for others."""
 
 CANCELLED = 0.1
 """A mix with less than this share of the power that unrelated channels would have has lost what they share."""

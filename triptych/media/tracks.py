@@ -15,6 +15,7 @@ from av.audio.stream import AudioStream
 from av.stream import Disposition
 
 from triptych.media.channels import keep
+from triptych.media.container import MOST_STREAMS
 from triptych.sound.likeness import likeness
 from triptych_client.contract import SAMPLE_RATE_HZ
 
@@ -26,9 +27,6 @@ LOOK_S = 60.0
 
 STRETCH_S = 2.5
 """They are stretches of this length, spread over the clip: a sentence, or most of one."""
-
-MOST_STREAMS = 100
-"""Of a file, see `container.OPTIONS`."""
 
 LIKE_SPEECH = 0.45
 """A stretch is like speech from here on; `benchmarks/evidence/tracks.py` tells how far that goes."""
@@ -57,7 +55,8 @@ NO_LANGUAGE = "zxx"
 class AudioTrack:
     """One sound track: its number among the streams of the file, its name and language, and how many channels it has.
 
-    `heard`: "" for a track that is not listened to, else one of contract.HEARD, or the name of the only channel heard.
+    `heard`: "" for a track that is not listened to, else ALL_CHANNELS or INVERTED of the contract, or the name of the
+    only channel that is heard.
     """
 
     index: int

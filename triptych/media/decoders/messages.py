@@ -13,9 +13,10 @@ import msgspec
 from msgspec import Meta, Struct
 
 from triptych.answer.status import Status
+from triptych.media.container import MOST_STREAMS
 from triptych.media.limits import Limits
 from triptych.media.pictures import MAX_SIDE_PX
-from triptych.media.tracks import MOST_STREAMS, AudioTrack
+from triptych.media.tracks import AudioTrack
 from triptych_client.contract import STEPS
 
 LARGEST = 1 << 16

@@ -13,6 +13,7 @@ say so when a module cannot be preloaded.
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import fcntl
 import json
 import os
@@ -38,6 +39,7 @@ def main() -> None:
     """Serve the step whose socket and bounds are on the command line."""
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # a server's threads block signals, which is inherited
     worker.load()
+    faulthandler.enable()  # for the decoders, from their first moment: a fork keeps it, and standard errors' number
     control = socket.socket(fileno=int(sys.argv[1]))
     _Nursery(control, Bounds(**json.loads(sys.argv[2]))).serve()
 

@@ -42,7 +42,6 @@ def main(channel: socket.socket, results: int, bounds: Bounds, filtered: bool) -
     status = FAILED
     try:
         sandbox.enter(bounds, filtered)
-        faulthandler.enable()
         faulthandler.register(signal.SIGXCPU, chain=True)
         av.logging.set_level(None)  # FFmpeg's messages can hold what the file says
         status = _serve(channel, memory.write(results, os.fstat(results).st_size), bounds)

@@ -7,6 +7,7 @@ import pytest
 
 from samples import clips
 from triptych.media import audio, tracks
+from triptych.media.container import MOST_STREAMS
 from triptych.media.limits import Limits
 
 SPEECH = clips.syllables(4.0)[None]
@@ -70,7 +71,7 @@ def test_the_preferred_track_stays_where_there_is_speech_in_it(speech_s: list[fl
     assert tracks.choose(speech_s) == chosen
 
 
-@pytest.mark.parametrize("count", [2, 5, 30, tracks.MOST_STREAMS])
+@pytest.mark.parametrize("count", [2, 5, 30, MOST_STREAMS])
 @pytest.mark.parametrize("seconds", [0.1, 2.5, 20.0, 60.0])
 def test_what_is_looked_at_is_bounded_and_spread_over_the_clip(count: int, seconds: float):
     wanted = tracks.stretches(count, seconds)

@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from triptych.media.container import MOST_STREAMS
 from triptych.media.decoders import handles, messages, steps
 from triptych.media.decoders.handles import Caller, Decoder, DiedError
 from triptych.media.decoders.messages import HostileReplyError, Pictures, Sound, StreamState, Track
 from triptych.media.limits import Limits
-from triptych.media.tracks import MOST_STREAMS, AudioTrack
+from triptych.media.tracks import AudioTrack
 
 OK = StreamState("ok", "", "")
 
