@@ -140,13 +140,19 @@ class Manners:
         return min(max(hint_s, self.shortest_pause_s), self.longest_pause_s) * random.uniform(0.5, 1.5)
 
 
-async def closed_loop(url: str, body: bytes, callers: int, seconds: float, manners: Manners) -> list[Reply]:
-    """Let so many callers ask again and again, each as soon as it has its answer."""
+async def closed_loop(
+    url: str, body: bytes, callers: int, seconds: float, manners: Manners, arrival_s: float = 0.0
+) -> list[Reply]:
+    """Let so many callers ask again and again, each as soon as it has its answer.
+
+    They come within `arrival_s` of each other, each over a connection of its own that its first call opens.
+    """
     end = time.monotonic() + seconds
     replies: list[Reply] = []
 
     async def caller(number: int) -> None:
         random = Random(number)
+        await asyncio.sleep(random.uniform(0, arrival_s))
         async with channel(url) as opened:
             while time.monotonic() < end:
                 reply = await _one(url, opened, body, manners, random)

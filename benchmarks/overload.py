@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -27,6 +28,9 @@ IN_FLIGHT = Bounds.in_flight
 """As many as the door hands to Triton at once."""
 OVERLOAD = 10
 CROWDS = (64, 256)
+ARRIVAL_S = 2.0
+"""Callers of a crowd come within so long of each other: each opens a connection, which costs the door 2 ms more than
+its call, and all in one moment would wait for each other's."""
 DEADLINE_S = 5.0
 VANISHING = 0.05
 PATIENCE_S = 60.0
@@ -105,7 +109,9 @@ async def measure(service: Target, watch: Watch, clip: bytes, seconds: float) ->
     a_second = OVERLOAD * capacity.goodput
     phases = [await phase("tenfold", lambda: load.open_loop(url, body, a_second, seconds, impatient))]
     for callers in CROWDS:
-        crowd = await phase(f"{callers} callers", lambda n=callers: load.closed_loop(url, body, n, seconds, impatient))
+        crowd = await phase(
+            f"{callers} callers", partial(load.closed_loop, url, body, callers, seconds, impatient, ARRIVAL_S)
+        )
         phases.append(crowd)
     return capacity, phases
 
@@ -115,8 +121,8 @@ def _report(capacity: Phase, phases: Sequence[Phase], bars: Sequence[Bar], watch
         [
             f"Capacity: {capacity.goodput:.2f} answers a second with {IN_FLIGHT} callers who take turns. Impatient "
             f"callers wait {DEADLINE_S:g} s, and {VANISHING:.0%} of the calls are left in the middle by closing the "
-            "connection. Those of the tenfold load come whatever became of others; callers of a crowd wait after a "
-            f"refusal as long as the server hints. {SHARED_CORES}",
+            "connection. Those of the tenfold load come whatever became of others; callers of a crowd come within "
+            f"{ARRIVAL_S:g} s and wait after a refusal as long as the server hints. {SHARED_CORES}",
             _replies_table([capacity, *phases]),
             bars_table(bars),
             "Over the whole run:\n\n" + trends_table(watch.samples),

@@ -13,7 +13,6 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from scipy.signal.windows import hann
 
 from triptych_client.contract import SAMPLE_RATE_HZ
 
@@ -29,7 +28,8 @@ PERIODS = slice(SAMPLE_RATE_HZ // 400, SAMPLE_RATE_HZ // 80)
 AT_ONCE = 1000
 """Frames whose spectra are held at a time: 10 s take 8 MB."""
 
-_WINDOW = hann(FRAME)
+# scipy.signal has it too, and takes 1.2 s to import: each step would start so much later.
+_WINDOW = np.hanning(FRAME)
 _OWN = np.fft.irfft(np.abs(np.fft.rfft(_WINDOW, 2 * FRAME)) ** 2)[:FRAME]
 """Autocorrelation of the window itself, by which that of a windowed frame falls (Boersma 1993)."""
 _HZ = np.fft.rfftfreq(2 * FRAME, 1 / SAMPLE_RATE_HZ)
@@ -61,7 +61,7 @@ def _rhythm(envelopes: np.ndarray) -> float:
     starts = range(0, len(envelopes) - RHYTHM_FRAMES + 1, RHYTHM_FRAMES // 2)
     stretches = np.stack([envelopes[start : start + RHYTHM_FRAMES] for start in starts])
     mean = stretches.mean(axis=1, keepdims=True)
-    spectrum = np.abs(np.fft.rfft((stretches - mean) * hann(RHYTHM_FRAMES)[:, None], axis=1)) ** 2
+    spectrum = np.abs(np.fft.rfft((stretches - mean) * np.hanning(RHYTHM_FRAMES)[:, None], axis=1)) ** 2
     hz = np.fft.rfftfreq(RHYTHM_FRAMES, HOP / SAMPLE_RATE_HZ)
     syllables = (hz >= SYLLABLES_HZ[0]) & (hz <= SYLLABLES_HZ[1])
     within, all_ = spectrum[:, syllables].sum(axis=1), spectrum.sum(axis=1)

@@ -1,7 +1,7 @@
 """Admission: how many clips may be inside, how many may wait, and who is refused at once, with a hint when to retry.
 
 Whoever cannot be answered in time is not let in: work on a clip whose caller will have left is lost for all others. The
-time that a clip takes is measured from those that were answered.
+time that a clip takes is measured from those that were answered, see `pace`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 from grpc import StatusCode
 
-SMOOTHING = 0.2
-"""Weight of the newest clip in the mean time that a clip takes: the last ten clips count for nine tenths."""
+from triptych.serving.door.pace import Pace
 
 MARGIN = 1.2
 """Clips differ: whoever is let in would be answered in time even if all were so much slower than the mean."""
@@ -67,8 +66,7 @@ class Admission:
     def __init__(self, bounds: Bounds) -> None:
         self.bounds = bounds
         self.waiting = 0
-        self.work_s = 0.0
-        """Seconds that the server takes for a clip, on average: those of one clip, shared among those beside it."""
+        self.pace = Pace()
         self.answered_at = time.monotonic()
         self._turns = asyncio.Semaphore(bounds.in_flight)
         self._refused: deque[float] = deque(maxlen=4096)
@@ -79,6 +77,11 @@ class Admission:
     def in_flight(self) -> int:
         """How many clips are in Triton."""
         return len(self._stays)
+
+    @property
+    def work_s(self) -> float:
+        """Every so many seconds a clip is answered when as many as may be are in Triton; 0 until one was."""
+        return self.pace.stay_s(self.bounds.in_flight) / self.bounds.in_flight
 
     @property
     def oldest_in_flight_s(self) -> float:
@@ -93,7 +96,7 @@ class Admission:
         ahead = self.waiting + self.in_flight
         if ahead >= self.bounds.clips:
             raise self.refusal("queue", f"{ahead} clips are being worked on or wait already", self.work_s or SOON_S)
-        needed_s = MARGIN * (ahead + 1) * self.work_s
+        needed_s = MARGIN * self._answer_s(ahead)
         if ahead and remaining_s is not None and needed_s > remaining_s:
             words = f"with {ahead} clips ahead an answer takes about {needed_s:.1f} s, and {remaining_s:.1f} s are left"
             raise self.refusal("deadline", words, max(needed_s - remaining_s, self.work_s))
@@ -119,6 +122,11 @@ class Admission:
         finally:
             place.give_up()
 
+    def _answer_s(self, ahead: int) -> float:
+        """Return in how many seconds a clip is answered that comes when so many are in Triton or wait."""
+        before_its_turn = max(ahead + 1 - self.bounds.in_flight, 0)
+        return before_its_turn * self.work_s + self.pace.stay_s(min(ahead + 1, self.bounds.in_flight))
+
     def _begin(self) -> Stay:
         stay = Stay(time.monotonic(), self._load_now())
         self._stays.add(stay)
@@ -132,8 +140,7 @@ class Admission:
         if stay.answered:
             self.answered_at = now
             stay_s = now - stay.began
-            share_s = stay_s / max(load / max(stay_s, 1e-9), 1.0)
-            self.work_s = share_s if not self.work_s else self.work_s + SMOOTHING * (share_s - self.work_s)
+            self.pace.learn(max(load / max(stay_s, 1e-9), 1.0), stay_s)
 
     def _load_now(self) -> float:
         """Return the sum over time of the clips in Triton, in clip seconds: differences give their mean number."""
@@ -158,7 +165,7 @@ class Place:
         """
         await self._admission._turns.acquire()
         self.give_up()
-        left_s, needed_s = remaining(), (self._admission.in_flight + 1) * self._admission.work_s
+        left_s, needed_s = remaining(), self._admission.pace.stay_s(self._admission.in_flight + 1)
         if left_s is not None and left_s < needed_s:
             self._admission._turns.release()
             words = f"the clip's turn came too late: it takes about {needed_s:.1f} s, and {left_s:.1f} s are left"
