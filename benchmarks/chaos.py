@@ -239,7 +239,7 @@ def _report(
         [
             f"{len(events)} calls, {answers} answered. Of the answers, "
             f"{len(wrong(events, reference))} differ from that before the first kill by more than {TOLERANCE:g}, and "
-            f"{len(degraded(events, reference))} say that a channel failed. A newcomer who asks the moment after a kill "
+            f"{len(degraded(events, reference))} say that a channel failed. A newcomer who asks right after a kill "
             f"waits as below; without one, under the same load, {min(calm):.1f} s at least and "
             f"{statistics.median(calm):.1f} s in the median of {len(calm)}: what is more than that is the time without "
             f"service. {SHARED_CORES}",

@@ -20,7 +20,7 @@ from networks.face.retinaface import RetinaFace
 from networks.face.swin import ServedFace
 from networks.sound import comparison, labels, voiced
 from networks.sound import yamnet as sound_tagger
-from networks.voice.spectrogram_cnn import ServedVoice
+from networks.voice.whisper_states import WhisperVoice
 from networks.whisper import published
 from networks.words import adapters, e5, trained
 from triptych.answer import answer
@@ -50,7 +50,7 @@ class Sequential:
         network = RetinaFace.load(sources["retinaface-mobilenet025"] / detector.WEIGHTS)
         self.detector = detector.FaceDetector(network).eval()
         self.expression = ServedFace.load(own("swinv2")).eval()
-        self.voice = ServedVoice.load(own("spectrogram-cnn")).eval()
+        self.voice = WhisperVoice.load(own("whisper-states"), sources["whisper-base"]).eval()
         self.tagger = yamnet(sources["yamnet"])
         self.speech_places = voiced.places(labels.of_yamnet(sources["yamnet"]))
         self.speech = SpeechDetector(MODEL_REPOSITORY / "speech_detector" / "1")
@@ -59,9 +59,9 @@ class Sequential:
         matrix = comparison.tag_matrix(labels.of_yamnet(sources["yamnet"]), embedder, method)
         layer = comparison.build(matrix, method)
         self.tag_layer = {weight.name: numpy_helper.to_array(weight) for weight in layer.initializer}
-        self.whisper = published.load_model(sources["whisper-base"])
+        recogniser = published.read(sources["whisper-base"])
+        self.whisper, self.rules = recogniser.model, Rules(**recogniser.rules)
         self.whisper_features = WhisperFeatureExtractor()
-        self.rules = Rules(**published.generation_rules(sources["whisper-base"]))
         self.speech_tokens = Tokenizer.from_file(str(sources["whisper-base"] / "tokenizer.json"))
         self.tokenizer = e5.load_tokenizer(sources["multilingual-e5-small"])
         self.text_emotion = trained.build(sources["multilingual-e5-small"], own("xlm-roberta") / adapters.FILE)
@@ -127,7 +127,7 @@ class Sequential:
 
     def _voice(self, pcm: np.ndarray, speech: np.ndarray) -> dict[str, np.ndarray]:
         windows, spans = spoken.voice_windows(pcm, speech)
-        log_mel = np.stack([mel.voice_log_mel(window) for window in windows])
+        log_mel = np.stack([mel.whisper_log_mel(window) for window in windows])
         return {"VOICE_SPANS": spans, "VOICE_LOGITS": self.voice(torch.from_numpy(log_mel)).numpy()}
 
     def _words(self, pcm: np.ndarray, speech: np.ndarray) -> dict[str, np.ndarray]:

@@ -14,7 +14,7 @@ from transformers.utils import logging
 
 from benchmarks.measure import Seconds, interleave, publish, table
 from export import catalog, fetch
-from networks.whisper.published import load_model
+from networks.whisper import published
 from triptych.commands.demo_speech import synthesise
 from triptych.paths import CACHE, MODEL_REPOSITORY
 from triptych.words.whisper.decoding import DecodingOptions
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     repeats = parser.parse_args().repeats
     logging.set_verbosity_error()
-    model = load_model(fetch.fetch(catalog.load()["whisper-base"], CACHE))
+    model = published.read(fetch.fetch(catalog.load()["whisper-base"], CACHE)).model
     recogniser = Recogniser(MODEL_REPOSITORY / "whisper" / "1", torch.get_num_threads())
     pcm = synthesise(TEXT, "en-us", 150)
     log_mel = WhisperFeatureExtractor()(pcm, sampling_rate=SAMPLE_RATE_HZ, return_tensors="np").input_features

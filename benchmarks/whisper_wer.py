@@ -22,7 +22,7 @@ from transformers.utils import logging
 
 from benchmarks.measure import publish, table
 from export import catalog, fetch
-from networks.whisper.published import load_model
+from networks.whisper import published
 from triptych.media import audio
 from triptych.paths import CACHE, MODEL_REPOSITORY
 from triptych.words.whisper.decoding import DecodingOptions
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     folder = parser.parse_args().data / "asr"
     logging.set_verbosity_error()
-    model = load_model(fetch.fetch(catalog.load()["whisper-base"], CACHE))
+    model = published.read(fetch.fetch(catalog.load()["whisper-base"], CACHE)).model
     recogniser = Recogniser(MODEL_REPOSITORY / "whisper" / "1", torch.get_num_threads())
     with (folder / "manifest.csv").open(encoding="utf-8", newline="") as file:
         heard = [hear(folder / line["file"], line, model, recogniser) for line in csv.DictReader(file)]

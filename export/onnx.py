@@ -30,6 +30,8 @@ from triptych_client.contract import STEPS, Step, Tensor
 
 IR_VERSION = 8
 """With opset 18, read by every ONNX Runtime since 1.14 and by TensorRT."""
+LARGEST_BYTES = (1 << 31) - (64 << 20)
+"""Weights of more lie beside the graph, as `NAME.data`: a protobuf ends at 2 GiB, nodes and names included."""
 LOGGERS = ("torch.onnx", "torch.export")
 
 
@@ -73,7 +75,14 @@ def write(parts: Parts, step: Step, target: Path) -> None:
             (target / name).write_text(part, encoding="utf-8", newline="\n")
         else:
             graphs[name] = _graph(part, step, graphs)
-            onnx.save(graphs[name], target / name)
+            save(graphs[name], target / name)
+
+
+def save(model: ModelProto, path: Path) -> None:
+    """Write a graph to a file, with its weights, or beside them where they are too many for one file."""
+    weights_bytes = sum(len(weight.raw_data) for weight in model.graph.initializer)
+    beside = weights_bytes >= LARGEST_BYTES
+    onnx.save(model, path, save_as_external_data=beside, location=f"{path.name}.data")
 
 
 def to_onnx(network: Served, step: Step | None = None) -> ModelProto:

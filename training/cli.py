@@ -20,6 +20,13 @@ class FaceModel(Enum):
     CNN_TIME = "cnn-time"
 
 
+class VoiceModel(Enum):
+    """Voice models, by their names in the catalogue."""
+
+    WHISPER_STATES = "whisper-states"
+    SPECTROGRAM_CNN = "spectrogram-cnn"
+
+
 class WordsModel(Enum):
     """Words models, by their names in the catalogue."""
 
@@ -123,16 +130,33 @@ def face(
 
 
 @app.command()
-def voice(data: Data, out: Out, init: Init = None, device: Device = "auto") -> None:
-    """Voice: spectrogram and CNN, or a published wav2vec 2.0, on RAVDESS and EMO-DB (speech/), speakers apart."""
+def voice(
+    data: Data,
+    out: Out,
+    init: Init = None,
+    model: Annotated[
+        VoiceModel, typer.Option(help="whisper-states: a head on Whisper's encoder; spectrogram-cnn: light.")
+    ] = VoiceModel.WHISPER_STATES,
+    hold_out: Annotated[
+        list[str] | None,
+        typer.Option(help='With whisper-states: a speaker whom it is not to hear, such as "ravdess 05".'),
+    ] = None,
+    device: Device = "auto",
+) -> None:
+    """Voice (speech/), speakers apart: states of Whisper's encoder, a spectrogram CNN, or a published wav2vec 2.0."""
+    _init_brings_the_model(init, model, VoiceModel.WHISPER_STATES)
     if init:
         from training.voice import wav2vec2
 
         wav2vec2.fine_tune(data, out, init, wav2vec2.SETTINGS.on(device))
-    else:
+    elif model is VoiceModel.SPECTROGRAM_CNN:
         from training.voice import spectrogram_cnn
 
         spectrogram_cnn.train_voice(data, out, spectrogram_cnn.SETTINGS.on(device))
+    else:
+        from training.voice import train_states
+
+        train_states.train_whisper_states(data, out, hold_out or ())
 
 
 @app.command()
@@ -189,6 +213,12 @@ def fusion(
             "--assume-unheard", help="Take a voice model that does not say whose voices it knows to know none of these."
         ),
     ] = False,
+    real: Annotated[
+        Path | None,
+        typer.Option(
+            "--real", help="evaluation.json of labelled real clips: how often channels disagree.", dir_okay=False
+        ),
+    ] = None,
     calibrate: Annotated[
         str | None, typer.Option("--calibrate", help="Calibrate this channel only, and measure anew.")
     ] = None,
@@ -202,6 +232,6 @@ def fusion(
     elif data and calibrate and not clips:
         calibrate_channel(data, out, calibrate, check)
     elif data and not clips:
-        train_fusion(data, out, check)
+        train_fusion(data, out, check, real=real)
     else:
         raise TriptychError("give either --data DIR, or --clips DIR with clips that have all channels")

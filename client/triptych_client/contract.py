@@ -225,7 +225,7 @@ _SPEECH_TAGS = Tensor(
     "the largest probability of a class that is speech, and the sum of those of laughter, crying, coughs and the like",
 )
 _FEATURES = Tensor("FEATURES", "FP32", (-1, -1), "what the model hears of one window; axes as it was trained")
-_WHISPER_MEL = Tensor("LOG_MEL", "FP32", (80, 3000), "Whisper's log-mel of 30 s: [mel band, 10 ms frame]")
+_WHISPER_MEL = Tensor("LOG_MEL", "FP32", (-1, 3000), "Whisper's log-mel of 30 s: [80 or 128 mel bands, 10 ms frames]")
 
 STEPS = {
     step.name: step
@@ -383,7 +383,7 @@ STEPS = {
         ),
         Step(
             "whisper_features",
-            "DALI's log-mel of 30 s chunks, as Whisper hears them: LOG_MEL [80 mels, 3000 frames].",
+            "DALI's log-mel of 30 s chunks, as Whisper hears them: LOG_MEL [mels, 3000 frames].",
             8,
             (Tensor("CHUNKS", "FP32", (CHUNK_SAMPLES,), "16 kHz mono in [-1, 1]"),),
             (_WHISPER_MEL,),

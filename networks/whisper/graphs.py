@@ -46,7 +46,7 @@ class Encoder(Served):
         return (torch.zeros(2, *self.log_mel_shape),)
 
     def forward(self, log_mel: torch.Tensor) -> list[torch.Tensor]:
-        """Take log_mel [b, 80, 2 s]; return cross_key [b, h, d, s], cross_value [b, h, s, d] of each decoder layer."""
+        """Take log_mel [b, mels, 2 s]; return cross_key [b, h, d, s], cross_value [b, h, s, d] of each layer."""
         hidden = functional.gelu(self.conv1(log_mel))
         hidden = functional.gelu(self.conv2(hidden)).transpose(1, 2) + self.positions
         for layer in self.layers:
@@ -75,10 +75,10 @@ class Decoder(Served):
         self.layers = nn.ModuleList(_DecoderLayer(layer) for layer in decoder.layers)
         self.norm = decoder.layer_norm
         self.positions = decoder.embed_positions.weight
-        # The embedding is tied to the output projection. It is kept as the half floats that the weights were published
-        # in, so exactly, and once more as the float matrix that the projection multiplies with.
-        self.register_buffer("embedding", decoder.embed_tokens.weight.detach().half())
-        self.register_buffer("projection", decoder.embed_tokens.weight.detach().T.contiguous())
+        # The embedding is kept as half floats where that is exact, as it is with most weights that are published, and
+        # the projection, which it is tied to, as the float matrix that is multiplied with.
+        self.register_buffer("embedding", _halved(decoder.embed_tokens.weight.detach()))
+        self.register_buffer("projection", model.proj_out.weight.detach().T.contiguous())
 
     def example(self) -> tuple[Any, ...]:
         """Two windows, two new tokens after three.
@@ -195,6 +195,12 @@ def _heads(hidden: torch.Tensor, heads: int) -> torch.Tensor:
 def _attended(scores: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
     """[b, h, t, p] scores, [b, h, p, d] values -> [b, t, h * d]."""
     return (scores.softmax(-1) @ value).transpose(1, 2).flatten(2)
+
+
+def _halved(weight: torch.Tensor) -> torch.Tensor:
+    """Return a matrix as half floats, or as it is when those are not the same numbers."""
+    halves = weight.half()
+    return halves if torch.equal(halves.float(), weight) else weight
 
 
 def _fused(projections: list[nn.Linear]) -> nn.Linear:

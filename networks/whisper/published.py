@@ -1,4 +1,4 @@
-"""Whisper: a CTranslate2 container -> transformers -> the files of the step `whisper`."""
+"""Whisper as a CTranslate2 container, the form in which packages of the index have it -> transformers."""
 
 from __future__ import annotations
 
@@ -11,70 +11,44 @@ from typing import Any
 import numpy as np
 import torch
 from tokenizers import Tokenizer
-from transformers import GenerationConfig, WhisperConfig, WhisperForConditionalGeneration
+from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from networks.formats import ctranslate2
 from networks.served import Parts
-from networks.whisper.graphs import Decoder, Encoder
+from networks.whisper.loaded import MULTILINGUAL_TOKENS, Whisper, generation_config, generation_rules
 from triptych.errors import TriptychError
-from triptych_client.contract import TASKS
-
-TIMESTAMP_STEP_S = 0.02
-"""Two log-mel frames of 10 ms, as the encoder's second convolution halves their rate."""
-MAX_INITIAL_TIMESTAMP_S = 1.0
-"""The first timestamp of a window is at most this: `DecodingOptions.max_initial_timestamp` of openai/whisper."""
+from triptych.sound.mel import WHISPER_N_MELS
 
 Variables = Mapping[str, np.ndarray]
 State = Iterator[tuple[str, np.ndarray]]
 
 
 def load(source: Path) -> Parts:
-    """Return both graphs, the tokenizer and the rules of decoding, of a folder as `load_model` takes it."""
-    model = load_model(source)
-    return {
-        "encoder.onnx": Encoder(model),
-        "decoder.onnx": Decoder(model),
-        "tokenizer.json": (source / "tokenizer.json").read_text(encoding="utf-8"),
-        "generation.json": json.dumps(generation_rules(source), indent=1) + "\n",
-    }
+    """Return the files of the step, of a folder as `read` takes it."""
+    return read(source).parts(WHISPER_N_MELS)
 
 
-def load_model(source: Path) -> WhisperForConditionalGeneration:
-    """Return the float32 PyTorch model of a folder with model.bin, config.json and tokenizer.json.
+def read(source: Path) -> Whisper:
+    """Return the Whisper of a folder with model.bin, config.json and tokenizer.json.
 
-    Its generation configuration is that of the published model: `model.generate` decodes as the reference does.
     TriptychError when the container is not Whisper's.
     """
     container = ctranslate2.read(source / "model.bin")
     if container.specification != "WhisperSpec":
         raise TriptychError(f"{source / 'model.bin'} is a {container.specification}, not a Whisper model")
-    rules = generation_rules(source)
+    rules = _rules(source, len(container.variables["decoder/embeddings/weight"]))
     model = WhisperForConditionalGeneration(_config(container.variables, rules))
     state = {name: torch.from_numpy(array.astype(np.float32)) for name, array in _state(container.variables)}
     model.load_state_dict(state)
-    model.generation_config = _generation_config(rules)
-    return model.eval()
+    model.generation_config = generation_config(rules)
+    return Whisper(model.eval(), (source / "tokenizer.json").read_text(encoding="utf-8"), rules)
 
 
-def generation_rules(source: Path) -> dict[str, Any]:
-    """Return what decoding must know: the fields of `triptych.words.whisper.rules.Rules`, for generation.json."""
+def _rules(source: Path, tokens: int) -> dict[str, Any]:
     vocabulary = Tokenizer.from_file(str(source / "tokenizer.json")).get_vocab()
-    names = {token: name for name, token in vocabulary.items()}
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
-    no_timestamps = vocabulary["<|notimestamps|>"]
-    return {
-        "start_of_transcript": vocabulary["<|startoftranscript|>"],
-        "end_of_text": vocabulary["<|endoftext|>"],
-        "no_speech": no_timestamps - 1,  # its name differs between releases of the tokenizer, its place does not
-        "no_timestamps": no_timestamps,
-        "timestamp_begin": no_timestamps + 1,
-        "timestamp_step_s": TIMESTAMP_STEP_S,
-        "max_initial_timestamp": round(MAX_INITIAL_TIMESTAMP_S / TIMESTAMP_STEP_S),
-        "languages": {names[token].strip("<|>"): token for token in config["lang_ids"]},
-        "tasks": {task: vocabulary[f"<|{task}|>"] for task in TASKS},
-        "suppress": config["suppress_ids"],
-        "suppress_at_begin": config["suppress_ids_begin"],
-    }
+    suppress = config["suppress_ids"], config["suppress_ids_begin"]
+    return generation_rules(vocabulary, *suppress, multilingual=tokens >= MULTILINGUAL_TOKENS)
 
 
 def _config(variables: Variables, rules: Mapping[str, Any]) -> WhisperConfig:
@@ -96,24 +70,6 @@ def _config(variables: Variables, rules: Mapping[str, Any]) -> WhisperConfig:
         bos_token_id=end,
         eos_token_id=end,
         pad_token_id=end,
-    )
-
-
-def _generation_config(rules: Mapping[str, Any]) -> GenerationConfig:
-    end = rules["end_of_text"]
-    return GenerationConfig(
-        decoder_start_token_id=rules["start_of_transcript"],
-        bos_token_id=end,
-        eos_token_id=end,
-        pad_token_id=end,
-        is_multilingual=True,
-        lang_to_id={f"<|{language}|>": token for language, token in rules["languages"].items()},
-        task_to_id=rules["tasks"],
-        no_timestamps_token_id=rules["no_timestamps"],
-        max_initial_timestamp_index=rules["max_initial_timestamp"],
-        suppress_tokens=rules["suppress"],
-        begin_suppress_tokens=rules["suppress_at_begin"],
-        max_length=448,
     )
 
 

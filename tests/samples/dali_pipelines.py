@@ -14,7 +14,7 @@ from triptych.paths import MODEL_REPOSITORY
 from triptych.serving import settings
 
 
-def serialise(step: str, folder: Path, **chosen: str) -> Path:
+def serialise(step: str, folder: Path, **chosen: str | int) -> Path:
     """Write the pipeline of `model_repository/<step>/1/dali.py`, with these settings beside it, into `folder`."""
     source = shutil.copy(MODEL_REPOSITORY / step / "1" / "dali.py", folder)
     (folder / settings.FILE).write_text(json.dumps(chosen), encoding="utf-8")

@@ -35,14 +35,14 @@ def write_corpus(data: Path, name: str, speakers: int, emotions: tuple[str, ...]
     """A corpus of tones, one clip an emotion and speaker, and one clip of an emotion that is not ours."""
     folder = data / speech.FOLDER
     folder.mkdir(exist_ok=True)
-    rows = []
-    with tarfile.open(folder / f"{name}_flac16.tar", "w") as archive:
+    corpus, rows = speech.CORPORA[name], []
+    with tarfile.open(folder / f"{name}_{corpus.archive}", "w") as archive:
         for speaker, emotion in product(range(speakers), (*emotions, "")):
             content = flac(tone(1.0 + speaker % 2 * 2.6, 150 + 60 * len(emotion)))
             member = tarfile.TarInfo(f"{name}_flac16/{speaker}{emotion}.flac")
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
-            rows.append({"file": f"{speaker}{emotion}.flac", "label7": emotion, speech.CORPORA[name]: speaker})
+            rows.append({"file": f"{speaker}{emotion}.flac", corpus.label: emotion, corpus.speaker: speaker})
     with (folder / f"{name}_labels.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, rows[0])
         table.writeheader()

@@ -1,10 +1,10 @@
-"""Emotional speech of RAVDESS and EMO-DB: clips by speaker, as windows of log-mel or of the sound itself."""
+"""Emotional speech of several corpora: clips by speaker, as windows of log-mel or of the sound itself."""
 
 from __future__ import annotations
 
 import csv
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +19,6 @@ from triptych.sound.mel import voice_log_mel
 from triptych_client.contract import EMOTIONS, SAMPLE_RATE_HZ, VOICE_SAMPLES
 
 FOLDER = "speech"
-CORPORA = {"ravdess": "actor", "emodb": "speaker"}
-"""Corpus -> the column of its labels that names who speaks."""
 MAX_SECONDS = 600.0
 """What is longer is no utterance."""
 HOP_SAMPLES = SAMPLE_RATE_HZ // 2
@@ -28,21 +26,54 @@ HOP_SAMPLES = SAMPLE_RATE_HZ // 2
 
 Augmentation = Callable[[Tensor, torch.Generator], Tensor]
 """Makes windows [n, ..] differ from those recorded."""
+Features = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus: how the columns of its table are named, and how its archive's name ends.
+
+    `sentence`, what is said, is a column that a table may lack.
+    """
+
+    name: str
+    speaker: str = "speaker"
+    label: str = "label7"
+    sentence: str = "transcript"
+    archive: str = "opus16.tar"
+
+
+CORPORA = {
+    corpus.name: corpus
+    for corpus in (
+        Corpus("ravdess", "actor", archive="flac16.tar"),
+        Corpus("emodb", sentence="transcript_de", archive="flac16.tar"),
+        Corpus("nemo"),
+        Corpus("cremad", label="voice_vote"),  # what listeners heard: the actors were asked for little but two emotions
+        Corpus("emovo"),
+        Corpus("ased"),
+    )
+}
+ALL_SEVEN = ("ravdess", "emodb")
+"""Corpora for training that have every emotion of ours."""
+MEASURED_ONLY = ("emovo", "ased")
+"""Corpora whose terms are not stated: nothing is trained on them."""
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One clip: pcm float32 [samples] in [-1, 1], 16 kHz mono; index into EMOTIONS; who speaks, in which corpus."""
+    """One clip: pcm float32 [samples] in [-1, 1], 16 kHz mono; index into EMOTIONS; who says what, in which corpus."""
 
     pcm: np.ndarray
     label: int
     speaker: str
     corpus: str
+    sentence: str = ""
 
 
 @dataclass(frozen=True)
 class SpeechWindows:
-    """Windows f16 [w, ..], the clip [w] that each is of, and label, speaker and corpus of each clip.
+    """Windows f16 [w, ..], the clip [w] that each is of, and label, speaker, corpus and sentence of each clip.
 
     A window is log-mel [64, 300], or other features of 3 s.
     """
@@ -52,26 +83,28 @@ class SpeechWindows:
     labels: np.ndarray
     speakers: np.ndarray
     corpora: np.ndarray
+    sentences: np.ndarray
 
     def choose(self, clips: np.ndarray) -> SpeechWindows:
         """Return the part with these clips (sorted numbers), which are counted anew."""
         kept = np.isin(self.clip_of_window, clips)
         numbers = np.searchsorted(clips, self.clip_of_window[kept])
         windows = self.windows[torch.from_numpy(kept)]
-        return SpeechWindows(windows, numbers, self.labels[clips], self.speakers[clips], self.corpora[clips])
+        facts = (self.labels, self.speakers, self.corpora, self.sentences)
+        return SpeechWindows(windows, numbers, *(column[clips] for column in facts))
 
 
-def files(data: Path) -> list[Path]:
+def files(data: Path, corpora: Iterable[str] = ALL_SEVEN) -> list[Path]:
     """Return what is read."""
-    return [path for corpus in CORPORA for path in _paths(data / FOLDER, corpus)]
+    return [path for corpus in corpora for path in _paths(data / FOLDER, CORPORA[corpus])]
 
 
-def speakers(data: Path) -> set[str]:
+def speakers(data: Path, corpora: Iterable[str] = ALL_SEVEN) -> set[str]:
     """Return who speaks in `recordings`, without reading a recording. TriptychError: a table is missing or damaged."""
     found = set()
-    for corpus, column in CORPORA.items():
+    for corpus in (CORPORA[name] for name in corpora):
         table, _ = _existing(data / FOLDER, corpus)
-        found |= {_name(corpus, row) for row in _read_labels(table, ("file", "label7", column)).values()}
+        found |= {_name(corpus, row) for row in _read_labels(table, corpus).values()}
     return found
 
 
@@ -80,27 +113,36 @@ def load(data: Path) -> SpeechWindows:
     return windows(recordings(data))
 
 
-def recordings(data: Path) -> Iterator[Recording]:
-    """Yield every labelled clip of `data/speech`. TriptychError: a file is missing or damaged, a class is empty."""
+def recordings(data: Path, corpora: Collection[str] = ALL_SEVEN) -> Iterator[Recording]:
+    """Yield every labelled clip of some corpora of `data/speech`.
+
+    TriptychError: a file is missing or damaged, or no clip has one of the emotions that these corpora are for.
+    """
     empty = set(EMOTIONS)
-    for corpus in CORPORA:
+    for corpus in (CORPORA[name] for name in corpora):
         for row, pcm in _clips(data / FOLDER, corpus):
-            empty.discard(row["label7"])
-            yield Recording(pcm, EMOTIONS.index(row["label7"]), _name(corpus, row), corpus)
-    if empty:
+            empty.discard(row[corpus.label])
+            said = row.get(corpus.sentence, "")
+            yield Recording(pcm, EMOTIONS.index(row[corpus.label]), _name(corpus, row), corpus.name, said)
+    if empty and set(ALL_SEVEN) <= set(corpora):
         missing = ", ".join(emotion for emotion in EMOTIONS if emotion in empty)
         raise TriptychError(f"{data / FOLDER} has no clip of {missing}: each of the seven emotions needs some")
 
 
-def windows(clips: Iterable[Recording], features: Callable[[np.ndarray], np.ndarray] = voice_log_mel) -> SpeechWindows:
-    """Cut recordings into windows of 3 s, and take the features of each: f32 [48000] -> f32 [..]."""
+def windows(
+    clips: Iterable[Recording], features: Features = voice_log_mel, cut_up: Features | None = None
+) -> SpeechWindows:
+    """Cut recordings into windows of 3 s, and take the features of each: f32 [48000] -> f32 [..].
+
+    `cut_up`: f32 [samples] -> windows [w, 48000]; `cut` if none is given.
+    """
     rows, facts = [], []
     for number, clip in enumerate(clips):
-        rows += [(number, torch.from_numpy(features(window)).half()) for window in cut(clip.pcm)]
-        facts.append((clip.label, clip.speaker, clip.corpus))
+        rows += [(number, torch.from_numpy(features(window)).half()) for window in (cut_up or cut)(clip.pcm)]
+        facts.append((clip.label, clip.speaker, clip.corpus, clip.sentence))
     clip_of_window, features_of_window = zip(*rows, strict=True)
-    labels, speakers, corpora = (np.array(column) for column in zip(*facts, strict=True))
-    return SpeechWindows(torch.stack(features_of_window), np.array(clip_of_window), labels, speakers, corpora)
+    columns = (np.array(column) for column in zip(*facts, strict=True))
+    return SpeechWindows(torch.stack(features_of_window), np.array(clip_of_window), *columns)
 
 
 def cut(pcm: np.ndarray) -> np.ndarray:
@@ -116,9 +158,11 @@ def fill_window(pcm: np.ndarray) -> np.ndarray:
 def decode(file: bytes) -> np.ndarray:
     """Decode an audio file as where the model is served: float32 [samples] in [-1, 1], 16 kHz mono, at its level.
 
-    ValueError for one without sound.
+    Silence has no samples. ValueError for a file without sound.
     """
     sound = audio.decode(file, MAX_SECONDS)
+    if sound.status.reason == "silent":
+        return np.zeros(0, np.float32)
     if not sound.status.ok:
         raise ValueError(f"{sound.status.reason} {sound.status.value}".strip())
     return sound.pcm
@@ -138,17 +182,17 @@ def batches(
         yield augmented(speech.windows[window[clips]], generator), torch.from_numpy(speech.labels[clips])
 
 
-def _name(corpus: str, row: Mapping[str, str]) -> str:
+def _name(corpus: Corpus, row: Mapping[str, str]) -> str:
     """Return who speaks, as no other corpus calls anybody."""
-    return f"{corpus} {row[CORPORA[corpus]]}"
+    return f"{corpus.name} {row[corpus.speaker]}"
 
 
-def _paths(folder: Path, corpus: str) -> tuple[Path, Path]:
+def _paths(folder: Path, corpus: Corpus) -> tuple[Path, Path]:
     """Return the table of a corpus and its archive."""
-    return folder / f"{corpus}_labels.csv", folder / f"{corpus}_flac16.tar"
+    return folder / f"{corpus.name}_labels.csv", folder / f"{corpus.name}_{corpus.archive}"
 
 
-def _existing(folder: Path, corpus: str) -> tuple[Path, Path]:
+def _existing(folder: Path, corpus: Corpus) -> tuple[Path, Path]:
     """Return the same; TriptychError when one is not there."""
     for path in _paths(folder, corpus):
         if not path.is_file():
@@ -156,17 +200,19 @@ def _existing(folder: Path, corpus: str) -> tuple[Path, Path]:
     return _paths(folder, corpus)
 
 
-def _clips(folder: Path, corpus: str) -> Iterator[tuple[dict[str, str], np.ndarray]]:
-    """Yield (row of the labels, pcm) of each clip whose emotion is one of ours."""
+def _clips(folder: Path, corpus: Corpus) -> Iterator[tuple[dict[str, str], np.ndarray]]:
+    """Yield (row of the labels, pcm) of each clip whose emotion is one of ours; not of silence, as CREMA-D has one."""
     table, archive = _existing(folder, corpus)
-    rows = _read_labels(table, ("file", "label7", CORPORA[corpus]))
+    rows = _read_labels(table, corpus)
     try:
         with tarfile.open(archive) as members:
             for member in members:
                 row = rows.pop(Path(member.name).stem, None)
                 content = members.extractfile(member) if row else None
                 if row and content:
-                    yield row, _decode(content.read(), f"{archive}: {member.name}")
+                    pcm = _decode(content.read(), f"{archive}: {member.name}")
+                    if len(pcm):
+                        yield row, pcm
     except (tarfile.TarError, EOFError, OSError) as error:
         reason = str(error).splitlines()[0].rstrip(":")  # tarfile goes on with a line for each compression
         raise TriptychError(f"{archive} is not a readable archive: {reason}. Fetch it again.") from error
@@ -174,8 +220,9 @@ def _clips(folder: Path, corpus: str) -> Iterator[tuple[dict[str, str], np.ndarr
         raise TriptychError(f"{archive} lacks {len(rows)} clips of {table.name}, such as {next(iter(rows))}")
 
 
-def _read_labels(table: Path, columns: tuple[str, ...]) -> dict[str, dict[str, str]]:
+def _read_labels(table: Path, corpus: Corpus) -> dict[str, dict[str, str]]:
     """Return the rows whose emotion is one of ours, by the clip's name."""
+    columns = ("file", corpus.label, corpus.speaker)
     try:
         with table.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
@@ -187,7 +234,7 @@ def _read_labels(table: Path, columns: tuple[str, ...]) -> dict[str, dict[str, s
         raise TriptychError(
             f"{table} has no column {', '.join(missing)}: each clip needs its file, emotion and speaker"
         )
-    return {Path(row["file"]).stem: row for row in rows if row["label7"] in EMOTIONS}
+    return {Path(row["file"]).stem: row for row in rows if row[corpus.label] in EMOTIONS}
 
 
 def _decode(file: bytes, name: str) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Trains the fusion: calibrates each channel, fits the regression, and measures every subset of channels.
 
 triptych train fusion --data DIR --out DIR --voice-run DIR        all of it
+triptych train fusion .. --real FILE                              by real clips: how often channels disagree
 triptych train fusion --data DIR --out DIR --calibrate face       a new face model: its calibration, no other number
 triptych train fusion --clips DIR --out DIR                       from clips that have all channels (clips.py)
 """
@@ -8,15 +9,17 @@ triptych train fusion --clips DIR --out DIR                       from clips tha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy.special import softmax
 
+from training.evaluation.answered import Answered
 from training.fusion import clips as fusion_clips
 from training.fusion import fit as fusion_fit
 from training.fusion import items, pairs, report
+from training.fusion.disagreement import NONE, Rates, of_evidence
 from training.fusion.evidence import CONDITIONS, Bank
 from training.fusion.items import VoiceCheck
 from training.fusion.models import Models
@@ -64,17 +67,24 @@ def train_fusion(
     out: Path,
     check: VoiceCheck = VOICE_CHECK,
     repository: Path = MODEL_REPOSITORY,
+    real: Path | None = None,
 ) -> None:
-    """Calibrate every channel and fit the regression on `data`; all goes to `out/weights`, laid out as `weights/`."""
+    """Calibrate every channel and fit the regression on `data`; all goes to `out/weights`, laid out as `weights/`.
+
+    `real`: the evaluation.json of labelled real clips, by which is told how often channels disagree.
+    """
+    rates = NONE if real is None else _rates(Answered.read(real))
     source = Source.collect(data, out, repository, check)
     calibrations = {channel: source.calibrate(channel) for channel in CHANNELS}
-    parameters = fusion_fit.fit(pairs.draw(source.banks, source.fit_rows, calibrations, FIT_CLIPS, seed=1))
-    command = _command(check)
+    parameters = fusion_fit.fit(pairs.draw(source.banks, source.fit_rows, calibrations, FIT_CLIPS, 1, rates))
+    command = _command(check, " --real FILE" if real else "")
     for channel, calibration in calibrations.items():
         _keep(out / WEIGHTS, source.models, channel, calibration, command)
     entries = {channel: source.models.entry(channel) for channel in CHANNELS}
-    parameters.write(_made(out / WEIGHTS / FOLDER) / FUSION_FILE, {"command": command, "fitted_with": entries})
-    _measure(out / WEIGHTS, source, parameters, calibrations, command)
+    disagreement = {name: asdict(rates[name]) for name in CHANNELS}
+    about = {"command": command, "fitted_with": entries, "disagreement": disagreement}
+    parameters.write(_made(out / WEIGHTS / FOLDER) / FUSION_FILE, about)
+    _measure(out / WEIGHTS, source, parameters, calibrations, command, rates)
 
 
 def calibrate_channel(
@@ -125,13 +135,26 @@ def _keep(weights: Path, models: Models, channel: str, calibration: Calibration,
     calibration.write(weights / entry / CALIBRATION_FILE, entry, models.weights(channel), about)
 
 
+def _rates(real: Answered) -> Rates:
+    """Return how often channels disagree in real clips, as they were answered."""
+    return of_evidence(real.evidence, real.labels)
+
+
 def _measure(
-    weights: Path, source: Source, parameters: Parameters, calibrations: Mapping[str, Calibration], command: str
+    weights: Path,
+    source: Source,
+    parameters: Parameters,
+    calibrations: Mapping[str, Calibration],
+    command: str,
+    rates: Rates = NONE,
 ) -> None:
-    """Write the card of these numbers, measured on test clips."""
-    test = pairs.draw(source.banks, source.test_rows, calibrations, TEST_CLIPS, seed=2)
+    """Write the card of these numbers, measured on test clips whose channels disagree as often as those fitted on."""
+    test = pairs.draw(source.banks, source.test_rows, calibrations, TEST_CLIPS, 2, rates)
+    agreed = pairs.draw(source.banks, source.test_rows, calibrations, TEST_CLIPS, 2)
     clean, noisy = (report.measure(parameters, test, condition) for condition in CONDITIONS)
     values = {
+        "rates": [(name, f"{rate.still:.2f}", f"{rate.other:.2f}") for name, rate in rates.items()],
+        "agreed": [row.cells() for row in report.measure(parameters, agreed)] if rates is not NONE else [],
         "command": command,
         "noise": items.NOISE.values(),
         "noisy_subsets": [row.cells() for row in noisy],

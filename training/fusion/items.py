@@ -16,8 +16,6 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from networks import weights
-from networks.voice.spectrogram_cnn import VoiceCnn
 from training.calibration import FOLDS
 from training.data import fer, noise
 from training.data import speech as data_speech
@@ -27,16 +25,14 @@ from training.data.speech import Recording
 from training.data.text import DEV
 from training.fusion.evidence import CONDITIONS, Bank, bank, cached
 from training.fusion.models import Models
-from training.voice import spectrogram_cnn
+from training.voice.folds import Folds
 from training.voice.trained_on import FILE as TRAINED_ON
 from training.voice.trained_on import TrainedOn
 from triptych.answer import evidence
 from triptych.answer.evidence import ChannelInput, Evidence, UtteranceRows
 from triptych.answer.status import OK
 from triptych.errors import TriptychError
-from triptych.media import audio
-from triptych.sound import mel
-from triptych_client.contract import EMOTIONS, SAMPLE_RATE_HZ
+from triptych_client.contract import EMOTIONS
 
 Array = np.ndarray
 SoundModel = Callable[[Recording], Evidence]
@@ -59,7 +55,7 @@ EVENTS = {"laugh": "happiness"}
 """Labelled sounds that express an emotion; the others (coughs, knocks, applause, alarms) go with any."""
 FEWEST_SPEAKERS = 2 * FOLDS
 """Half of the speakers are fitted on, and the calibration is chosen by holding out a fold of these."""
-EVIDENCE_FORMAT = "triptych-evidence/3"
+EVIDENCE_FORMAT = "triptych-evidence/4"
 """Another number when an item is made otherwise: what is kept of earlier runs is then computed anew."""
 
 
@@ -129,7 +125,7 @@ def _speakers_of_run(entry: str, trained_on: TrainedOn | None, speakers: Set[str
             f"--voice-run holds models of {made.network}, but {entry} is exported, which is another network or was "
             "trained on other voices: leave it out, or give the run that made the exported model"
         )
-    spectrogram_cnn.held_out_by(spectrogram_cnn.load_folds(run), speakers)
+    Folds.of(run, speakers)
     return set(speakers)
 
 
@@ -141,7 +137,7 @@ def _key(name: str, data: Path, models: Models, speakers: Set[str], run: Path | 
     if name in ("voice", "sound"):
         parts += sorted(speakers)
     if name == "voice" and run:
-        parts.append(digest(run, [*spectrogram_cnn.fold_files(run), run / weights.FILE]))
+        parts.append(digest(run, Folds.files(run)))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -233,26 +229,11 @@ def _sound(models: Models, pcm: Array) -> Evidence:
 
 def _voice(models: Models, speakers: Set[str], run: Path | None) -> SoundModel:
     """Return the voice channel: the exported model, or those of the folds of a `run`."""
-    predict = _folds(speakers, run) if run else lambda recording: models.voice(recording.pcm)
+    heads = Folds.of(run, speakers) if run else None
 
     def evidence_of(recording: Recording) -> Evidence:
-        spans, logits = predict(recording)
-        whole = np.array([[0, len(recording.pcm) / SAMPLE_RATE_HZ]])
-        return evidence.voice(ChannelInput("voice", OK), spans, whole, logits)
+        speech_s, windows = models.spoken(recording.pcm)
+        logits = heads.voice(windows.pcm, recording.speaker) if heads else models.voice(windows.pcm)
+        return evidence.voice(ChannelInput("voice", OK), windows.spans, speech_s, logits)
 
     return evidence_of
-
-
-def _folds(speakers: Set[str], run: Path) -> Callable[[Recording], tuple[Array, Array]]:
-    """Return recording -> spans and logits of a model that does not know the speaker, at the served temperature."""
-    folds = spectrogram_cnn.load_folds(run)
-    fold_of = spectrogram_cnn.held_out_by(folds, speakers)
-    temperature = weights.load(VoiceCnn(), run / weights.FILE)
-
-    @torch.inference_mode()
-    def predict(recording: Recording) -> tuple[Array, Array]:
-        windows, spans = audio.voice_windows(recording.pcm)
-        log_mel = torch.from_numpy(np.stack([mel.voice_log_mel(window) for window in windows]))
-        return spans, folds[fold_of[recording.speaker]].model(log_mel).numpy() / temperature
-
-    return predict

@@ -18,15 +18,23 @@ from export.fetch import fetch
 from training.voice.trained_on import TrainedOn
 from triptych.errors import TriptychError
 from triptych.media import audio
+from triptych.media.audio import Windows
 from triptych.paths import CACHE
 from triptych.serving import settings
-from triptych.sound import mel
+from triptych.sound import mel, spoken
+from triptych.sound.detector import SpeechDetector
 from triptych.words import text
 from triptych_client.contract import CHANNELS, FACE_PX
 
 Array = np.ndarray
 STEPS = {"face": "expression", "sound": "sound_emotion", "voice": "voice_emotion", "words": "text_emotion"}
 BATCH = 32
+VOICE_FEATURES = {
+    "whisper-log-mel": mel.whisper_log_mel,
+    "log-mel": mel.voice_log_mel,
+    "waveform": lambda window: window[None],
+}
+NOTHING_TAGGED = np.zeros((0, 2), np.float32)
 
 
 @dataclass(frozen=True)
@@ -90,13 +98,20 @@ class Models:
         tags = _run(self._session("sound_tagger"), {"FEATURES": features}, "TAGS")
         return spans, tags, _run(self._session("sound_emotion"), {"TAGS": tags}, "LOGITS")
 
-    def voice(self, pcm: Array) -> tuple[Array, Array]:
-        """Return spans [w, 2] and logits [w, 7] of the voice windows of pcm [samples]."""
-        windows, spans = audio.voice_windows(pcm)
+    def voice(self, windows: Array) -> Array:
+        """Return logits [w, 7] of windows of sound [w, 48000]."""
         kind = settings.read_text(self.repository / "voice_features" / "1", "features")
-        extract = {"log-mel": mel.voice_log_mel, "waveform": lambda window: window[None]}[kind]
-        features = np.stack([extract(window) for window in windows])
-        return spans, _run(self._session("voice_emotion"), {"FEATURES": features}, "LOGITS")
+        features = np.stack([VOICE_FEATURES[kind](window) for window in windows])
+        return _run(self._session("voice_emotion"), {"FEATURES": features}, "LOGITS")
+
+    def spoken(self, pcm: Array) -> tuple[Array, Windows]:
+        """Return the speech in sound [samples], seconds [v, 2], and the windows that the voice model hears of it.
+
+        A recording of speech in which none is detected is heard whole.
+        """
+        found = self._detector.detect(pcm, NOTHING_TAGGED, NOTHING_TAGGED)
+        speech = found if len(found) else np.array([[0, len(pcm)]])
+        return spoken.in_seconds(speech), spoken.voice_windows(pcm, speech)
 
     def words(self, texts: Sequence[str]) -> Array:
         """Return logits [n, 7] of texts."""
@@ -119,6 +134,10 @@ class Models:
         if not path.is_file():
             raise TriptychError(f"there is no {path}: run `triptych export` first")
         return {line["role"]: line for line in json.loads(path.read_text(encoding="utf-8")) if line["role"]}
+
+    @cached_property
+    def _detector(self) -> SpeechDetector:
+        return SpeechDetector(self.repository / "speech_detector" / "1")
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:

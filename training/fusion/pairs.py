@@ -1,7 +1,8 @@
-"""Clips put together by label: a face, a recording, a text and a sound that express the same emotion.
+"""Clips put together by label: a face, a recording, a text and a sound, most of which express the same emotion.
 
 No corpus at hand has all four channels labelled. So a pair of channels is as independent, given the emotion, as can be:
-errors that channels of a real clip share (a person hard to read, a mixed feeling) cannot show here.
+errors that channels of a real clip share (a person hard to read, a mixed feeling) cannot show here. How often a channel
+says another emotion than the clip's is given: `disagreement` estimates it on real clips.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.model_selection import GroupShuffleSplit
 
+from training.fusion.disagreement import NONE, Rates
 from training.fusion.evidence import CONDITIONS, Bank, features
 from triptych.answer.parameters import Calibration
 from triptych.errors import TriptychError
@@ -53,7 +55,7 @@ def split(banks: Mapping[str, Bank], seed: int = 0) -> tuple[dict[str, Array], d
 
 def draw(
     banks: Mapping[str, Bank], rows: Mapping[str, Array], calibrations: Mapping[str, Calibration],
-    per_emotion: int, seed: int,
+    per_emotion: int, seed: int, rates: Rates = NONE,
 ) -> LabelledClips:  # fmt: skip
     """Draw as many clips of each emotion, so that the emotions are equally frequent; items may occur again.
 
@@ -61,7 +63,10 @@ def draw(
     """
     random = np.random.default_rng(seed)
     labels = np.repeat(np.arange(len(EMOTIONS)), per_emotion)
-    chosen = {name: items(banks[name], rows[name], labels, random) for name in ("face", "voice", "words")}
+    chosen = {
+        name: items(banks[name], rows[name], rates[name].said(labels, random), random)
+        for name in ("face", "voice", "words")
+    }
     chosen["sound"] = chosen["voice"]
     event = _events(banks["event"], rows["event"], labels, random)
     x = {name: np.zeros((len(labels), len(CHANNELS), 2 * len(EMOTIONS))) for name in CONDITIONS}

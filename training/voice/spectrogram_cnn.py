@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from training.loop import BEST, Log, Settings, Task, fit
 from training.metrics import balanced_accuracy, fit_temperature, score
 from training.voice.card import results_by_group
 from training.voice.trained_on import FILE as TRAINED_ON
-from training.voice.trained_on import TrainedOn
+from training.voice.trained_on import TrainedOn, held_out_by
 from triptych.errors import TriptychError
 from triptych_client.contract import EMOTIONS
 
@@ -121,21 +121,10 @@ def fold_files(run: Path) -> list[Path]:
     return [fold_folder(run, number) / BEST for number in range(1, FOLDS + 1)]
 
 
-def held_out_by(folds: Sequence[Fold], speakers: Iterable[str]) -> dict[str, int]:
-    """Return for each speaker a fold whose model was not trained on them; TriptychError when all were."""
-    chosen: dict[str, int] = {}
-    for speaker in sorted(set(speakers)):
-        free = [number for number, fold in enumerate(folds) if not fold.trained_on.knows(speaker)]
-        if not free:
-            raise TriptychError(f"every fold of the run was trained on {speaker}: it is not of these recordings")
-        chosen[speaker] = free[0]
-    return chosen
-
-
 @torch.inference_mode()
 def predict_held_out(folds: Sequence[Fold], speech: SpeechWindows) -> np.ndarray:
     """Return logits f32 [clips, 7], each clip answered by a model that was not trained on its speaker."""
-    fold_of = held_out_by(folds, speech.speakers)
+    fold_of = held_out_by([fold.trained_on for fold in folds], speech.speakers)
     numbers = np.array([fold_of[speaker] for speaker in speech.speakers])
     logits = np.zeros((len(numbers), len(EMOTIONS)), np.float32)
     for number in np.unique(numbers):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +82,17 @@ class TrainedOn:
     def known(self, speakers: Iterable[str]) -> set[str]:
         """Return those of the speakers that the model was trained on."""
         return {speaker for speaker in speakers if self.knows(speaker)}
+
+
+def held_out_by(trained_on: Sequence[TrainedOn], speakers: Iterable[str]) -> dict[str, int]:
+    """Return for each speaker a fold whose model was not trained on them; TriptychError when all were."""
+    chosen: dict[str, int] = {}
+    for speaker in sorted(set(speakers)):
+        free = [number for number, fold in enumerate(trained_on) if not fold.knows(speaker)]
+        if not free:
+            raise TriptychError(f"every fold of the run was trained on {speaker}: it is not of these recordings")
+        chosen[speaker] = free[0]
+    return chosen
 
 
 def _of_corpus(corpus: str, speakers: Iterable[str]) -> list[str]:

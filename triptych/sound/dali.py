@@ -5,12 +5,21 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from nvidia.dali import fn
+import numpy as np
+from nvidia.dali import fn, math
 from nvidia.dali.data_node import DataNode
 from nvidia.dali.types import DALIDataType
 
-from triptych.sound.mel import HOP_LENGTH, N_FFT, WIN_LENGTH, hann
-from triptych_client.contract import STEPS
+from triptych.sound.mel import (
+    HOP_LENGTH,
+    N_FFT,
+    WHISPER_FLOOR,
+    WHISPER_N_FFT,
+    WHISPER_RANGE,
+    WIN_LENGTH,
+    hann,
+)
+from triptych_client.contract import SAMPLE_RATE_HZ, STEPS
 
 
 def device() -> str:
@@ -53,3 +62,15 @@ def spectrogram(pcm: DataNode, *, power: int, center: bool, n_fft: int = N_FFT) 
         reflect_padding=center,
         power=power,
     )
+
+
+def whisper_log_mel(pcm: DataNode, samples: int, n_mels: int) -> DataNode:
+    """Return Whisper's features of sound [samples], `triptych.sound.mel.whisper_log_mel`: [mels, samples / 160]."""
+    power = spectrogram(pcm, power=2, center=True, n_fft=WHISPER_N_FFT)
+    mel = fn.mel_filter_bank(
+        power, sample_rate=SAMPLE_RATE_HZ, nfilter=n_mels, freq_high=SAMPLE_RATE_HZ / 2, mel_formula="slaney"
+    )
+    mel = fn.slice(mel, start=[0], shape=[samples // HOP_LENGTH], axes=[1])  # the reference drops the last frame
+    log_mel = fn.to_decibels(mel, multiplier=1.0, reference=1.0, cutoff_db=float(np.log10(WHISPER_FLOOR)))
+    loudest = fn.reductions.max(log_mel, axes=[0, 1], keep_dims=True)
+    return (math.max(log_mel, loudest - WHISPER_RANGE) + 4.0) / 4.0

@@ -36,6 +36,14 @@ FBANK_SAMPLES = 1024 * HOP_LENGTH
 FBANK_FRAMES = 1 + (FBANK_SAMPLES - WIN_LENGTH) // HOP_LENGTH
 """1022: frames lie within the sound, the last two of the model's 1024 are padding."""
 
+WHISPER_N_MELS, WHISPER_V3_N_MELS = 80, 128
+"""Those that every Whisper hears up to large-v2, and those that large-v3 and its kin hear."""
+WHISPER_N_FFT = WIN_LENGTH
+WHISPER_FLOOR = 1e-10
+"""Least power of a band."""
+WHISPER_RANGE = 8.0
+"""Nothing is more than 8 powers of ten, 80 dB, below the loudest band of a sound."""
+
 VOICE_N_MELS = 64
 VOICE_F_MIN, VOICE_F_MAX = 50.0, 8000.0
 """From below the pitch of a deep voice to the highest frequency there is."""
@@ -78,8 +86,17 @@ def voice_filters() -> Array:
 
     As `librosa.filters.mel(htk=False, norm=None)` and DALI's `mel_filter_bank(mel_formula="slaney", normalize=False)`.
     """
-    low, high = _hz_to_slaney_mel(np.array([VOICE_F_MIN, VOICE_F_MAX]))
-    return _triangles(bins_hz(), _slaney_mel_to_hz(np.linspace(low, high, VOICE_N_MELS + 2)))
+    return _triangles(bins_hz(), _slaney_edges(VOICE_F_MIN, VOICE_F_MAX, VOICE_N_MELS))
+
+
+def whisper_filters(n_mels: int) -> Array:
+    """Return Whisper's mel filters, [mels, 201] float32: triangles in Hz between Slaney mels, of area 1.
+
+    As `librosa.filters.mel(sr=16000, n_fft=400, n_mels=n_mels)`, of which openai/whisper has a copy.
+    """
+    edges = _slaney_edges(0.0, SAMPLE_RATE_HZ / 2, n_mels)
+    width = (edges[2:] - edges[:-2])[:, None]
+    return (2 / width * _triangles(bins_hz(WHISPER_N_FFT), edges)).astype(np.float32)
 
 
 def sound_log_mel(pcm: Array) -> Array:
@@ -115,15 +132,32 @@ def voice_log_mel(pcm: Array) -> Array:
     return np.log(np.maximum(voice_filters() @ power.T, VOICE_FLOOR)).astype(np.float32)
 
 
-def _spectra(pcm: Array, frames: int) -> Array:
-    """Return the complex spectrum of each windowed frame, [frames, 257]."""
+def whisper_log_mel(pcm: Array, n_mels: int = WHISPER_N_MELS) -> Array:
+    """Return Whisper's features of sound: float32 [samples] in [-1, 1] -> float32 [mels, samples / 160].
+
+    As `log_mel_spectrogram` of openai/whisper, without padding: relative to the loudest band of this sound.
+    """
+    mirrored = np.pad(pcm, WIN_LENGTH // 2, mode="reflect")
+    power = np.abs(_spectra(mirrored, len(pcm) // HOP_LENGTH, WHISPER_N_FFT)) ** 2
+    log_mel = np.log10(np.maximum(whisper_filters(n_mels) @ power.T, WHISPER_FLOOR))
+    return ((np.maximum(log_mel, log_mel.max() - WHISPER_RANGE) + 4) / 4).astype(np.float32)
+
+
+def _spectra(pcm: Array, frames: int, n_fft: int = N_FFT) -> Array:
+    """Return the complex spectrum of each windowed frame, [frames, n_fft / 2 + 1]."""
     windows = np.lib.stride_tricks.sliding_window_view(pcm, WIN_LENGTH)[::HOP_LENGTH][:frames]
-    return np.fft.rfft(windows * hann(), N_FFT)
+    return np.fft.rfft(windows * hann(), n_fft)
 
 
-def bins_hz() -> Array:
-    """Return the frequencies of a spectrum's bins, [257]."""
-    return np.linspace(0, SAMPLE_RATE_HZ / 2, N_FFT // 2 + 1)
+def bins_hz(n_fft: int = N_FFT) -> Array:
+    """Return the frequencies of a spectrum's bins, [n_fft / 2 + 1]."""
+    return np.linspace(0, SAMPLE_RATE_HZ / 2, n_fft // 2 + 1)
+
+
+def _slaney_edges(f_min: float, f_max: float, n_mels: int) -> Array:
+    """Return the frequencies in Hz between which triangles lie, as far apart in Slaney mels: [mels + 2]."""
+    low, high = _hz_to_slaney_mel(np.array([f_min, f_max]))
+    return _slaney_mel_to_hz(np.linspace(low, high, n_mels + 2))
 
 
 def _triangles(bins: Array, edges: Array) -> Array:

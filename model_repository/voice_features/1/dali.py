@@ -1,6 +1,7 @@
 """What the voice model hears of 3 s of sound, [48000] -> FEATURES, by DALI.
 
 `settings.json`, written by `triptych export`, says which it is:
+- whisper-log-mel: `triptych.sound.mel.whisper_log_mel`, [80 mels, 300 frames], for states of Whisper's encoder;
 - log-mel: `triptych.sound.mel.voice_log_mel`, [64 mels, 300 frames], for the CNN;
 - waveform: the sound itself, [1, 48000], for wav2vec 2.0.
 """
@@ -13,8 +14,8 @@ from nvidia.dali.plugin.triton import autoserialize
 
 from triptych.serving import settings
 from triptych.sound import dali
-from triptych.sound.mel import VOICE_F_MAX, VOICE_F_MIN, VOICE_FLOOR, VOICE_FRAMES, VOICE_N_MELS
-from triptych_client.contract import SAMPLE_RATE_HZ
+from triptych.sound.mel import VOICE_F_MAX, VOICE_F_MIN, VOICE_FLOOR, VOICE_FRAMES, VOICE_N_MELS, WHISPER_N_MELS
+from triptych_client.contract import SAMPLE_RATE_HZ, VOICE_SAMPLES
 
 
 def log_mel(pcm: DataNode) -> DataNode:
@@ -37,7 +38,12 @@ def waveform(pcm: DataNode) -> DataNode:
     return fn.expand_dims(pcm, axes=0)
 
 
-FEATURES = {"log-mel": log_mel, "waveform": waveform}
+def whisper_log_mel(pcm: DataNode) -> DataNode:
+    """Return Whisper's log-mel of sound [48000]: [80, 300]."""
+    return dali.whisper_log_mel(pcm, VOICE_SAMPLES, WHISPER_N_MELS)
+
+
+FEATURES = {"whisper-log-mel": whisper_log_mel, "log-mel": log_mel, "waveform": waveform}
 
 
 @autoserialize

@@ -108,7 +108,7 @@ def test_a_host_without_the_export_extra_lists_and_checks_and_is_told_what_expor
     command = [sys.executable, "-c", WITHOUT_EXTRA, str(repository), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
     assert "swinv2 (chosen)" in done.stdout
-    assert "spectrogram-cnn ready" in done.stdout
+    assert "whisper-states ready" in done.stdout
     assert re.search(
         r"^to export a model, \w+ is missing: pip install 'triptych\[export\]'$", done.stdout, re.MULTILINE
     )

@@ -143,6 +143,21 @@ def test_the_files_of_a_model(tmp_path: Path):
     assert onnx.load(tmp_path / "model.onnx").graph == graph
 
 
+def test_weights_that_are_too_many_for_a_file_lie_beside_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    weight = onnx.numpy_helper.from_array(np.arange(2000, dtype=np.float32), "weight")
+    values = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [2000]) for name in ("x", "y")]
+    graph = helper.make_graph(
+        [helper.make_node("Add", ["x", "weight"], ["y"])], "toy", values[:1], values[1:], [weight]
+    )
+    exporter.save(exporter.checked(graph), tmp_path / "within.onnx")
+    monkeypatch.setattr(exporter, "LARGEST_BYTES", 8000)
+    exporter.save(exporter.checked(graph), tmp_path / "model.onnx")
+    assert {path.name for path in tmp_path.iterdir()} == {"within.onnx", "model.onnx", "model.onnx.data"}
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    (found,) = session.run(None, {"x": np.ones(2000, np.float32)})
+    np.testing.assert_array_equal(found, np.arange(1, 2001))
+
+
 def test_a_network_that_takes_other_folders_is_named_with_what_it_is_given():
     entry = Entry("odd", "t", "MIT", step="text_emotion", network="networks.words.trained:TrainedWords", needs=("x",))
     with pytest.raises(TriptychError, match=r"TrainedWords does not take the folders of x: .*'encoder'.*`needs`"):

@@ -88,7 +88,7 @@ def test_a_catalogue_that_is_not_there_is_named(own: Own):
 def test_an_own_model_can_be_chosen_and_be_the_default(own: Own, tmp_path: Path):
     own(quiet(tmp_path / "own"))
     assert catalog.choose({"voice": "quiet-voice"})["voice_emotion"].own
-    assert catalog.choose({})["voice_emotion"].name == "spectrogram-cnn"
+    assert catalog.choose({})["voice_emotion"].name == "whisper-states"
     own(quiet(tmp_path / "own", "default = true\n"))
     assert catalog.choose({})["voice_emotion"].name == "quiet-voice"
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from transformers import WhisperFeatureExtractor
 from transformers.audio_utils import mel_filter_bank, spectrogram, window_function
 
 from samples import dali_pipelines
@@ -63,7 +64,18 @@ def test_a_waveform_stays_as_it_is(tmp_path):
     np.testing.assert_array_equal(noisy, NOISE[None])
 
 
-@pytest.mark.parametrize("features", ["log-mel", "waveform"])
+@pytest.mark.parametrize("gain", [1.0, 1e-3])
+def test_whisper_s_log_mel_is_that_of_transformers(tmp_path, gain):
+    pcm = NOISE * np.float32(gain)
+    expected = WhisperFeatureExtractor(chunk_length=3)(pcm, sampling_rate=16_000, return_tensors="np").input_features
+    path = dali_pipelines.serialise("voice_features", tmp_path, features="whisper-log-mel")
+    silent, found = dali_pipelines.run(path, "VOICE_WINDOWS", [SILENCE, pcm])
+    np.testing.assert_allclose(found, expected[0], atol=1e-4)
+    np.testing.assert_allclose(mel.whisper_log_mel(pcm), expected[0], atol=1e-4)
+    np.testing.assert_allclose(silent, mel.whisper_log_mel(SILENCE), atol=1e-6)
+
+
+@pytest.mark.parametrize("features", ["whisper-log-mel", "log-mel", "waveform"])
 def test_gpu_operators_serialise(monkeypatch, tmp_path, features):
     on_cpu = dali_pipelines.serialise("voice_features", tmp_path, features=features)
     assert dali_pipelines.devices(on_cpu) == {"cpu"}

@@ -56,18 +56,20 @@ class Decoding:
 def decode(
     model: Model, log_mel: np.ndarray, options: Sequence[DecodingOptions], rules: Rules
 ) -> list[Decoding | None]:
-    """Decode float32 log-mels [b, 80, 3000], with options for each; None for a window whose logits are not finite.
+    """Decode float32 log-mels [b, mels, 3000], with options for each; None for a window whose logits are not finite.
 
     All windows go through the decoder together; those that have ended leave it.
     """
     hypotheses = [_Hypothesis(each, rules) for each in options]
     state = model.encode(log_mel)
-    start = np.full((len(options), 1), rules.start_of_transcript)
-    for hypothesis, logits in zip(hypotheses, state.step(start), strict=True):
+    first = state.step(np.full((len(options), 1), rules.start_of_transcript))
+    for hypothesis, logits in zip(hypotheses, first, strict=True):
         hypothesis.begin(logits)
     for row, hypothesis in enumerate(hypotheses):
         hypothesis.look_for_turns(state, row)
     _settle_languages(hypotheses)
+    if not rules.multilingual:
+        _go_on(hypotheses, first)
     running = _running(hypotheses, state)
     while running:
         next_ids = np.array([hypothesis.next_ids for hypothesis in running])
@@ -75,6 +77,13 @@ def decode(
             hypothesis.advance(logits)
         running = _running(running, state)
     return [hypothesis.result() for hypothesis in hypotheses]
+
+
+def _go_on(hypotheses: Sequence[_Hypothesis], logits: np.ndarray) -> None:
+    """Take the first token from the logits after the start: no language and no task stand between."""
+    for hypothesis, row in zip(hypotheses, logits, strict=True):
+        if not hypothesis.ended:
+            hypothesis.advance(row)
 
 
 def _settle_languages(hypotheses: Sequence[_Hypothesis]) -> None:

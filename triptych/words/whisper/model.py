@@ -5,6 +5,7 @@ b: windows, h: heads, d: width of a head, s: encoder frames, t: new tokens, p: t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,10 @@ class Device:
         return cls("cuda", number) if on_gpu else cls()
 
 
+CROSS_BYTES = 300 << 20
+"""So much of what the decoder reads of the encoder is held at once: 8 windows of Whisper base, 1 of large."""
+
+
 class Model:
     """The encoder and the decoder, loaded from a folder; `threads` are those of a session on the CPU."""
 
@@ -35,8 +40,14 @@ class Model:
         self.encoder = _session(folder / "encoder.onnx", threads, device)
         self.decoder = _session(folder / "decoder.onnx", threads, device)
 
+    @property
+    def at_once(self) -> int:
+        """How many windows go through the decoder together."""
+        window_bytes = sum(4 * math.prod(output.shape[1:]) for output in self.encoder.get_outputs())
+        return max(1, CROSS_BYTES // window_bytes)
+
     def encode(self, log_mel: np.ndarray) -> DecoderState:
-        """Encode float32 log-mels [b, 80, 3000], one by one: one fills the processor, and takes 1/b of the memory."""
+        """Encode float32 log-mels [b, mels, 3000], one by one: one fills the processor, and takes 1/b of the memory."""
         outputs = self.encoder.get_outputs()
         cross = [np.empty((len(log_mel), *output.shape[1:]), np.float32) for output in outputs]
         for row in range(len(log_mel)):

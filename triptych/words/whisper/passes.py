@@ -36,8 +36,6 @@ WORTH_A_PASS_S = 1.0
 hears words in the padding."""
 MAX_PASSES = 8
 """Of a window: speech that is not said again and again takes one or two."""
-AT_ONCE = 8
-"""So many windows go through the decoder together: what it reads of the encoder is 37 MB for each."""
 MEL_FRAMES_PER_SECOND = SAMPLE_RATE_HZ // HOP_LENGTH
 
 LOOP_TOKENS_PER_S = 10.0
@@ -69,17 +67,23 @@ class Pass:
 
 
 def decode_in_passes(
-    decode: Decode, log_mel: np.ndarray, sound_s: Sequence[float], options: Sequence[DecodingOptions], rules: Rules
+    decode: Decode,
+    log_mel: np.ndarray,
+    sound_s: Sequence[float],
+    options: Sequence[DecodingOptions],
+    rules: Rules,
+    at_once: int,
 ) -> list[list[Pass]]:
-    """Decode log-mels [b, 80, 3000] that hold `sound_s` seconds of sound each; return the passes of each window.
+    """Decode log-mels [b, mels, 3000] that hold `sound_s` seconds of sound each; return the passes of each window.
 
-    `decode` takes log-mels and options for each. A part that it can make nothing of has no pass.
+    `decode` takes log-mels and options for each, of `at_once` windows or fewer. A part that it can make nothing of has
+    no pass.
     """
     windows = [
         _Window(mel, [_Part(0.0, float(seconds), replace(option, seconds=float(seconds)))])
         for mel, seconds, option in zip(log_mel, sound_s, options, strict=True)
     ]
-    while due := [(window, part) for window in windows for part in window.due][:AT_ONCE]:
+    while due := [(window, part) for window in windows for part in window.due][:at_once]:
         mels = np.stack([window.mel_of(part) for window, part in due])
         for (window, part), decoding in zip(due, decode(mels, [part.options for _, part in due]), strict=True):
             window.add(part, decoding, rules)

@@ -19,7 +19,7 @@ from triptych.words.whisper.transcripts import UNHEARD, WindowTranscript, transc
 
 
 class Recogniser:
-    """Whisper, loaded from a folder that `networks.whisper.published` wrote."""
+    """Whisper, loaded from a folder that `networks.whisper.loaded` wrote."""
 
     def __init__(self, folder: Path, threads: int, device: Device | None = None) -> None:
         self.rules = Rules.read(folder / "generation.json")
@@ -43,7 +43,7 @@ class Recogniser:
     ) -> list[WindowTranscript]:
         """Return a transcript for each window.
 
-        log_mel: float32 [b, 80, 3000]; pieces: [b, 32, 2], which stretches of the clip the sound of each is, as
+        log_mel: float32 [b, mels, 3000]; pieces: [b, 32, 2], which stretches of the clip the sound of each is, as
         CHUNK_PIECES of the contract (none: no sound, which costs nothing); options: those of each window. A window that
         cannot be decoded is without speech. One whose log-mel is not all numbers, since the step before failed, is
         UNHEARD.
@@ -58,6 +58,7 @@ class Recogniser:
             [held[row].seconds for row in sounding],
             [options[row] for row in sounding],
             self.rules,
+            self.model.at_once,
         )
         for row, passes in zip(sounding, found, strict=True):
             if passes:

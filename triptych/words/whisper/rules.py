@@ -26,6 +26,8 @@ class Rules:
     timestamp_step_s: float
     max_initial_timestamp: int
     """How many steps after 0.00 s the first timestamp may be."""
+    multilingual: bool
+    """An English-only model is told neither a language nor a task."""
     languages: Mapping[str, int]
     tasks: Mapping[str, int]
     suppress: list[int]
@@ -33,7 +35,7 @@ class Rules:
 
     @classmethod
     def read(cls, path: Path) -> Rules:
-        """Read generation.json, as `networks.whisper.published` writes it."""
+        """Read generation.json, as `networks.whisper.loaded` writes it."""
         return cls(**json.loads(path.read_text(encoding="utf-8")))
 
     def is_timestamp(self, token: int) -> bool:

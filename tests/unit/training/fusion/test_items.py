@@ -15,15 +15,16 @@ from networks import weights
 from networks.voice.spectrogram_cnn import VoiceCnn
 from samples.speech_corpora import write_corpus
 from training.data import speech as data_speech
-from training.data.speech import Recording
 from training.fusion import items
 from training.fusion.evidence import CONDITIONS, Bank
 from training.fusion.items import VoiceCheck, speakers_to_ask
 from training.fusion.models import Models
 from training.voice import spectrogram_cnn
+from training.voice.folds import Folds
 from training.voice.trained_on import TrainedOn
 from triptych.errors import TriptychError
 from triptych.paths import OWN_WEIGHTS
+from triptych.sound import mel
 
 SPEAKERS = [f"ravdess {number:02}" for number in range(1, 21)] + [f"emodb {number:02}" for number in range(8)]
 
@@ -132,17 +133,15 @@ def test_a_run_that_is_none_or_whose_folds_know_everybody_is_refused(tmp_path: P
 
 
 def test_a_recording_is_answered_by_the_fold_that_does_not_know_its_speaker(tmp_path: Path) -> None:
-    run = run_of(tmp_path, of(SPEAKERS, "spectrogram-cnn"))
-    predict = items._folds(set(SPEAKERS), run)
+    folds = Folds.of(run_of(tmp_path, of(SPEAKERS, "spectrogram-cnn")), SPEAKERS)
     pcm = np.random.default_rng(0).normal(0, 0.1, 48_000).astype(np.float32)
     for place in (0, 3):
         torch.manual_seed(place)
         model = VoiceCnn().eval()
-        log_mel = torch.from_numpy(items.mel.voice_log_mel(pcm))[None]
+        log_mel = torch.from_numpy(mel.voice_log_mel(pcm))[None]
         with torch.inference_mode():
             expected = model(log_mel).numpy() / 2.0
-        _, logits = predict(Recording(pcm, 0, SPEAKERS[place], "ravdess"))
-        np.testing.assert_allclose(logits, expected, atol=1e-5)
+        np.testing.assert_allclose(folds.voice(pcm[None], SPEAKERS[place]), expected, atol=1e-5)
 
 
 def test_only_the_speakers_asked_for_are_in_the_bank(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 from transformers import WhisperFeatureExtractor
 from transformers.utils import logging
 
-from networks.whisper.published import load_model
+from networks.whisper import published
 from samples.whisper_recordings import SPOKEN, cut_off, recordings
 from triptych.commands.demo_speech import synthesise
 from triptych.errors import RequestError
@@ -39,7 +39,7 @@ def one_thread():
 @pytest.fixture(scope="module")
 def model(weights):
     logging.set_verbosity_error()
-    return load_model(weights("whisper-base"))
+    return published.read(weights("whisper-base")).model
 
 
 @pytest.fixture(scope="module")

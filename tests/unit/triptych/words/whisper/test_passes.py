@@ -9,8 +9,9 @@ from triptych.words.whisper.decoding import MAX_NEW_TOKENS, Decoding, DecodingOp
 from triptych.words.whisper.passes import MAX_PASSES, decode_in_passes, is_loop, is_silent
 from triptych.words.whisper.rules import Rules
 
-RULES = Rules(1, 0, 2, 3, 1000, 0.02, 50, {"en": 4, "ru": 5}, {"transcribe": 6, "translate": 7}, [], [])
+RULES = Rules(1, 0, 2, 3, 1000, 0.02, 50, True, {"en": 4, "ru": 5}, {"transcribe": 6, "translate": 7}, [], [])
 WORD = 10
+AT_ONCE = 8
 
 
 def at(seconds: float) -> int:
@@ -42,7 +43,7 @@ def ramp() -> np.ndarray:
 
 
 def run(script: Script, sound_s: float):
-    (passes,) = decode_in_passes(script, ramp(), [sound_s], [DecodingOptions()], RULES)
+    (passes,) = decode_in_passes(script, ramp(), [sound_s], [DecodingOptions()], RULES, AT_ONCE)
     assert not script.decodings
     return passes
 
@@ -95,7 +96,7 @@ def test_passes_are_bounded():
 def test_a_window_that_fails_leaves_the_others():
     script = Script(None, said(at(0), WORD, at(5)))
     failed, heard = decode_in_passes(
-        script, np.repeat(ramp(), 2, axis=0), [30, 30], [DecodingOptions(), DecodingOptions()], RULES
+        script, np.repeat(ramp(), 2, axis=0), [30, 30], [DecodingOptions(), DecodingOptions()], RULES, AT_ONCE
     )
     assert failed == []
     assert len(heard) == 1
@@ -138,7 +139,7 @@ def test_a_loop_repeats_more_than_can_be_said(tokens: tuple[int, ...], seconds: 
 
 def test_a_window_that_loops_is_halved_in_its_pause_and_heard_again():
     script = Script(LOOPING, said(at(0), *HELP * 2, at(5)), said(at(0), *HELP * 3, at(6)))
-    (passes,) = decode_in_passes(script, with_pause(6.0), [14.0], [DecodingOptions()], RULES)
+    (passes,) = decode_in_passes(script, with_pause(6.0), [14.0], [DecodingOptions()], RULES, AT_ONCE)
     assert [(item.offset_s, item.end_s) for item in passes] == [(0, pytest.approx(6, abs=0.2)), (passes[0].end_s, 14)]
     assert not any(item.looped for item in passes)
     assert not script.mels[1][:, round(100 * passes[0].end_s) :].any(), "the first half ends in the pause"
@@ -152,7 +153,7 @@ def test_a_short_loop_is_marked():
 
 def test_loops_in_loops_are_bounded():
     script = Script(*[LOOPING] * 99)
-    (passes,) = decode_in_passes(script, ramp(), [30], [DecodingOptions()], RULES)
+    (passes,) = decode_in_passes(script, ramp(), [30], [DecodingOptions()], RULES, AT_ONCE)
     assert len(script.mels) <= MAX_PASSES
     assert all(item.looped for item in passes)
     assert passes[0].offset_s == 0
@@ -163,7 +164,7 @@ def test_loops_in_loops_are_bounded():
 def test_a_window_of_two_languages_is_cut_in_the_pause_and_each_decoded_in_its_own():
     two = Decoding("", 0.5, 0.1, (), (), turns=((0.0, "ru"), (7.0, "en")))
     script = Script(two, said(at(0), WORD, at(5)), said(at(0), WORD, at(6)))
-    (passes,) = decode_in_passes(script, with_pause(6.4), [14.0], [DecodingOptions()], RULES)
+    (passes,) = decode_in_passes(script, with_pause(6.4), [14.0], [DecodingOptions()], RULES, AT_ONCE)
     assert [item.offset_s for item in passes] == [0, pytest.approx(6.4, abs=0.2)]
     assert [option.language for option in script.options] == [None, "ru", "en"]
 

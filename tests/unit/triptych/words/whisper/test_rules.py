@@ -26,6 +26,7 @@ RULES = Rules(
     timestamp_begin=28,
     timestamp_step_s=0.02,
     max_initial_timestamp=5,
+    multilingual=True,
     languages={"en": 22, "ru": 23},
     tasks={"transcribe": 24, "translate": 25},
     suppress=[3, 7, 21, 24, 25, 26],

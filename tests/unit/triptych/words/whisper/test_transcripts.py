@@ -23,7 +23,7 @@ from triptych.words.whisper.transcripts import (
 )
 from triptych_client import contract
 
-RULES = Rules(1, 0, 2, 3, 1000, 0.02, 50, {"en": 4, "ru": 5}, {"transcribe": 6, "translate": 7}, [], [])
+RULES = Rules(1, 0, 2, 3, 1000, 0.02, 50, True, {"en": 4, "ru": 5}, {"transcribe": 6, "translate": 7}, [], [])
 WORDS = {"where": 10, "is": 11, "he": 12, "no": 13}
 TOKENIZER = Tokenizer(WordLevel(WORDS, unk_token="no"))
 SOUND = Pieces(np.array([[40.0, 60.0]]))

@@ -1,0 +1,1 @@
+"""How good the served answer is on labelled clips of a user's own."""
