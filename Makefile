@@ -52,7 +52,7 @@ test-container: .venv/dev
 # the environment stays as it is.
 RTX := build/tensorrt-rtx
 test-tensorrt: .venv/dev
-	$(INSTALL) --no-deps --upgrade --target $(RTX) tensorrt-rtx-cu13-libs==1.7.1 tensorrt-rtx-cu13-bindings==1.7.1
+	$(INSTALL) --no-deps --upgrade --target $(RTX) tensorrt-rtx-cu13-libs==1.7.1.116 tensorrt-rtx-cu13-bindings==1.7.1.116
 	PYTHONPATH=$(RTX) $(BIN)/python -m pytest tests/engines
 
 # How far the exported graphs are from their networks. DATA=DIR adds the faces of FER2013.

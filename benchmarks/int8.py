@@ -2,10 +2,10 @@
 
 python -m benchmarks.int8 --data DIR [--rows 1000]
 
-DIR holds fer2013_train_val.npz and text/ as the recipes take them. ONNX Runtime's dynamic quantisation: weights of MatMul
-and Gemm in 8 bits a channel, what goes in quantised as it comes. Faces: all validation pictures of FER2013, accuracy against
-their labels. Texts: a sample of each corpus that training held out (split "dev"), of one emotion each; accuracy and
-macro-F1. Both graphs answer the same inputs; the loss is the larger of the two measures'.
+DIR holds fer2013_train_val.npz and text/ as the recipes take them. ONNX Runtime's dynamic quantisation: weights of
+MatMul and Gemm in 8 bits a channel, what goes in quantised as it comes. Faces: all validation pictures of FER2013 and
+their labels. Texts: a sample of each corpus that training held out (split "dev"), of one emotion each. Both graphs
+answer the same inputs; accuracy and macro-F1, of which the one that loses more counts.
 """
 
 from __future__ import annotations

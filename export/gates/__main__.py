@@ -11,7 +11,6 @@ from onnx import GraphProto
 
 from export import onnx as exporter
 from export import runner
-from export.catalog import Entry, fitting
 from export.gates import inputs, measure, report
 from export.gates.inputs import Feeds
 from export.gates.measure import Gate, Subject

@@ -29,8 +29,9 @@ def page(gates: Sequence[Gate], command: str, left_out: dict[str, str]) -> str:
     header = ("passes", "model", "file", "precision", "inputs", "what", "found", "limit")
     reasons = "\n".join(f"- `{name}`: {reason}" for name, reason in left_out.items())
     return (
-        f"# Gates\nMade by `{command}`. {verdict} The nearest to its limit comes first. fp16 and bf16 are emulated: the "
-        f"graph in fp32, rounded wherever an engine casts.\n\n{_table([header, *rows])}\n\nNot measured here:\n{reasons}\n"
+        f"# Gates\nMade by `{command}`. {verdict} The nearest to its limit comes first. fp16 and bf16 are emulated: "
+        "the graph in fp32, rounded wherever an engine casts.\n\n"
+        f"{_table([header, *rows])}\n\nNot measured here:\n{reasons}\n"
     )
 
 

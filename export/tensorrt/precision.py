@@ -6,8 +6,8 @@ type of what it reads. So one graph serves both, and what is built is what was c
 - Products (`PRODUCTS`) take the low precision: they are what costs, and tensor cores add up in fp32.
 - What comes before the first product, and what comes after the last, stays in fp32: preparing pictures and sounds;
   probabilities, boxes in pixels, calibration.
-- Sums over an axis, quotients, roots, powers and what normalises by them (`EXACT`) stay in fp32: LayerNorm, Softmax, and
-  the normalisation of Swin-V2's cosine attention, whose least length of 1e-12 would be 0.
+- Sums over an axis, quotients, roots, powers and what normalises by them (`EXACT`) stay in fp32: LayerNorm, Softmax,
+  and the normalisation of Swin-V2's cosine attention, whose least length of 1e-12 would be 0.
 - So does what lies between a product and the softmax that reads it: scale, logit scale, position bias, mask.
 - So does an operator with a number that the low precision does not have.
 - Operators that only move values (`MOVES`) take them as they come.
@@ -23,7 +23,6 @@ from onnx import ModelProto, NodeProto, TensorProto, helper
 
 from export.tensorrt.values import Values, constant
 from triptych.serving.engines import Precision
-
 
 ELEMENTS = {Precision.FP16: TensorProto.FLOAT16, Precision.BF16: TensorProto.BFLOAT16}
 
@@ -72,10 +71,15 @@ def low_nodes(values: Values) -> set[int]:
         if node.op_type in MOVES:
             moved = any(values.makers.get(name) in low for name in values.floats(node))
         else:
-            moved = number in between and number not in exact and any(map(values.is_float, node.output))
+            moved = number in between and number not in exact and _computes(node, values)
         if number in products or moved:
             low.add(number)
     return low
+
+
+def _computes(node: NodeProto, values: Values) -> bool:
+    """Tell whether an operator makes fp32 of fp32: one that makes it of nothing, or of integers, has a type by name."""
+    return any(map(values.is_float, node.input)) and any(map(values.is_float, node.output))
 
 
 def _is_exact(node: NodeProto, values: Values) -> bool:

@@ -1,6 +1,6 @@
 """Every graph that becomes an engine, parsed and built by TensorRT-RTX, which needs no GPU: `make test-tensorrt`.
 
-It is left out where TensorRT-RTX is not installed. Its builder is NVIDIA's, and so are its parser and its rules for types; what
+It is left out where TensorRT-RTX is not installed. Its parser, its builder and its rules for types are NVIDIA's; what
 is built runs on the GPUs of one architecture. That it is fast, or right, is not told by this.
 """
 
@@ -25,10 +25,10 @@ from triptych.paths import OWN_WEIGHTS
 from triptych.serving.engines import Precision
 from triptych_client.contract import STEPS
 
-rtx = pytest.importorskip("tensorrt_rtx", reason="`make test-tensorrt` installs it")
+rtx = pytest.importorskip("tensorrt_rtx_bindings", reason="`make test-tensorrt` installs it")
 
-CAPABILITIES = [(8, 0), (8, 9), (9, 0)]
-"""A100, L4 and H100."""
+CAPABILITIES = [(8, 0), (8, 9), (12, 0)]
+"""A100, L4, and RTX PRO 6000: TensorRT-RTX has no architecture of H100 (9.0)."""
 
 
 def size(path: Path, step: str, precision: Precision, capability: tuple[int, int]) -> int:
@@ -40,9 +40,7 @@ def size(path: Path, step: str, precision: Precision, capability: tuple[int, int
 @pytest.mark.parametrize("capability", CAPABILITIES)
 @pytest.mark.parametrize("precision", Precision)
 @pytest.mark.parametrize("step", SHAPES)
-def test_the_default_graphs_are_built(
-    repository: Path, step: str, precision: Precision, capability: tuple[int, int]
-):
+def test_the_default_graphs_are_built(repository: Path, step: str, precision: Precision, capability: tuple[int, int]):
     assert size(repository / step / "1" / SHAPES[step].graph, step, precision, capability) > 100_000
 
 
@@ -77,8 +75,11 @@ def random_ast(weights: Callable[[str], Path]) -> Served:
     ],
 )
 def test_the_other_models_of_the_catalogue_are_built(
-    step: str, make: Callable[[Callable[[str], Path]], Served], precision: Precision,
-    weights: Callable[[str], Path], tmp_path: Path,
+    step: str,
+    make: Callable[[Callable[[str], Path]], Served],
+    precision: Precision,
+    weights: Callable[[str], Path],
+    tmp_path: Path,
 ):
     onnx.save(to_onnx(make(weights), STEPS[step]), tmp_path / "model.onnx")
     assert size(tmp_path / "model.onnx", step, precision, CAPABILITIES[0]) > 100_000
@@ -94,5 +95,5 @@ def test_onnx_s_own_suppression_is_parsed_and_not_built(repository: Path):
 def test_what_the_parser_does_not_know_is_said(repository: Path):
     model = to_onnx(Attention())
     model.graph.node[0].op_type = "NoSuchOperator"
-    with pytest.raises(TriptychError, match="TensorRT does not take the graph of expression: .*NoSuchOperator"):
+    with pytest.raises(TriptychError, match=r"TensorRT does not take the graph of expression: .*NoSuchOperator"):
         build.build(rtx, model, STEPS["expression"], SHAPES["expression"], Target(CAPABILITIES[0]))

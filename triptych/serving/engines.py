@@ -140,9 +140,10 @@ def step_fault(step: str, folder: Path, host: Host) -> str:
 
 
 def _faults(engine: Engine, folder: Path, host: Host) -> Iterator[str]:
-    if not (folder / engine.file).is_file() or os.path.realpath(folder / PLAN) != os.path.realpath(folder / engine.file):
+    plan = folder / engine.file
+    if not plan.is_file() or os.path.realpath(folder / PLAN) != os.path.realpath(plan):
         yield "is missing, or model.plan is another file"
-    elif sha256(folder / engine.file) != engine.plan_sha256:
+    elif sha256(plan) != engine.plan_sha256:
         yield "is not as it was built"
     if not (folder / engine.graph).is_file() or sha256(folder / engine.graph) != engine.graph_sha256:
         yield f"was built of another {engine.graph} than the one beside it"

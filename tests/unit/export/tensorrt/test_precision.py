@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from export.gates.measure import run
-from export.onnx import to_onnx
+from export.onnx import checked, to_onnx
 from export.tensorrt.precision import EXACT, PRODUCTS, emulated, low_nodes, lowered
 from export.tensorrt.values import Values, constant
 from samples.attention import WIDTH, Attention
@@ -113,7 +113,7 @@ def test_a_mask_of_the_least_number_stays_finite():
 
 
 def test_a_graph_within_a_graph_is_refused(repository: Path):
-    with pytest.raises(TriptychError, match="Scan .* has a graph of its own"):
+    with pytest.raises(TriptychError, match=r"Scan .* has a graph of its own"):
         lowered(onnx.load(repository / "face_detector" / "1" / "model.onnx"), Precision.FP16)
 
 
@@ -121,8 +121,7 @@ def test_an_output_that_a_product_makes_is_fp32():
     weight = helper.make_tensor("w", TensorProto.FLOAT, [2, 2], [1, 0, 0, 1])
     sides = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 2]) for name in ("x", "y")]
     node = helper.make_node("MatMul", ["x", "w"], ["y"])
-    opsets = [helper.make_opsetid("", 18)]
-    model = helper.make_model(helper.make_graph([node], "g", sides[:1], sides[1:], [weight]), opset_imports=opsets)
+    model = checked(helper.make_graph([node], "g", sides[:1], sides[1:], [weight]))
     x = np.array([[1 + 2**-12, 3]], np.float32)
     for graph in (lowered(model, Precision.FP16), emulated(model, Precision.FP16)):
         assert run(graph, {"x": x})["y"].tolist() == [[1, 3]]

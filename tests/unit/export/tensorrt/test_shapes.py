@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import onnx
 import pytest
 
 from export.tensorrt.shapes import SHAPES, Lengths, Shapes
@@ -18,15 +21,21 @@ FRAMES = (-1, -1, -1, 3)
 
 def test_every_engine_of_a_profile_has_its_lengths():
     bound = {
-        step for item in profile.read_all() for step, table in item.steps.items() if table.get("platform") == "tensorrt_plan"
+        step
+        for item in profile.read_all()
+        for step, table in item.steps.items()
+        if table.get("platform") == "tensorrt_plan"
     }
     assert bound == set(SHAPES) == set(engines.steps_of(["--model-config-name=gpu"]))
 
 
 @pytest.mark.parametrize("step", SHAPES)
-def test_an_engine_takes_what_its_step_may_be_given(step: str):
-    for tensor in STEPS[step].inputs:
-        least, usual, most = SHAPES[step].of(STEPS[step], tensor.name, (-1, *tensor.dims))
+def test_an_engine_takes_what_its_step_may_be_given(repository: Path, step: str):
+    graph = onnx.load(repository / step / "1" / SHAPES[step].graph).graph
+    assert [value.name for value in graph.input] == [tensor.name for tensor in STEPS[step].inputs]
+    for value in graph.input:
+        dims = [axis.dim_value if axis.HasField("dim_value") else -1 for axis in value.type.tensor_type.shape.dim]
+        least, usual, most = SHAPES[step].of(STEPS[step], value.name, dims)
         assert (least[0], most[0]) == (1, STEPS[step].max_batch_size)
         assert all(a <= b <= c for a, b, c in zip(least, usual, most))
 

@@ -69,7 +69,9 @@ def test_it_keeps_what_greedy_suppression_keeps(mended: ort.InferenceSession, se
 
 
 def test_a_chain_in_which_every_second_falls_is_followed_to_its_end(mended: ort.InferenceSession):
-    starts = np.arange(COUNT, dtype=np.float32) * 30  # a half of what each covers with the next, a fifth with the one after
+    starts = (
+        np.arange(COUNT, dtype=np.float32) * 30
+    )  # a half of what each covers with the next, a fifth with the one after
     boxes = np.stack([starts, 0 * starts, starts + 90, 0 * starts + 90], axis=1)[None]
     assert kept(mended, boxes, np.linspace(0.99, 0.6, COUNT, dtype=np.float32)[None]).tolist() == [
         [1.0, 0.0] * (COUNT // 2)

@@ -84,13 +84,13 @@ def test_tensorrt_s_version_is_told_by_the_name_of_its_library(tmp_path: Path):
     assert tensorrt_version([]) == ""
 
 
-def test_triton_is_not_started_over_an_engine_that_is_not_for_this_host(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_triton_is_not_started_over_an_engine_that_is_not_for_this_host(folder: Path, monkeypatch: pytest.MonkeyPatch):
     repository = folder.parents[1]
     monkeypatch.setattr(engines, "here", lambda: HOST)
     engines.check(repository, ["--log-verbose=1", "--model-config-name=cpu"])
-    with pytest.raises(TriptychError, match="face_detector has no engine.*Run, on the GPU that serves: triptych export"):
+    with pytest.raises(
+        TriptychError, match=r"face_detector has no engine.*Run, on the GPU that serves: triptych export"
+    ):
         engines.check(repository, ["--model-config-name=gpu"])
     for step in ("face_detector", "sound_tagger"):
         other = repository / step / "1"
@@ -100,7 +100,7 @@ def test_triton_is_not_started_over_an_engine_that_is_not_for_this_host(
     engines.check(repository, ["--model-config-name=gpu"])
     assert engines.built(repository).keys() == {"expression", "face_detector", "sound_tagger"}
     monkeypatch.setattr(engines, "here", lambda: Host(Gpu("NVIDIA A10", (8, 6)), "10.13.3"))
-    with pytest.raises(TriptychError, match="cannot be served: .*was built for NVIDIA L4, and this GPU is NVIDIA A10"):
+    with pytest.raises(TriptychError, match=r"cannot be served: .*was built for NVIDIA L4, and this GPU is NVIDIA A10"):
         engines.check(repository, ["--model-config-name=gpu"])
 
 
