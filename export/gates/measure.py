@@ -108,7 +108,7 @@ def least_cosine(one: np.ndarray, other: np.ndarray) -> float:
     rows, others = (array.reshape(len(array), -1).astype(np.float64) for array in (one, other))
     lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(others, axis=1)
     cosines = np.divide((rows * others).sum(1), lengths, out=np.ones(len(rows)), where=lengths > 0)
-    return float(cosines.min(initial=1)) if np.isfinite(cosines).all() else -1.0
+    return float(cosines.min(initial=1)) if np.isfinite(lengths).all() else -1.0
 
 
 def worst_first(gates: Sequence[Gate]) -> list[Gate]:

@@ -12,6 +12,8 @@ from pathlib import Path
 import onnx
 import pytest
 
+from benchmarks.stages.networks import audio_transformer, swin_tiny
+from benchmarks.stages.plan import PLANS
 from export.onnx import to_onnx
 from export.tensorrt import build, graph
 from export.tensorrt.build import Target
@@ -53,14 +55,12 @@ def small_xception(weights: Callable[[str], Path]) -> Served:
 
 
 def random_swin(weights: Callable[[str], Path]) -> Served:
-    from benchmarks.stages.networks import PLANS, swin_tiny
-
+    """Swin-V2 tiny, of the published size."""
     return swin_tiny(PLANS["cpu"])
 
 
 def random_ast(weights: Callable[[str], Path]) -> Served:
-    from benchmarks.stages.networks import PLANS, audio_transformer
-
+    """Two of the layers of the Audio Spectrogram Transformer, each of the published size."""
     return audio_transformer(PLANS["cpu"])
 
 
