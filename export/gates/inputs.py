@@ -5,7 +5,7 @@ The steps are run here one after the other, without a server; features by their 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import cv2
@@ -39,14 +39,23 @@ FEATURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "kaldi-fbank": mel.fbank,
 }
 """What `settings.json` of the steps of features can say, and its reference."""
+SEEN = frozenset({"face_detector", "expression"})
+HEARD = frozenset({"sound_tagger", "sound_emotion", "voice_emotion", "text_emotion"})
+STEPS_WITH_INPUTS = SEEN | HEARD
+EVERY = 5
+"""Of so many frames one is compared: they are 2.5 s apart."""
 
 
-def of_clip(data: bytes, repository: Path) -> dict[str, Feeds]:
-    """Return what each step with a model is given for a clip, by step.
+def of_clip(data: bytes, repository: Path, steps: Collection[str]) -> dict[str, Feeds]:
+    """Return what each of these steps is given for a clip, by step; nothing for a step that is not among them.
 
-    TriptychError when the clip has no face, no sound or no speech: then there is nothing to compare.
+    TriptychError when the clip has no face or no speech: then there is nothing to compare.
     """
-    return {**_seen(data, repository), **_heard(data, repository)}
+    made: dict[str, Feeds] = {}
+    for gives, make in ((SEEN, _seen), (HEARD, _heard)):
+        if not gives.isdisjoint(steps):
+            made |= make(data, repository)
+    return {step: feeds for step, feeds in made.items() if step in steps}
 
 
 def faces(folder: Path, most: int) -> Feeds:
@@ -78,7 +87,7 @@ def _seen(data: bytes, repository: Path) -> dict[str, Feeds]:
     if int(cut.count[0]) < 1:
         raise TriptychError("the clip shows no face: the gates need one with a face")
     faces = _faces(cut.crops, cut.tracks, cut.times)
-    return {"face_detector": {"FRAMES": pictures.frames}, "expression": faces}
+    return {"face_detector": {"FRAMES": pictures.frames[::EVERY]}, "expression": faces}
 
 
 def _heard(data: bytes, repository: Path) -> dict[str, Feeds]:

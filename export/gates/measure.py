@@ -59,9 +59,20 @@ class Subject:
         return Gate(self.step, self.entry, self.path.name, precision.value, inputs, what, figure, limit)
 
 
-def against_network(subject: Subject, network: Served, inputs: str, feeds: Feeds) -> Gate:
-    """Compare the graph with its network in PyTorch, both in fp32."""
-    graph = run(onnx.load(subject.path), feeds)
+def compare(
+    subject: Subject, network: Served | None, precisions: Sequence[Precision], inputs: str, feeds: Feeds
+) -> Iterator[Gate]:
+    """Yield the comparisons of a graph in fp32 with its network, where it has one, and with itself in precisions."""
+    model = onnx.load(subject.path)
+    exact = run(model, feeds)
+    if network is not None:
+        yield against_network(subject, network, inputs, feeds, exact)
+    for precision in precisions:
+        yield from in_low_precision(subject, precision, inputs, exact, run(emulated(model, precision), feeds))
+
+
+def against_network(subject: Subject, network: Served, inputs: str, feeds: Feeds, graph: Outputs) -> Gate:
+    """Compare what the graph gives with what its network in PyTorch does."""
     ours = list(feeds.values())[: len(network.example())]
     with torch.inference_mode():
         answer = network.eval()(*map(torch.from_numpy, ours))
@@ -70,10 +81,10 @@ def against_network(subject: Subject, network: Served, inputs: str, feeds: Feeds
     return subject.gate(Precision.FP32, inputs, "largest difference from PyTorch", figure, MOST_DIFFERENCE)
 
 
-def in_low_precision(subject: Subject, precision: Precision, inputs: str, feeds: Feeds) -> Iterator[Gate]:
-    """Compare the graph, rounded where an engine of that precision rounds, with the graph in fp32."""
-    model = onnx.load(subject.path)
-    exact, low = run(model, feeds), run(emulated(model, precision), feeds)
+def in_low_precision(
+    subject: Subject, precision: Precision, inputs: str, exact: Outputs, low: Outputs
+) -> Iterator[Gate]:
+    """Compare what the graph gives in fp32, and rounded where an engine of that precision rounds."""
     for name, values in exact.items():
         cosine = least_cosine(values, low[name])
         yield subject.gate(precision, inputs, f"cosine of {name}, least of a row", cosine, LEAST_COSINE)

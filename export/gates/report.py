@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from export.gates.measure import Gate, worst_first
@@ -11,6 +12,7 @@ from export.stamp import Stamp, write_json
 
 FILE = "gates.json"
 """Beside the export; the next export of the step takes it away."""
+FIELDS = [field.name for field in fields(Gate)]
 
 
 def write_beside(gates: Sequence[Gate], repository: Path) -> None:
@@ -19,6 +21,12 @@ def write_beside(gates: Sequence[Gate], repository: Path) -> None:
         folder = repository / step / "1"
         rows = [{**asdict(gate), "passed": gate.passed} for gate in gates if gate.step == step]
         write_json(folder / FILE, {"files": Stamp.read(folder).files, "gates": rows})
+
+
+def read_all(repository: Path) -> list[Gate]:
+    """Return what was measured of every step that has a report."""
+    reports = (json.loads(path.read_text(encoding="utf-8")) for path in sorted(repository.glob(f"*/1/{FILE}")))
+    return [Gate(**{key: row[key] for key in FIELDS}) for report in reports for row in report["gates"]]
 
 
 def page(gates: Sequence[Gate], command: str, left_out: dict[str, str]) -> str:

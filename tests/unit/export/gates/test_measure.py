@@ -28,7 +28,7 @@ def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
 
 
 def test_a_graph_is_its_network(subject: Subject):
-    gate = measure.against_network(subject, Attention(), "noise", FEEDS)
+    (gate,) = measure.compare(subject, Attention(), (), "noise", FEEDS)
     assert gate.passed
     assert 0 < gate.figure < gate.limit
 
@@ -37,11 +37,12 @@ def test_a_graph_of_other_weights_does_not_pass(subject: Subject):
     other = Attention()
     with torch.no_grad():
         other.head.bias += 1e-3
-    assert not measure.against_network(subject, other, "noise", FEEDS).passed
+    (gate,) = measure.compare(subject, other, (), "noise", FEEDS)
+    assert not gate.passed
 
 
 def test_half_precision_is_compared_by_direction_and_by_choice(subject: Subject):
-    cosine, choices = measure.in_low_precision(subject, Precision.FP16, "noise", FEEDS)
+    cosine, choices = measure.compare(subject, None, [Precision.FP16], "noise", FEEDS)
     assert (cosine.what, choices.what) == ("cosine of LOGITS, least of a row", "rows whose first of LOGITS is another")
     assert cosine.passed
     assert cosine.figure < 1
@@ -67,6 +68,7 @@ def test_the_report_lies_beside_the_export_and_its_page_begins_with_what_fails(s
     report.write_beside([good, bad], repository)
     written = json.loads((subject.path.parent / report.FILE).read_text())
     assert [(gate["figure"], gate["passed"]) for gate in written["gates"]] == [(0.99995, True), (2, False)]
+    assert report.read_all(repository) == [good, bad]
     page = report.page([good, bad], "python -m export.gates", {"other": "held elsewhere"})
     assert "1 of 2 do not pass" in page
     assert page.index("**no**") < page.index("| yes |")
