@@ -51,10 +51,9 @@ def of_clip(data: bytes, repository: Path, steps: Collection[str]) -> dict[str, 
 
     TriptychError when the clip has no face or no speech: then there is nothing to compare.
     """
-    made: dict[str, Feeds] = {}
-    for gives, make in ((SEEN, _seen), (HEARD, _heard)):
-        if not gives.isdisjoint(steps):
-            made |= make(data, repository)
+    made = _seen(data, repository) if not SEEN.isdisjoint(steps) else {}
+    if not HEARD.isdisjoint(steps):
+        made |= _heard(data, repository, with_words="text_emotion" in steps)
     return {step: feeds for step, feeds in made.items() if step in steps}
 
 
@@ -90,7 +89,7 @@ def _seen(data: bytes, repository: Path) -> dict[str, Feeds]:
     return {"face_detector": {"FRAMES": pictures.frames[::EVERY]}, "expression": faces}
 
 
-def _heard(data: bytes, repository: Path) -> dict[str, Feeds]:
+def _heard(data: bytes, repository: Path, *, with_words: bool) -> dict[str, Feeds]:
     pcm = audio.decode(data, probe.longest_s(Limits())).pcm
     samples = settings.read_int(repository / "audio_decode" / "1", "sound_window_samples")
     windows = audio.sound_windows(pcm, samples)
@@ -101,8 +100,8 @@ def _heard(data: bytes, repository: Path) -> dict[str, Feeds]:
     if not len(speech):
         raise TriptychError("nobody speaks in the clip: the gates need one with speech")
     voice = {"FEATURES": _features(repository / "voice_features" / "1", spoken.voice_windows(pcm, speech).pcm)}
-    words = _words(repository, spoken.chunks(pcm, speech))
-    return {"sound_tagger": sound, "sound_emotion": {"TAGS": tags}, "voice_emotion": voice, "text_emotion": words}
+    words = {"text_emotion": _words(repository, spoken.chunks(pcm, speech))} if with_words else {}
+    return {"sound_tagger": sound, "sound_emotion": {"TAGS": np.asarray(tags)}, "voice_emotion": voice, **words}
 
 
 def _features(folder: Path, windows: np.ndarray) -> np.ndarray:

@@ -92,7 +92,7 @@ def constant(name: str, values: np.ndarray, element: int) -> TensorProto:
     So a mask of fp32's least number, or of minus infinity, does not become one that gives NaN.
     """
     dtype = helper.tensor_dtype_to_np_dtype(element)
-    most = helper.tensor_dtype_to_np_dtype(TensorProto.FLOAT).type(_largest(dtype))
+    most = np.float32(_largest(dtype))
     return numpy_helper.from_array(np.clip(values, -most, most).astype(dtype), name)
 
 
