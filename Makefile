@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: demo test lint serve doctor bench fuzz soak wheels clean sbom test-alerts test-container
+.PHONY: demo test lint serve doctor bench fuzz soak wheels clean sbom test-alerts test-container test-tensorrt gates
 
 demo: .venv/demo
 	$(BIN)/triptych demo $(CLIP)
@@ -47,6 +47,17 @@ test-alerts:
 # The images, built and run without a registry: root, and Debian's packages podman, runc and debootstrap.
 test-container: .venv/dev
 	$(BIN)/python docker/check_container.py
+
+# Every graph that becomes an engine, built by TensorRT-RTX, which needs no GPU; it lies in a folder of its own, so that
+# the environment stays as it is.
+RTX := build/tensorrt-rtx
+test-tensorrt: .venv/dev
+	$(INSTALL) --no-deps --upgrade --target $(RTX) tensorrt-rtx-cu13-libs==1.7.1.116 tensorrt-rtx-cu13-bindings==1.7.1.116
+	PYTHONPATH=$(RTX) $(BIN)/python -m pytest tests/engines
+
+# How far the exported graphs are from their networks. DATA=DIR adds the faces of FER2013.
+gates: .venv/demo
+	$(BIN)/python -m export.gates $(if $(DATA),--data $(DATA))
 
 # What a serving host has installed, by name, version and licence (CycloneDX); the images carry their own.
 sbom: .venv/dev

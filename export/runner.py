@@ -153,13 +153,9 @@ def _build(item: Plan, target: Path, cache: Path, report: Report) -> None:
     """Make the model's files and their stamp in `target`, a new folder below one of the step's name."""
     target.mkdir(parents=True)
     report(item.entry.name, "download")
-    folders = {
-        needed.name: checkpoint.fetch(item.sources[needed.name]) if needed.published else fetch(needed, cache)
-        for needed in _read_by(item.entry)
-    }
+    folders = _folders(item, cache)
     report(item.entry.name, "export")
-    read = [folders[needed.name] for needed in _read_by(item.entry) if needed is not item.entry or needed.has_files]
-    _exporter()(item.entry, read, target)
+    _exporter()(item.entry, _in_order(item, folders), target)
     origins = {
         name: Origin(source, checkpoint.digest(folders[name]), checkpoint.licence(folders[name]))
         for name, source in item.sources.items()
@@ -168,6 +164,24 @@ def _build(item: Plan, target: Path, cache: Path, report: Report) -> None:
     made_of = fingerprint(_read_by(item.entry), item.sources)
     catalog = str(item.entry.catalog) if item.entry.own else ""
     Stamp(item.entry.name, made_of, origins, files, catalog).write(target)
+
+
+def gather(item: Plan, cache: Path) -> list[Path]:
+    """Return the folders that the plan's network is loaded from, downloading what is not there yet."""
+    return _in_order(item, _folders(item, cache))
+
+
+def _folders(item: Plan, cache: Path) -> dict[str, Path]:
+    """Return the folder of each entry that is read, by name."""
+    return {
+        needed.name: checkpoint.fetch(item.sources[needed.name]) if needed.published else fetch(needed, cache)
+        for needed in _read_by(item.entry)
+    }
+
+
+def _in_order(item: Plan, folders: Mapping[str, Path]) -> list[Path]:
+    """Return the folders of the entry, if it has files, and of those that it needs."""
+    return [folders[needed.name] for needed in _read_by(item.entry) if needed is not item.entry or needed.has_files]
 
 
 def _exporter() -> Callable[[Entry, Sequence[Path], Path], None]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from enum import Enum
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -18,11 +20,19 @@ from triptych.serving import sources as repository_sources
 from triptych.serving.door.admission import Bounds
 from triptych.serving.door.credentials import Security
 from triptych.serving.door.tickets import COUNT
+from triptych.serving.engines import Precision
 from triptych.serving.events import LogFormat
 from triptych.serving.host import Address
 from triptych_client.languages import LANGUAGES
 
 console = Console(stderr=True)
+
+
+class Target(str, Enum):
+    """What `triptych export` makes: graphs, or also the engines that a host with a GPU has of some."""
+
+    ONNX = "onnx"
+    TENSORRT = "tensorrt"
 
 
 def export(
@@ -35,6 +45,10 @@ def export(
     ] = None,
     list_models: Annotated[bool, typer.Option("--list", help="Show what can be set and what is chosen.")] = False,
     force: Annotated[bool, typer.Option(help="Export again what is up to date.")] = False,
+    target: Annotated[
+        Target, typer.Option(help="tensorrt: build the engines of the profile gpu too, for the GPU of this host.")
+    ] = Target.ONNX,
+    precision: Annotated[Precision | None, typer.Option(help="Of the engines; fp16 when it is not said.")] = None,
 ) -> None:
     """Download weights and export every model into the model repository; what is up to date stays."""
     if list_models:
@@ -42,11 +56,19 @@ def export(
 
         Console().print(listing.table(MODEL_REPOSITORY))
         return
-    run_export(
-        parse_choices(choices or (), "--set CHANNEL=MODEL"),
-        force,
-        parse_choices(sources or (), "--source CHANNEL=dir:PATH or CHANNEL=hub:NAME"),
-    )
+    if target is Target.ONNX and precision:
+        raise TriptychError(f"--precision {precision.value} is of engines: add --target tensorrt")
+    chosen = parse_choices(choices or (), "--set CHANNEL=MODEL")
+    checkpoints = parse_choices(sources or (), "--source CHANNEL=dir:PATH or CHANNEL=hub:NAME")
+    if target is Target.ONNX:
+        run_export(chosen, force, checkpoints)
+        return
+    engines = _engines()
+    required = engines.require()
+    run_export(chosen, force, checkpoints)
+    with console.status("Looking at the engines") as status:
+        report = _reporting(status.update)
+        engines.write(MODEL_REPOSITORY, CACHE, required, precision or Precision.FP16, report)
 
 
 def serve(
@@ -78,12 +100,13 @@ def serve(
 ) -> None:
     """Serve every exported model until Ctrl-C or SIGTERM."""
     from export import manifest
-    from triptych.serving import events, run
+    from triptych.serving import engines, events, run
 
     events.configure(log_format)
     security = Security(tls_certificate, tls_key, tls_client_ca, token_file)
     with console.status("Looking at the exported models"):
         manifest.check(repository)
+        engines.check(repository, option or ())
     settings = run.Settings(
         door=Address(host, grpc_port),
         web=Address(metrics_host, metrics_port),
@@ -138,14 +161,30 @@ def run_export(choices: dict[str, str], force: bool, sources: dict[str, str] | N
     from export import runner
 
     repository_sources.lay_out(MODEL_REPOSITORY)
-    started: dict[str, float] = {}
     with console.status("Looking at the models") as status:
+        runner.export(MODEL_REPOSITORY, CACHE, choices, _reporting(status.update), force, sources)
 
-        def report(name: str, doing: str) -> None:
-            if doing != "ready":
-                started.setdefault(name, time.monotonic())
-                status.update(f"{doing.capitalize()} {name}")
-            elif name in started:
-                console.print(f"Exported {name} in {time.monotonic() - started[name]:.0f} s")
 
-        runner.export(MODEL_REPOSITORY, CACHE, choices, report, force, sources)
+def _engines() -> ModuleType:
+    """Return what builds engines. It reads graphs, which a host that only serves cannot."""
+    try:
+        from export.tensorrt import engines
+    except ModuleNotFoundError as error:
+        raise TriptychError(f"to build engines, {error.name} is missing: pip install 'triptych[export]'") from error
+    return engines
+
+
+def _reporting(show: Callable[[str], None]) -> Callable[[str, str], None]:
+    """Return a report of what is done with each model, by `show`, and when it is done, with the seconds, as a line."""
+    started: dict[str, tuple[float, str]] = {}
+
+    def report(name: str, doing: str) -> None:
+        if doing != "ready":
+            first, _ = started.get(name, (time.monotonic(), ""))
+            started[name] = first, doing
+            show(f"{doing.capitalize()} {name}")
+        elif name in started:
+            first, last = started[name]
+            console.print(f"{'Built' if last == 'build' else 'Exported'} {name} in {time.monotonic() - first:.0f} s")
+
+    return report

@@ -254,6 +254,22 @@ def models() -> Finding:
     return Finding("models", True, f"all exported{', with ' if swapped else ''}{', '.join(swapped)}")
 
 
+def engines() -> Finding:
+    """Check that the TensorRT engines, where there are any, are for the GPU and the TensorRT of this host.
+
+    A host that serves by the embedded Triton alone may have those of another one: it does not read them.
+    """
+    if missing_packages():
+        return Finding("engines", True, "not looked at: packages are missing")
+    from triptych.serving.engines import REMEDY, built, here, step_fault
+
+    host = here()
+    faults = [step_fault(step, MODEL_REPOSITORY / step / "1", host) for step in built(MODEL_REPOSITORY)]
+    found = "; ".join(filter(None, faults)) or f"{len(faults) or 'no'} engines of TensorRT"
+    unread = host.gpu is None and not os.environ.get(TRITON)
+    return Finding("engines", unread or not any(faults), f"{found}; not read here" if unread else found, REMEDY)
+
+
 def missing_packages() -> list[str]:
     """Return which packages that serving needs are not installed, ours included."""
     try:
@@ -296,6 +312,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     ports,
     decoders,
     models,
+    engines,
 )
 
 if __name__ == "__main__":

@@ -1,0 +1,47 @@
+"""A small network with everything that is delicate in half precision, as a graph."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from networks.served import Served
+
+WIDTH = 24
+
+
+class Attention(Served):
+    """x f32 [n, 6, 24] -> logits [n, 7]: cosine attention with a logit scale and a mask of fp32's least number.
+
+    So Swin-V2's normalisation and BERT's mask in one, with LayerNorm, GELU, a mean and a temperature.
+    """
+
+    inputs = ("x",)
+    outputs = ("LOGITS",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.project = nn.Linear(WIDTH, 3 * WIDTH, bias=False)
+        self.scale = nn.Parameter(torch.tensor([math.log(30.0)]))
+        self.norm = nn.LayerNorm(WIDTH)
+        self.mix = nn.Linear(WIDTH, WIDTH)
+        self.head = nn.Linear(WIDTH, 7)
+        mask = torch.zeros(6, 6)
+        mask[:, 4:] = torch.finfo(torch.float32).min
+        self.register_buffer("mask", mask)
+
+    def example(self) -> tuple[Tensor]:
+        """Two rows."""
+        return (torch.ones(2, 6, WIDTH),)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits [n, 7]."""
+        query, key, value = self.project(x).chunk(3, dim=-1)
+        cosines = functional.normalize(query, dim=-1) @ functional.normalize(key, dim=-1).transpose(1, 2)
+        scores = cosines * self.scale.clamp(max=math.log(100)).exp() + self.mask
+        hidden = self.norm(x + scores.softmax(-1) @ value)
+        return self.head(functional.gelu(self.mix(hidden)).mean(1)) / 1.7
