@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: demo test lint serve doctor bench fuzz soak wheels clean sbom test-alerts test-container
+.PHONY: demo test lint serve doctor bench fuzz soak wheels clean sbom test-alerts test-container test-bundle gpu-check
 
 demo: .venv/demo
 	$(BIN)/triptych demo $(CLIP)
@@ -47,6 +47,14 @@ test-alerts:
 # The images, built and run without a registry: root, and Debian's packages podman, runc and debootstrap.
 test-container: .venv/dev
 	$(BIN)/python docker/check_container.py
+
+# The offline bundle, made, put up and served from without a network: root (or user namespaces), unshare and ip.
+test-bundle: .venv/dev
+	$(BIN)/python docker/check_bundle.py $(BUNDLE)
+
+# Where there is a GPU: ten minutes that say whether it serves the same answers, and how fast. DEVICE=cpu rehearses it.
+gpu-check: .venv/dev
+	$(BIN)/python -m benchmarks.gpu_check $(if $(DEVICE),--device $(DEVICE)) $(if $(OUT),--out $(OUT))
 
 # What a serving host has installed, by name, version and licence (CycloneDX); the images carry their own.
 sbom: .venv/dev
