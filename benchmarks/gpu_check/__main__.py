@@ -49,7 +49,14 @@ def main(
         check.part("each network alone", check.stages)
     say(page.verdict(check.report))
     say(f"results: {check.stem}.md and .json")
-    raise typer.Exit(0 if all(map(answers.agrees, check.report.answers)) else 1)
+    raise typer.Exit(status(check.report))
+
+
+def status(report: Report) -> int:
+    """Return the exit status: 1 when an answer differs, 2 when none was compared."""
+    if not report.answers:
+        return 2
+    return 0 if all(map(answers.agrees, report.answers)) else 1
 
 
 def say(line: str) -> None:
