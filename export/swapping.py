@@ -41,7 +41,10 @@ def exported_beside(
         copy = Path(folder, repository.name)
         shutil.copytree(repository, copy, symlinks=True, copy_function=_link_or_copy, ignore=_left_over)
         runner.export(copy, cache, choices, report, sources=sources)
-        yield Beside(copy, changed(repository, copy))
+        beside = Beside(copy, changed(repository, copy))
+        for step in beside.steps:
+            os.utime(copy / step / "1")  # Triton loads what is newer than what it has
+        yield beside
 
 
 def changed(one: Path, other: Path) -> tuple[str, ...]:

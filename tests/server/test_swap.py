@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -112,6 +113,8 @@ async def test_a_clip_that_is_inside_is_answered_by_the_step_that_it_began_with(
     assert await size(serving, b"clip") == 5
     graph.go()
     assert await inside == 4
+    assert "no newer than what serves" in await exchanged(graph, graph.root)
+    os.utime(graph.root / "notes" / "1")
     assert await exchanged(graph, graph.root) == ""
     assert await size(serving, b"clip") == 4
 

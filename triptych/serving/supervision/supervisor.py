@@ -141,10 +141,11 @@ class Supervisor:
         """
         loads = (asyncio.wait_for(self._client.load_model(step), self._patience.load_s) for step in steps)
         outcomes = dict(zip(steps, await asyncio.gather(*loads, return_exceptions=True)))
-        replaced = [step for step, error in outcomes.items() if not isinstance(error, InferenceServerException)]
-        self._steps.find(replaced)
-        words = (f"{step} cannot be loaded: {error!s:.500}" for step, error in outcomes.items() if error)
-        return "; ".join(words), tuple(replaced)
+        wrong = {step: f"cannot be loaded: {error or 'slow'}" for step, error in outcomes.items() if error is not None}
+        taken = [step for step, error in outcomes.items() if not isinstance(error, InferenceServerException)]
+        replaced = self._steps.find_replaced(taken)
+        old = {step: "is not loaded: its files are no newer than what serves" for step in taken if step not in replaced}
+        return "; ".join(f"{step} {words}" for step, words in (old | wrong).items()), replaced
 
     async def _prove(self) -> str:
         """Send a canary through every step and the graph; what it learns of them is kept when they pass."""
