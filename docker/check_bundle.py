@@ -47,7 +47,7 @@ def without_network(*arguments: str) -> None:
     """Run this script again, as the host that is played: nothing of this shell, and no network."""
     rights = [] if os.geteuid() == 0 else ["--map-root-user"]
     command = ["unshare", "--net", *rights, "env", "--ignore-environment", f"PATH={PATH}", f"HOME={WORK / 'nobody'}"]
-    code = "ip link set lo up && exec \"$@\""
+    code = 'ip link set lo up && exec "$@"'
     script = [sys.executable, "-I", str(Path(__file__).resolve()), "--inside", *arguments]
     done = subprocess.run([*command, "sh", "-c", code, "sh", *script], cwd="/", check=False)
     if done.returncode:

@@ -96,5 +96,3 @@ def own_packages() -> Iterator[dict[str, str]]:
             Path(folder, name).symlink_to(package_folder(name, f"the package {name} is missing").resolve())
         Path(folder, "benchmarks").symlink_to(Path(benchmarks.__file__).resolve().parent)
         yield {**os.environ, "PYTHONPATH": folder, "TRIPTYCH_HOME": str(HOME)}
-
-

@@ -34,7 +34,7 @@ class Served:
 
     def runs_by(self) -> dict[str, str]:
         """Return by step with a network which execution provider it came to run by, from Triton's log."""
-        said = re.compile(rf"INFO (\w+): {RUNS_BY % r'(\w+)'}")
+        said = re.compile(r"INFO (\w+): " + RUNS_BY % r"(\w+)")
         logs = (path.read_text(encoding="utf-8", errors="replace") for path in self.work.glob("triptych-*.log"))
         return dict(pair for log in logs for pair in said.findall(log))
 
@@ -45,9 +45,11 @@ def serving(repository: Path, profile: str, in_flight: int) -> Iterator[Served]:
     chosen = [] if profile == DEFAULT else [f"--option=--model-config-name={profile}"]
     bounds = [f"--in-flight={in_flight}", f"--waiting={WAITING}"]
     BUILD.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="gpu-check-", dir=BUILD) as work:
-        with Service(repository, work=Path(work), arguments=[*chosen, *bounds]) as service:
-            yield Served(service.grpc_url, Path(work))
+    with (
+        TemporaryDirectory(prefix="gpu-check-", dir=BUILD) as work,
+        Service(repository, work=Path(work), arguments=[*chosen, *bounds]) as service,
+    ):
+        yield Served(service.grpc_url, Path(work))
 
 
 def load(url: str, clip: bytes, callers: int, seconds: float) -> Load:

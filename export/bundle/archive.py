@@ -29,7 +29,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Member:
-    """A file to be packed: its path in the archive, and where it is now. A link stays one, as long as it is relative."""
+    """A file to be packed: its path in the archive, and where it is now. A link stays one."""
 
     path: str
     source: Path
@@ -107,10 +107,12 @@ def write(members: Iterable[Member], folder: Path, part_bytes: int = 0) -> Packe
     OSError when a file cannot be read or written.
     """
     packed = Packed()
-    with Cut(folder, part_bytes) as cut:
-        with tarfile.open(fileobj=cut, mode="w|", format=tarfile.PAX_FORMAT, bufsize=BLOCK_BYTES) as archive:  # type: ignore[call-overload]
-            for member in members:
-                packed.files[member.path] = _add(archive, member)
+    with (
+        Cut(folder, part_bytes) as cut,
+        tarfile.open(fileobj=cut, mode="w|", format=tarfile.PAX_FORMAT, bufsize=BLOCK_BYTES) as archive,
+    ):
+        for member in members:
+            packed.files[member.path] = _add(archive, member)
     packed.parts = cut.parts
     return packed
 

@@ -2,8 +2,8 @@
 
     python3 install.py [--to FOLDER] [--check]
 
-Needs the Python that the bundle was made for, and nothing else: what is here is built on the standard library alone, and
-reads as Python 3.7, so that an older Python is told what it lacks. Nothing is written outside FOLDER.
+Needs the Python that the bundle was made for, and nothing else: what is here is built on the standard library alone,
+and reads as Python 3.7, so that an older Python is told what it lacks. Nothing is written outside FOLDER.
 """
 
 from __future__ import annotations
@@ -112,13 +112,13 @@ class Bundle:
     def unpack(self, target: Path) -> None:
         """Write every file of the archive below a folder, each compared with its sha256."""
         files, missing = self.told["files"], set(self.told["files"])
-        with Joined([self.folder / part["name"] for part in self.told["parts"]]) as joined:
-            with tarfile.open(fileobj=joined, mode="r|", bufsize=BLOCK_BYTES) as archive:  # type: ignore[call-overload]
-                for member in archive:
-                    if member.name not in missing:
-                        raise Refused(f"the archive has {member.name}, which {MANIFEST} does not list")
-                    missing.remove(member.name)
-                    write(member, archive.extractfile(member) if member.isfile() else None, files, target)
+        parts = [self.folder / part["name"] for part in self.told["parts"]]
+        with Joined(parts) as joined, tarfile.open(fileobj=joined, mode="r|", bufsize=BLOCK_BYTES) as archive:
+            for member in archive:
+                if member.name not in missing:
+                    raise Refused(f"the archive has {member.name}, which {MANIFEST} does not list")
+                missing.remove(member.name)
+                write(member, archive.extractfile(member) if member.isfile() else None, files, target)
         if missing:
             raise Refused(f"the archive lacks {sorted(missing)[0]} and {len(missing) - 1} more files of {MANIFEST}")
 
@@ -223,7 +223,11 @@ def install_packages(target: Path) -> None:
     ]
     for command in commands:
         done = subprocess.run(
-            command, env={**kept, "PIP_CONFIG_FILE": os.devnull}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            command,
+            env={**kept, "PIP_CONFIG_FILE": os.devnull},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
         )
         if done.returncode:
             raise Refused(f"{' '.join(command[:6])} ... failed:\n{done.stdout.decode(errors='replace')[-2000:]}")

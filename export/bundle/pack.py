@@ -1,4 +1,4 @@
-"""Puts a bundle together: wheels, model repository, a clip to try, the checks, in one archive; `install.py` beside it."""
+"""Puts a bundle together: wheels, models, a clip to try and the checks in one archive; `install.py` beside it."""
 
 from __future__ import annotations
 

@@ -120,7 +120,8 @@ async def test_a_clip_that_is_inside_is_answered_by_the_step_that_it_began_with(
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"), [(FAILS, "emotion answers a good clip with: .*no_such_name"), (NEVER_LOADS, "cannot be loaded")]
+    ("answer", "reason"),
+    [(FAILS, "emotion answers a good clip with: .*no_such_name"), (NEVER_LOADS, "cannot be loaded")],
 )
 async def test_clips_go_on_being_answered_when_it_is_taken_back(
     serving: Serving, graph: ToyGraph, tmp_path: Path, answer: str, reason: str
@@ -158,7 +159,7 @@ def served(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @contextmanager
 def traffic(url: str, clip: bytes) -> Iterator[list[Analysis]]:
-    """Ask for a clip again and again, by two callers, as long as the block; the answers, of which none may be missing."""
+    """Let two callers ask for a clip again and again as long as the block; give the answers, of which none may fail."""
     answers: list[Analysis] = []
     errors: list[Exception] = []
     over = threading.Event()

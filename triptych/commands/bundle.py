@@ -20,7 +20,9 @@ def bundle(
     part_mib: Annotated[int, typer.Option(min=0, help="Cut the archive into parts of so many MiB; 0: one part.")] = 0,
     python: Annotated[str, typer.Option(help="The Python of the host that it is for, as in 3.12.")] = PYTHON,
     cuda: Annotated[bool, typer.Option("--cuda", help="ONNX Runtime for CUDA in place of the one for CPUs.")] = False,
-    repository: Annotated[Path, typer.Option(help="The model repository that is to be served there.")] = MODEL_REPOSITORY,
+    repository: Annotated[
+        Path, typer.Option(help="The model repository that is to be served there.")
+    ] = MODEL_REPOSITORY,
 ) -> None:
     """Write wheels, exported models and install.py into a folder: what a host without a network serves from."""
     from export.bundle.pack import pack

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 import pytest
-from typer.testing import CliRunner
 import typer
+from typer.testing import CliRunner
 
 from benchmarks.gpu_check import __main__ as gpu_check
 from benchmarks.gpu_check import answers, host, page, serving, steps
@@ -55,7 +55,9 @@ def test_the_page_says_the_worst_first_and_what_is_missing():
 
 def test_a_load_and_steps_are_shown_with_the_card():
     load = Load(8, 10.0, 40, 1, 0, 1.5, 2.5, Card(20_000, 500, 0.63))
-    text = page.write(report(loads=[load], latencies=[Latency("whisper", 8, 0.25, 0.2, 3), Latency("face", 1, 0.1, 0.1, 3)]))
+    text = page.write(
+        report(loads=[load], latencies=[Latency("whisper", 8, 0.25, 0.2, 3), Latency("face", 1, 0.1, 0.1, 3)])
+    )
     assert "| 4.00" in text
     assert "20000 (500 before)" in text
     assert "63 %" in text
@@ -63,7 +65,12 @@ def test_a_load_and_steps_are_shown_with_the_card():
 
 
 def test_a_load_is_summed_up_from_its_replies():
-    replies = [Reply(0.0, 1.0, OK), Reply(0.5, 2.5, OK), Reply(1.0, 1.1, "RESOURCE_EXHAUSTED"), Reply(2.0, 4.0, "INTERNAL")]
+    replies = [
+        Reply(0.0, 1.0, OK),
+        Reply(0.5, 2.5, OK),
+        Reply(1.0, 1.1, "RESOURCE_EXHAUSTED"),
+        Reply(2.0, 4.0, "INTERNAL"),
+    ]
     load = serving.summary(3, replies, Watch())
     assert (load.answered, load.refused, load.failed, load.seconds) == (2, 1, 1, 4.0)
     assert load.clips_a_second == 0.5
@@ -137,7 +144,12 @@ def test_what_there_is_no_time_for_is_said(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("name", "slug"),
-    [("NVIDIA H100 80GB HBM3", "h100"), ("2 x NVIDIA H200", "h200"), ("NVIDIA A100-SXM4-40GB", "a100-sxm4-40gb"), ("no GPU", "no_gpu")],
+    [
+        ("NVIDIA H100 80GB HBM3", "h100"),
+        ("2 x NVIDIA H200", "h200"),
+        ("NVIDIA A100-SXM4-40GB", "a100-sxm4-40gb"),
+        ("no GPU", "no_gpu"),
+    ],
 )
 def test_results_bear_the_card_s_name(name: str, slug: str):
     assert gpu_check._slug(name) == slug

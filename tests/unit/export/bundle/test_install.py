@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from export.bundle import archive, install, pack
 from export.bundle.archive import Cut, Member
 from export.bundle.requirements import Target
-from triptych.answer.manifest import MODELS_FILE
 from triptych import generations
+from triptych.answer.manifest import MODELS_FILE
 
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
 PART_BYTES = 4096
@@ -96,7 +96,9 @@ def test_the_same_files_make_the_same_bundle(bundle: Path, content: Path, tmp_pa
 
 
 def test_its_sums_are_those_of_sha256sum(bundle: Path):
-    checked = subprocess.run(["sha256sum", "--check", pack.SUMS], cwd=bundle, capture_output=True, text=True, check=True)
+    checked = subprocess.run(
+        ["sha256sum", "--check", pack.SUMS], cwd=bundle, capture_output=True, text=True, check=True
+    )
     assert len(checked.stdout.splitlines()) == len(parts(bundle)) + 2
 
 
@@ -160,9 +162,7 @@ def test_what_was_left_unfinished_is_begun_anew(tmp_path: Path):
         ({"run": None}, "the archive has run, which bundle.json does not list"),
     ],
 )
-def test_an_archive_that_is_not_as_listed_is_refused(
-    changes: dict[str, Any], words: str, bundle: Path, tmp_path: Path
-):
+def test_an_archive_that_is_not_as_listed_is_refused(changes: dict[str, Any], words: str, bundle: Path, tmp_path: Path):
     files = json.loads((bundle / install.MANIFEST).read_text(encoding="utf-8"))["files"] | changes
     change(bundle, files={name: told for name, told in files.items() if told})
     with pytest.raises(install.Refused, match=words):

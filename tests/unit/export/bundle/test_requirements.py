@@ -41,7 +41,9 @@ def test_what_is_needed_is_followed_from_package_to_package(tmp_path: Path):
 
 
 def test_markers_are_those_of_the_host_that_it_is_for(tmp_path: Path):
-    wheel(tmp_path, "served", "1.0", 'old; python_version < "3.11"', 'new; python_version >= "3.12"', 'win; os_name=="nt"')
+    wheel(
+        tmp_path, "served", "1.0", 'old; python_version < "3.11"', 'new; python_version >= "3.12"', 'win; os_name=="nt"'
+    )
     assert missing(tmp_path, "3.10") == ["old"]
     assert missing(tmp_path, "3.11") == []
     assert missing(tmp_path, "3.12") == ["new"]
