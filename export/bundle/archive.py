@@ -6,13 +6,16 @@ The archive is not compressed: wheels are, and weights hardly become smaller.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 STEM = "triptych.tar"
 BLOCK_BYTES = 1 << 20
@@ -43,25 +46,31 @@ class Packed:
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-class Cut:
-    """A file that is written on and on, cut into parts of at most so many bytes (0: one part); a context manager."""
+class Cut(io.RawIOBase):
+    """A file that is written on and on, cut into parts of at most so many bytes (0: one part)."""
 
     def __init__(self, folder: Path, part_bytes: int) -> None:
+        super().__init__()
         self.parts: list[Part] = []
         self._folder, self._part_bytes = folder, part_bytes
         self._file: IO[bytes] | None = None
         self._digest, self._written = hashlib.sha256(), 0
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: Buffer) -> int:
         """Write all of the data, into as many parts as that takes."""
-        rest = memoryview(data)
+        rest = whole = memoryview(data)
         while rest:
             if self._file is None or (self._part_bytes and self._written == self._part_bytes):
                 self._next()
             room = self._part_bytes - self._written if self._part_bytes else len(rest)
             self._put(rest[:room])
             rest = rest[room:]
-        return len(data)
+        return len(whole)
+
+    def close(self) -> None:
+        """End the last part."""
+        self._end()
+        super().close()
 
     def _put(self, data: memoryview) -> None:
         assert self._file
@@ -80,23 +89,16 @@ class Cut:
             self.parts.append(Part(Path(self._file.name).name, self._written, self._digest.hexdigest()))
             self._file = None
 
-    def __enter__(self) -> Cut:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end()
-
-
-class _Hashed:
+class _Hashed(io.FileIO):
     """A file that notes the sha256 of what is read of it."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self.digest = file, hashlib.sha256()
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.digest = hashlib.sha256()
 
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(size) or b""
         self.digest.update(data)
         return data
 
@@ -126,7 +128,6 @@ def _add(archive: tarfile.TarFile, member: Member) -> dict[str, Any]:
         return {"link": info.linkname}
     status = member.source.stat()
     info.size, info.mode = status.st_size, 0o755 if status.st_mode & 0o100 else 0o644
-    with member.source.open("rb") as file:
-        hashed = _Hashed(file)
-        archive.addfile(info, hashed)  # type: ignore[arg-type]
-    return {"bytes": info.size, "sha256": hashed.digest.hexdigest()}
+    with _Hashed(member.source) as file:
+        archive.addfile(info, file)
+    return {"bytes": info.size, "sha256": file.digest.hexdigest()}

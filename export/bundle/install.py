@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
 import os
 import platform
@@ -40,7 +41,7 @@ class Refused(Exception):  # noqa: N818  (what it says is for people)
 
 def main(arguments: list[str] | None = None) -> int:
     """Check the bundle, put it up, and let the doctor look at the host; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--to", type=Path, default=Path("triptych"), help="a new folder; ./triptych when left out")
     parser.add_argument("--check", action="store_true", help="only compare the bundle with its checksums")
     chosen = parser.parse_args(arguments)
@@ -123,35 +124,35 @@ class Bundle:
             raise Refused(f"the archive lacks {sorted(missing)[0]} and {len(missing) - 1} more files of {MANIFEST}")
 
 
-class Joined:
-    """The parts as one file that is read from its beginning to its end; a context manager."""
+class Joined(io.RawIOBase):
+    """The parts as one file that is read from its beginning to its end."""
 
     def __init__(self, paths: list[Path]) -> None:
+        super().__init__()
         self._paths = iter(paths)
         self._file: IO[bytes] | None = None
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int = -1) -> bytes:
         """Read so many bytes; fewer at the end of a part, none at the end of all."""
         while True:
             data = self._file.read(size) if self._file else b""
             if data:
                 return data
             path = next(self._paths, None)
-            self._close()
+            self._end()
             if path is None:
                 return b""
             self._file = path.open("rb")
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """End the part that is being read."""
+        self._end()
+        super().close()
+
+    def _end(self) -> None:
         if self._file:
             self._file.close()
             self._file = None
-
-    def __enter__(self) -> Joined:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._close()
 
 
 def write(member: tarfile.TarInfo, source: IO[bytes] | None, files: dict[str, Any], target: Path) -> None:
