@@ -59,6 +59,7 @@ def infer(client: triton.InferenceServerClient, model: str, arrays: Arrays) -> d
         inputs.append(triton.InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype)))
         inputs[-1].set_data_from_numpy(array)
     answer = client.infer(model, inputs)
+    assert answer, "only a call without waiting has none"
     outputs = {tensor.name: answer.as_numpy(tensor.name) for tensor in STEPS[model].outputs}
     return {name: array for name, array in outputs.items() if array is not None}
 
