@@ -112,7 +112,7 @@ class Supervisor:
         clip meets some of the old steps and some of the new ones.
         """
         async with self._hands:
-            self._tell(State(False, f"{', '.join(steps)}: being exchanged", soon=True))
+            self._tell(State(False, f"{', '.join(steps)}: being exchanged", soon=True, planned=True))
             try:
                 return await self._exchange(repository, steps)
             finally:
