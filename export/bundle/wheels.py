@@ -34,7 +34,7 @@ def collect(folder: Path, target: Target, report: Report) -> None:
     for number in range(MOST_ROUNDS):
         missing = unmet(read_all(folder), roots, target)
         if not missing:
-            return check_stub(folder, target)
+            return check(folder, target)
         report(f"fetching {len(missing)} packages and what they need" if not number else f"fetching {missing[0]}")
         # pip settles all versions together in the first round; what it left out for a marker comes alone.
         download(missing, folder, target, alone=number > 0)
@@ -58,8 +58,16 @@ def download(requirements: Sequence[Requirement], folder: Path, target: Target, 
     _pip("download", *options, *(["--no-deps"] if alone else []), f"--dest={folder}", *map(str, requirements))
 
 
-def check_stub(folder: Path, target: Target) -> None:
-    """Raise TriptychError when the embedded Triton among the wheels cannot run steps with the target's Python."""
+def check(folder: Path, target: Target) -> None:
+    """Raise TriptychError when the wheels, though complete, would not serve there.
+
+    That is when the embedded Triton cannot run steps with the target's Python, or CUDA lacks its libraries.
+    """
+    if target.cuda and not any(folder.glob("nvidia_cudnn*.whl")):
+        raise TriptychError(
+            "onnxruntime-gpu of this release brings no CUDA libraries by its extras cuda and cudnn: pin another release "
+            "in pyproject.toml"
+        )
     with zipfile.ZipFile(next(folder.glob("nvidia_pytriton-*.whl"))) as archive:
         stubs = {name.removeprefix(STUBS).partition("/")[0] for name in archive.namelist() if name.startswith(STUBS)}
     if target.python not in stubs:

@@ -26,12 +26,19 @@ def triton(tmp_path: Path) -> Path:
 
 
 def test_a_python_that_triton_has_a_stub_for_is_well(triton: Path):
-    wheels.check_stub(triton, Target("3.12"))
+    wheels.check(triton, Target("3.12"))
 
 
 def test_a_python_that_triton_has_no_stub_for_is_refused_with_those_it_has(triton: Path):
     with pytest.raises(TriptychError, match=r"no stub for Python 3\.11; it has those for 3\.9, 3\.12"):
-        wheels.check_stub(triton, Target("3.11"))
+        wheels.check(triton, Target("3.11"))
+
+
+def test_with_cuda_its_libraries_have_to_be_there(triton: Path):
+    with pytest.raises(TriptychError, match="brings no CUDA libraries"):
+        wheels.check(triton, Target("3.12", cuda=True))
+    (triton / "nvidia_cudnn_cu13-9.1-py3-none-any.whl").touch()
+    wheels.check(triton, Target("3.12", cuda=True))
 
 
 def test_an_installed_wheel_has_no_wheels_to_bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
