@@ -65,8 +65,8 @@ def check(folder: Path, target: Target) -> None:
     """
     if target.cuda and not any(folder.glob("nvidia_cudnn*.whl")):
         raise TriptychError(
-            "onnxruntime-gpu of this release brings no CUDA libraries by its extras cuda and cudnn: pin another release "
-            "in pyproject.toml"
+            "onnxruntime-gpu of this release brings no CUDA libraries by its extras cuda and cudnn: pin another one in "
+            "pyproject.toml"
         )
     with zipfile.ZipFile(next(folder.glob("nvidia_pytriton-*.whl"))) as archive:
         stubs = {name.removeprefix(STUBS).partition("/")[0] for name in archive.namelist() if name.startswith(STUBS)}
