@@ -43,7 +43,7 @@ def exported_beside(
         runner.export(copy, cache, choices, report, sources=sources)
         beside = Beside(copy, changed(repository, copy))
         for step in beside.steps:
-            os.utime(copy / step / "1")  # Triton loads what is newer than what it has
+            os.utime(copy / step / "1")  # Triton does not load anew what is as it was
         yield beside
 
 

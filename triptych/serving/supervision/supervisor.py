@@ -144,7 +144,7 @@ class Supervisor:
         wrong = {step: f"cannot be loaded: {error or 'slow'}" for step, error in outcomes.items() if error is not None}
         taken = [step for step, error in outcomes.items() if not isinstance(error, InferenceServerException)]
         replaced = self._steps.find_replaced(taken)
-        old = {step: "is not loaded: its files are no newer than what serves" for step in taken if step not in replaced}
+        old = {step: "is not loaded: Triton finds nothing new in its files" for step in taken if step not in replaced}
         return "; ".join(f"{step} {words}" for step, words in (old | wrong).items()), replaced
 
     async def _prove(self) -> str:
