@@ -141,7 +141,8 @@ class Supervisor:
         """
         loads = (asyncio.wait_for(self._client.load_model(step), self._patience.load_s) for step in steps)
         outcomes = dict(zip(steps, await asyncio.gather(*loads, return_exceptions=True)))
-        wrong = {step: f"cannot be loaded: {error or 'slow'}" for step, error in outcomes.items() if error is not None}
+        failed = {step: str(error) or "it takes too long" for step, error in outcomes.items() if error is not None}
+        wrong = {step: f"cannot be loaded: {error}" for step, error in failed.items()}
         taken = [step for step, error in outcomes.items() if not isinstance(error, InferenceServerException)]
         replaced = self._steps.find_replaced(taken)
         old = {step: "is not loaded: Triton finds nothing new in its files" for step in taken if step not in replaced}
