@@ -114,10 +114,10 @@ class Check:
             return
         asked = answers.clips(make_clip(), folder)
         say(f"serving on the CPU, for {len(asked)} answers")
-        with serving.serving(self.repository, DEFAULT, in_flight=1) as reference:
+        with serving.serving(self.repository, DEFAULT, 1, self.out) as reference:
             expected = answers.ask(reference.url, asked, ANSWER_S)
         say(f"serving in the profile {PROFILE}")
-        with serving.serving(self.repository, PROFILE, in_flight=max(self.plan.callers)) as served:
+        with serving.serving(self.repository, PROFILE, max(self.plan.callers), self.out) as served:
             self.report.runs_by = served.runs_by()
             for name, provider in sorted(self.report.runs_by.items()):
                 say(f"  {name} runs by {provider}")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from benchmarks.gpu_check.card import Watch
 from benchmarks.gpu_check.results import Load
 from benchmarks.load import OK, Manners, Reply, closed_loop, message
 from benchmarks.watching import percentile
-from triptych.paths import BUILD
 from triptych.providers import RUNS_BY
 from triptych.serving.profile import DEFAULT
 from triptych.serving.service import Service
@@ -40,16 +39,14 @@ class Served:
 
 
 @contextmanager
-def serving(repository: Path, profile: str, in_flight: int) -> Iterator[Served]:
-    """Serve a repository in a profile until the end of the block."""
+def serving(repository: Path, profile: str, in_flight: int, out: Path) -> Iterator[Served]:
+    """Serve a repository in a profile until the end of the block; its logs stay below `out`."""
     chosen = [] if profile == DEFAULT else [f"--option=--model-config-name={profile}"]
     bounds = [f"--in-flight={in_flight}", f"--waiting={WAITING}"]
-    BUILD.mkdir(parents=True, exist_ok=True)
-    with (
-        TemporaryDirectory(prefix="gpu-check-", dir=BUILD) as work,
-        Service(repository, work=Path(work), arguments=[*chosen, *bounds]) as service,
-    ):
-        yield Served(service.grpc_url, Path(work))
+    work = out / f"served-{profile}"
+    shutil.rmtree(work, ignore_errors=True)
+    with Service(repository, work=work, arguments=[*chosen, *bounds]) as service:
+        yield Served(service.grpc_url, work)
 
 
 def load(url: str, clip: bytes, callers: int, seconds: float) -> Load:
