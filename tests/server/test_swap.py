@@ -194,7 +194,8 @@ def run(repository: Path, *choices: str) -> str:
 
 
 def voice(answer: Analysis) -> tuple[str, str]:
-    return answer.models["voice"].name, answer.channels["voice"].reason_code
+    """Return which model the voice has in an answer, "" for none, and why the channel is as it is."""
+    return answer.models["voice"].name if "voice" in answer.models else "", answer.channels["voice"].reason_code
 
 
 @pytest.mark.server
@@ -213,7 +214,7 @@ def test_a_model_is_exchanged_and_taken_back_while_clips_are_answered(served: tu
         assert "has that already" in run(repository, f"voice={before.models['voice'].name}")
     with Client(url) as client:
         assert client.analyze(clip).to_dict() == before.to_dict()
-    assert voice(between) == ("no-voice", "no_model")
+    assert voice(between) == ("", "no_model")
     assert voice(before)[1] == ""
     assert {voice(answer) for answer in answers} == {voice(before), voice(between)}  # no clip met a part of each
 
