@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: demo test lint serve doctor bench fuzz soak wheels clean sbom test-alerts test-container test-tensorrt gates
+.PHONY: demo test lint serve doctor bench fuzz soak wheels clean sbom test-alerts test-container test-bundle test-tensorrt gates gpu-check
 
 demo: .venv/demo
 	$(BIN)/triptych demo $(CLIP)
@@ -58,6 +58,14 @@ test-tensorrt: .venv/dev
 # How far the exported graphs are from their networks. DATA=DIR adds the faces of FER2013.
 gates: .venv/demo
 	$(BIN)/python -m export.gates $(if $(DATA),--data $(DATA))
+
+# The offline bundle, made, put up and served from without a network: root (or user namespaces), unshare and ip.
+test-bundle: .venv/dev
+	$(BIN)/python docker/check_bundle.py $(BUNDLE)
+
+# Where there is a GPU: ten minutes that say whether it serves the same answers, and how fast. DEVICE=cpu rehearses it.
+gpu-check: .venv/dev
+	$(BIN)/python -m benchmarks.gpu_check $(if $(DEVICE),--device $(DEVICE)) $(if $(OUT),--out $(OUT))
 
 # What a serving host has installed, by name, version and licence (CycloneDX); the images carry their own.
 sbom: .venv/dev

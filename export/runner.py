@@ -59,7 +59,7 @@ def make(plans: Sequence[Plan], repository: Path, cache: Path, report: Report, f
         for item in due:
             _build(item, Path(staging) / item.entry.step / "1", cache, report)
         for item in due:
-            _install(Path(staging) / item.entry.step / "1", repository / item.entry.step / "1")
+            install(Path(staging) / item.entry.step / "1", repository / item.entry.step / "1")
 
 
 def plan(repository: Path, choices: Mapping[str, str], sources: Mapping[str, str]) -> list[Plan]:
@@ -193,7 +193,7 @@ def _exporter() -> Callable[[Entry, Sequence[Path], Path], None]:
     return onnx.export
 
 
-def _install(built: Path, target: Path) -> None:
+def install(built: Path, target: Path) -> None:
     """Put what was built into the version folder, in place of what was exported there; the stamp comes last."""
     target.mkdir(parents=True, exist_ok=True)
     (target / STAMP).unlink(missing_ok=True)

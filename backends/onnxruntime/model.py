@@ -3,7 +3,8 @@
 A Python-based backend: Triton runs this file for every model whose config says `backend: "onnxruntime"`. Requests that
 the dynamic batcher hands over together run as one batch for each distinct shape of a row; if that fails, each runs
 alone, so that a bad request fails by itself. Honours the native backend's parameters `intra_op_thread_count`,
-`inter_op_thread_count`, `execution_mode`, `enable_mem_arena`, `enable_mem_pattern` and `optimization.graph.level`.
+`inter_op_thread_count`, `execution_mode`, `enable_mem_arena`, `enable_mem_pattern` and `optimization.graph.level`, and
+one of its own, `device`: `cuda` (triptych/providers.py).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 import onnxruntime as ort
 import triton_python_backend_utils as pb_utils
 
+from triptych import providers
 from triptych.errors import CallerLeft
 from triptych.resources import threads
 from triptych.serving import adapter
@@ -46,11 +48,11 @@ def session_options(config: dict[str, Any]) -> ort.SessionOptions:
     return options
 
 
-def providers(kind: str, device: int) -> list[Any]:
-    """Return the execution providers of an instance: CUDA first on a GPU."""
-    if kind == "GPU" and "CUDAExecutionProvider" in ort.get_available_providers():
-        return [("CUDAExecutionProvider", {"device_id": device}), "CPUExecutionProvider"]
-    return ["CPUExecutionProvider"]
+def session_providers(args: dict[str, str], config: dict[str, Any]) -> list[Any]:
+    """Return the execution providers of an instance: CUDA first on a GPU, or where the parameter `device` says so."""
+    wanted = config.get("parameters", {}).get(providers.PARAMETER, {}).get("string_value", "")
+    on_cuda = providers.on_cuda(args["model_instance_kind"], wanted)
+    return providers.listed(on_cuda, int(args["model_instance_device_id"]))
 
 
 def check_names(what: str, configured: set[str], graph: set[str]) -> None:
@@ -87,11 +89,11 @@ class TritonPythonModel:
         path = os.path.join(args["model_repository"], args["model_version"], file)
         if not os.path.isfile(path):
             raise pb_utils.TritonModelException(f"{args['model_name']} has no {file}: run `triptych export`")
-        kind, device = args["model_instance_kind"], int(args["model_instance_device_id"])
         try:
-            self.session = ort.InferenceSession(path, session_options(config), providers=providers(kind, device))
+            self.session = ort.InferenceSession(path, session_options(config), session_providers(args, config))
         except Exception as error:
             raise pb_utils.TritonModelException(f"{args['model_name']}: cannot load {file}: {error}") from error
+        providers.tell(args["model_name"], self.session)
         self.inputs = [node.name for node in self.session.get_inputs()]
         self.outputs = [output["name"] for output in config["output"]]
         self.batching = config["max_batch_size"] > 0

@@ -21,6 +21,8 @@ SERVER_COMMANDS = {
     "export": "Fetch the models and write them into the model repository.",
     "train": "Train a channel on data of your own.",
     "doctor": "Check that this machine can run the server.",
+    "bundle": "Write what serving needs into a folder, for a host without a network.",
+    "swap": "Exchange a channel's model in the running server.",
 }
 """Commands of the server's package: known, and explained, where it is not installed."""
 INSTALL = (

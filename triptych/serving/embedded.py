@@ -25,7 +25,7 @@ from triptych.serving.child import Child
 from triptych.serving.environment import environment
 from triptych.serving.host import PYTHON, check_limits, other_triton, package_folder, triton_home
 from triptych.serving.logs import Log
-from triptych.serving.private import Private
+from triptych.serving.private import CONTROL, Private
 from triptych.serving.sources import copy_whole
 from triptych.serving.work import Work
 
@@ -206,6 +206,15 @@ class EmbeddedServer:
     def wait(self) -> int:
         """Wait until the server ends by itself and return its exit status."""
         return (self._child.wait() if self._child else None) or 0
+
+    @property
+    def control_socket(self) -> Path:
+        """Where the service that has this server listens to its own user; TriptychError when not started."""
+        return self._own().folder / CONTROL
+
+    def read_from(self, repository: Path) -> None:
+        """Have Triton find what it loads from now on in another repository; what is loaded stays as it is."""
+        link(self._own().folder / MODELS, str(repository.absolute()))
 
     def trim_log(self) -> None:
         """Keep the log within its bound."""

@@ -20,6 +20,8 @@ from triptych.errors import TriptychError
 
 SHARED_MEMORY = Path("/dev/shm")
 PREFIX = "triptych-"
+CONTROL = "control"
+"""The owner's own socket in its folder, beside those of Triton."""
 RANDOM = 8
 """Characters that mkdtemp puts behind it."""
 
@@ -38,10 +40,10 @@ class Private:
         return f"{self.name}_"
 
     def empty(self) -> None:
-        """Remove the shared memory and the sockets: whoever had them has ended."""
+        """Remove the shared memory and the sockets of Triton, which has ended."""
         _remove_regions(self.folder)
         for path in self.folder.iterdir():
-            if path.is_socket():
+            if path.is_socket() and path.name != CONTROL:
                 path.unlink()
 
     def close(self) -> None:
@@ -52,14 +54,15 @@ class Private:
 
 def sweep() -> None:
     """Remove what dead owners have left: killed ones cannot do it themselves."""
-    for folder in _folders():
+    for folder in folders():
         lock = _lock(folder)
         if lock is not None:
             _remove(folder)
             os.close(lock)
 
 
-def _folders() -> list[Path]:
+def folders() -> list[Path]:
+    """Return the folders of all owners, of other users too."""
     return [path for path in SHARED_MEMORY.glob(PREFIX + RANDOM * "?") if path.is_dir() and not path.is_symlink()]
 
 

@@ -20,7 +20,7 @@ from grpc_health.v1._async import HealthServicer  # what `health.aio` is, by a n
 from triptych.errors import TriptychError
 from triptych.media.limits import Limits
 from triptych.paths import BUILD, MODEL_REPOSITORY
-from triptych.serving import metrics
+from triptych.serving import control, metrics
 from triptych.serving.door import tracing
 from triptych.serving.door.admission import Admission, Bounds
 from triptych.serving.door.credentials import Security
@@ -153,13 +153,17 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
         except (RuntimeError, OSError) as error:  # who checked them a moment ago found them free
             raise TriptychError(f"cannot listen on {settings.door} and {settings.web}: {error}") from error
         watch = Supervisor(server, service.admission, service.change)
+        orders = web.AppRunner(control.application(watch.swap), access_log=None)
         try:
             await watch.start()
+            await orders.setup()
+            await web.UnixSite(orders, str(server.control_socket)).start()
             yield service
             service.change(State(False, "the server is stopping"))
             await door.stop(DRAIN_SECONDS)
             await service.gate.drain()
         finally:
+            await orders.cleanup()
             await door.stop(None)
             await page.cleanup()
             await watch.stop()

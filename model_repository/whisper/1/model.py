@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from triptych import providers
 from triptych.resources import threads
 from triptych.serving import adapter
 from triptych.words.whisper.decoding import DecodingOptions
@@ -34,8 +35,10 @@ class TritonPythonModel:
     def initialize(self, args):
         parameters = json.loads(args["model_config"])["parameters"]
         wanted = int(parameters["intra_op_thread_count"]["string_value"])
-        device = Device.of_instance(args["model_instance_kind"], int(args["model_instance_device_id"]))
+        place = parameters.get(providers.PARAMETER, {}).get("string_value", "")
+        device = Device.of_instance(args["model_instance_kind"], int(args["model_instance_device_id"]), place)
         self.recogniser = Recogniser(Path(args["model_repository"]) / args["model_version"], threads(wanted), device)
+        providers.tell(STEP.name, self.recogniser.model.encoder)
 
     def execute(self, requests):
         outcomes = [self.job(request) for request in requests]

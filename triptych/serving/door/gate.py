@@ -36,6 +36,8 @@ MEND_SECONDS = 2.0
 """The hint when to try again while something is mended: to load a step anew takes about so long."""
 HOLD_SECONDS = 5.0
 """So long a clip that comes while a step is loaded anew waits for it, before it is refused."""
+EXCHANGE_SECONDS = 60.0
+"""So long it waits for a model that is exchanged by order: the largest take most of it to load."""
 RECOVERY_SECONDS = 30.0
 """So long a clip waits that was lost with a process: all of Triton is back in less."""
 NEVER = -1.0
@@ -154,7 +156,7 @@ class Gate(grpc.GenericRpcHandler):
             raise self._mending()
         self._admission.check(call.remaining_s())
         with self._admission.place() as place:
-            if not await self.readiness.within(HOLD_SECONDS):
+            if not await self.readiness.within(EXCHANGE_SECONDS if self.state.planned else HOLD_SECONDS):
                 raise self._mending()
             body = await _first(bodies)
             record.bytes = len(body)

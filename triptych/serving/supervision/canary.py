@@ -28,6 +28,8 @@ SIDE_PX = 64
 RATE_HZ = 4
 SOUND_RATE_HZ = 16_000
 TONE_HZ, LOUDNESS = 440.0, 0.1
+NUMBERS = frozenset({"LOGITS", "TAGS"})
+"""What networks answer; of other tensors some are not-a-number where there is nothing to tell."""
 
 
 def clip() -> np.ndarray:
@@ -61,8 +63,22 @@ class Canary:
         """Tell whether there is something to ask this model."""
         return model in self._questions
 
-    async def learn(self, client: InferenceServerClient, steps: Collection[str]) -> None:
-        """Send the clip through those steps that are there, one by one, and keep what each is given."""
+    async def prove(self, client: InferenceServerClient, models: Collection[str]) -> str:
+        """Ask each step, then the graph; return what is wrong with the first that is, "" when all answer with numbers.
+
+        The graph is asked only when every step is well: beside a step that fails, 2.51 may lose the whole request.
+        """
+        faults = await self.learn(client, models)
+        if not faults and ENSEMBLE in models:
+            faults = [fault for fault in [await self.ask(client, ENSEMBLE)] if fault]
+        return faults[0] if faults else ""
+
+    async def learn(self, client: InferenceServerClient, steps: Collection[str]) -> list[str]:
+        """Send the clip through those steps that are there, one by one, and keep what each is given.
+
+        Return what is wrong with those that do not answer, or answer with logits that are no numbers.
+        """
+        faults: list[str] = []
         known = dict(self._questions[ENSEMBLE])
         for node in wiring.nodes():
             if node.step.name in steps and known.keys() >= set(node.inputs.values()):
@@ -71,9 +87,14 @@ class Canary:
                     answer = await _infer(client, node.step.name, question)
                 except InferenceServerException as error:
                     log.error("a step does not answer a good clip", step=node.step.name, error=str(error))
+                    faults.append(f"{node.step.name} answers a good clip with: {error.message()}")
                     continue
                 self._questions[node.step.name] = question
-                known.update({name: _array(answer, tensor) for tensor, name in node.outputs.items()})
+                made = {name: _array(answer, tensor) for tensor, name in node.outputs.items()}
+                known.update(made)
+                if any(not np.isfinite(made[node.outputs[tensor]]).all() for tensor in NUMBERS & node.outputs.keys()):
+                    faults.append(f"{node.step.name} answers a good clip with what is no number")
+        return faults
 
     async def ask(self, client: InferenceServerClient, model: str) -> str:
         """Ask a model; return what is wrong with its answer, "" when nothing is."""

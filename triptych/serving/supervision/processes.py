@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 
 import psutil
@@ -19,14 +19,29 @@ class Steps:
     def __init__(self, server: int, steps: Collection[str]) -> None:
         self.server = psutil.Process(server)
         self._of: dict[str, list[psutil.Process]] = {step: [] for step in steps}
+        self._former: set[psutil.Process] = set()
         self.find(steps)
 
     def find(self, steps: Collection[str]) -> None:
         """Look for the processes of these steps, which have been loaded anew: others than before."""
-        before = {process.pid for step in steps for process in self._of[step]}
-        found = [(step_of(child), child) for child in self.server.children() if child.pid not in before]
-        for step in steps:
-            self._of[step] = [child for name, child in found if name == step]
+        self._take(self._others(steps))
+
+    def find_replaced(self, steps: Collection[str]) -> tuple[str, ...]:
+        """Do the same for steps that may have been put in the place of what still runs; return those that were."""
+        found = {step: processes for step, processes in self._others(steps).items() if processes}
+        self._take(found)
+        return tuple(found)
+
+    def _take(self, found: Mapping[str, list[psutil.Process]]) -> None:
+        """Let these run their steps; those before them may go on until what they work on is answered."""
+        self._former = {process for process in self._former if lives(process)}
+        self._former.update(process for step in found for process in self._of[step])
+        self._of |= found
+
+    def _others(self, steps: Collection[str]) -> dict[str, list[psutil.Process]]:
+        before = {*self._former, *(process for step in steps for process in self._of[step])}
+        found = [(step_of(child), child) for child in self.server.children() if child not in before]
+        return {step: [child for name, child in found if name == step] for step in steps}
 
     def dead(self) -> tuple[str, ...]:
         """Return the steps of which a process has died."""

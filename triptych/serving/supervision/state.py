@@ -8,11 +8,15 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class State:
-    """Whether clips can be answered; `reason` says why not, as a sentence, `soon` that it takes seconds: clips wait."""
+    """Whether clips can be answered; `reason` says why not, as a sentence, `soon` that it takes seconds: clips wait.
+
+    `planned`: nothing is broken, a model is exchanged: they wait for as long as it takes to load.
+    """
 
     ready: bool
     reason: str = ""
     soon: bool = False
+    planned: bool = False
 
 
 class Traffic(Protocol):

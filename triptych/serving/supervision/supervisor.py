@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -64,6 +65,8 @@ class Supervisor:
         self._client: InferenceServerClient
         self._steps: Steps
         self._names: frozenset[str] = frozenset()
+        self._hands = asyncio.Lock()
+        """Held by who mends, or exchanges steps: the other waits."""
 
     async def start(self) -> None:
         """Start the server and the watch; TriptychError when the server does not start, or a step takes no clip."""
@@ -101,14 +104,71 @@ class Supervisor:
         finally:
             await self.stop()
 
+    async def swap(self, repository: Path, steps: Sequence[str]) -> str:
+        """Serve steps of another repository from now on; return why that was taken back, "" when it holds.
+
+        Triton loads each beside the one that serves, and then puts it in its place. Clips that come meanwhile wait; a
+        clip that is inside is answered by the models that it began with: an ensemble holds them until its answer. So no
+        clip meets some of the old steps and some of the new ones.
+        """
+        async with self._hands:
+            self._tell(State(False, f"{', '.join(steps)}: being exchanged", soon=True, planned=True))
+            try:
+                return await self._exchange(repository, steps)
+            finally:
+                self._check = self._work = None
+                self._asked_at = 0.0
+                self._tell(State(True))
+
+    async def _exchange(self, repository: Path, steps: Sequence[str]) -> str:
+        """Load steps of another repository and try them; when that fails, load those anew that were replaced."""
+        begun = time.monotonic()
+        self._server.read_from(repository)
+        try:
+            reason, replaced = await self._replace(steps)
+        finally:
+            self._server.read_from(self._server.repository)
+        reason = reason or await self._prove()
+        log.info("exchanged", steps=steps, taken_back=reason, seconds=round(time.monotonic() - begun, 1))
+        if reason and replaced:
+            await self._bring_back(replaced)
+        return reason
+
+    async def _replace(self, steps: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+        """Load steps in the place of those that serve; return why that failed, and which may have been replaced.
+
+        Of a step that Triton refuses to load the old one stays.
+        """
+        loads = (asyncio.wait_for(self._client.load_model(step), self._patience.load_s) for step in steps)
+        outcomes = dict(zip(steps, await asyncio.gather(*loads, return_exceptions=True)))
+        failed = {step: str(error) or "it takes too long" for step, error in outcomes.items() if error is not None}
+        wrong = {step: f"cannot be loaded: {error}" for step, error in failed.items()}
+        taken = [step for step, error in outcomes.items() if not isinstance(error, InferenceServerException)]
+        replaced = self._steps.find_replaced(taken)
+        old = {step: "is not loaded: Triton finds nothing new in its files" for step in taken if step not in replaced}
+        return "; ".join(f"{step} {words}" for step, words in (old | wrong).items()), replaced
+
+    async def _prove(self) -> str:
+        """Send a canary through every step and the graph; what it learns of them is kept when they pass."""
+        canary = Canary()
+        trial = self._keep(asyncio.ensure_future(canary.prove(self._client, self._names)))
+        await asyncio.wait({trial}, timeout=self._patience.load_s)
+        if not trial.done():
+            return f"the canary was not answered within {self._patience.load_s:g} s"
+        reason = trial.result()
+        if not reason:
+            self._canary = canary
+        return reason
+
     async def _keep_watch(self) -> None:
         while True:
             await asyncio.sleep(self._patience.look_s)
             try:
                 self._server.trim_log()
-                fault = self._fault()
-                if fault:
-                    await self._mend(fault)
+                async with self._hands:
+                    fault = self._fault()
+                    if fault:
+                        await self._mend(fault)
             except Exception:  # whatever it was, the watch goes on
                 log.exception("the watch failed")
 

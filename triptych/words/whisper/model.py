@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
+from triptych import providers
+
 
 @dataclass(frozen=True)
 class Device:
@@ -22,10 +24,9 @@ class Device:
     number: int = 0
 
     @classmethod
-    def of_instance(cls, kind: str, number: int) -> Device:
-        """Return the device of a Triton instance ("CPU" or "GPU"): the CPU where this ONNX Runtime has no CUDA."""
-        on_gpu = kind == "GPU" and "CUDAExecutionProvider" in ort.get_available_providers()
-        return cls("cuda", number) if on_gpu else cls()
+    def of_instance(cls, kind: str, number: int, wanted: str = "") -> Device:
+        """Return the device of a Triton instance ("CPU" or "GPU"), whose config may want "cuda": see `providers`."""
+        return cls("cuda", number) if providers.on_cuda(kind, wanted) else cls()
 
 
 CROSS_BYTES = 300 << 20
@@ -140,5 +141,4 @@ def _session(path: Path, threads: int, device: Device) -> ort.InferenceSession:
     # Threads that wait by spinning take the cores from the other steps of the ensemble, and a busy machine decodes a
     # third slower; on an idle one it gains 3 %.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    cuda = [("CUDAExecutionProvider", {"device_id": device.number})] if device.kind == "cuda" else []
-    return ort.InferenceSession(path, options, providers=[*cuda, "CPUExecutionProvider"])
+    return ort.InferenceSession(path, options, providers.listed(device.kind == "cuda", device.number))

@@ -66,6 +66,20 @@ def test_loaded_anew_a_step_has_other_processes(children: list[subprocess.Popen[
     assert [process.pid for process in steps.of("whisper")] == [new.pid]
 
 
+def test_a_step_that_was_replaced_has_other_processes_and_one_that_was_not_keeps_its_own(
+    children: list[subprocess.Popen[bytes]],
+):
+    _, fusion = (begin(children, *STUB, name) for name in ("whisper_0_0", "fusion_0_0"))
+    steps = Steps(os.getpid(), {"whisper", "fusion"})
+    for _ in range(2):  # those that were replaced may be at work still, and are not found again
+        new = begin(children, *STUB, "whisper_0_0")
+        assert steps.find_replaced(["whisper", "fusion"]) == ("whisper",)
+        assert [process.pid for process in steps.of("whisper")] == [new.pid]
+        assert [process.pid for process in steps.of("fusion")] == [fusion.pid]
+    assert steps.find_replaced(["whisper"]) == ()
+    assert steps.dead() == ()
+
+
 def test_a_step_without_a_process_is_dead():
     assert Steps(os.getpid(), {"whisper"}).dead() == ("whisper",)
 
