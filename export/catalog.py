@@ -61,6 +61,7 @@ class Entry:
     vacant: bool = False
     hub: str = ""
     published: bool = False
+    file: bool = False
     needs: tuple[str, ...] = ()
     brings: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()

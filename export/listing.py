@@ -37,7 +37,7 @@ def _source(entry: Entry, stamp: Stamp) -> str:
     if entry.name in stamp.origins:
         return stamp.origins[entry.name].source
     if entry.published:
-        named = f"--source {slot_of(entry.step)}=dir:PATH or hub:NAME"
+        named = f"--source {slot_of(entry.step)}={'file:PATH' if entry.file else 'dir:PATH or hub:NAME'}"
         return f"hub:{entry.hub}, or {named}" if entry.hub else named
     if entry.weights is not None:
         return f"weights/{entry.weights.file.partition('/')[0]}"

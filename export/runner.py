@@ -74,9 +74,19 @@ def plan(repository: Path, choices: Mapping[str, str], sources: Mapping[str, str
             able = [item.name for item in fitting(entry.step) if item.published]
             what = f"it goes with {' or '.join(able)}" if able else f"no model of {slot} takes one"
             raise TriptychError(f"{entry.name} has its own weights and takes no --source {slot}={source}: {what}")
-        named[entry.name] = checkpoint.normalise(source)
+        named[entry.name] = _fitting_source(entry, slot, checkpoint.normalise(source))
     read = {name: origin.source for stamp in _stamps(repository).values() for name, origin in stamp.origins.items()}
     return [Plan(entry, _sources(entry, read | named)) for entry in chosen.values()]
+
+
+def _fitting_source(entry: Entry, slot: str, source: str) -> str:
+    """Return a source of the form that the entry takes; TriptychError when it is a file in place of a folder, or so."""
+    if checkpoint.is_file(source) != entry.file:
+        able = [item.name for item in fitting(entry.step) if item.published and item.file != entry.file]
+        form = "one file, file:PATH" if entry.file else "a folder, dir:PATH or hub:NAME"
+        other = f"; for the other form, --set {slot}={' or '.join(able)}" if able else ""
+        raise TriptychError(f"{entry.name} takes {form}, not {source}{other}")
+    return source
 
 
 def exported(repository: Path) -> dict[str, str]:
@@ -107,10 +117,9 @@ def _sources(entry: Entry, known: Mapping[str, str]) -> dict[str, str]:
             source = known.get(item.name) or (f"hub:{item.hub}" if item.hub else "")
             if not source:
                 slot = slot_of(item.step)
-                raise TriptychError(
-                    f"{item.name} has no weights of its own: name a checkpoint by --source {slot}=dir:PATH or "
-                    f"--source {slot}=hub:NAME"
-                )
+                forms = ("file:PATH",) if item.file else ("dir:PATH", "hub:NAME")
+                named = " or ".join(f"--source {slot}={form}" for form in forms)
+                raise TriptychError(f"{item.name} has no weights of its own: name a checkpoint by {named}")
             sources[item.name] = source
     return sources
 
@@ -132,7 +141,7 @@ def _up_to_date(item: Plan, target: Path) -> bool:
 def _changed(origin: Origin) -> bool:
     """Tell whether the checkpoint's folder holds other files now; what was taken from a hub is not looked up again."""
     kind, _, name = origin.source.partition(":")
-    return kind == "dir" and Path(name).is_dir() and checkpoint.digest(Path(name)) != origin.sha256
+    return kind != "hub" and Path(name).exists() and checkpoint.digest(Path(name)) != origin.sha256
 
 
 def _build(item: Plan, target: Path, cache: Path, report: Report) -> None:
