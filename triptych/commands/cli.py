@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from triptych.commands import doctor as checks
+from triptych.commands.models import models
 from triptych.errors import TriptychError
 from triptych.paths import BUILD, CACHE, MODEL_REPOSITORY
 from triptych.serving import sources as repository_sources
@@ -33,14 +34,12 @@ def export(
         list[str] | None,
         typer.Option("--source", help="CHANNEL=dir:PATH or CHANNEL=hub:NAME: the checkpoint of a published model."),
     ] = None,
-    list_models: Annotated[bool, typer.Option("--list", help="Show what can be set and what is chosen.")] = False,
+    list_models: Annotated[bool, typer.Option("--list", help="Show what can be set, as `triptych models --offline`.")] = False,
     force: Annotated[bool, typer.Option(help="Export again what is up to date.")] = False,
 ) -> None:
     """Download weights and export every model into the model repository; what is up to date stays."""
     if list_models:
-        from export import listing
-
-        Console().print(listing.table(MODEL_REPOSITORY))
+        models(offline=True)
         return
     run_export(
         parse_choices(choices or (), "--set CHANNEL=MODEL"),

@@ -15,8 +15,8 @@ from triptych.paths import ROOT
 from triptych_client.cli import app
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
-LINE = re.compile(r"^(?:\.venv/bin/)?(triptych (?:train|export|bench|doctor|serve|demo)\b[^#\n]*)", re.MULTILINE)
-QUOTED = re.compile(r"`(triptych (?:train|export|doctor|serve|demo) -[^`]*|triptych train [^`]*)`")
+LINE = re.compile(r"^(?:\.venv/bin/)?(triptych (?:train|export|models|bench|doctor|serve|demo)\b[^#\n]*)", re.MULTILINE)
+QUOTED = re.compile(r"`(triptych (?:train|export|models|doctor|serve|demo) -[^`]*|triptych train [^`]*)`")
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#:]+)\)")
 
