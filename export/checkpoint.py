@@ -1,5 +1,7 @@
-"""Published checkpoints: `dir:PATH`, a folder as a model hub holds it, `hub:NAME[@REVISION]`, fetched from there, or
-`file:PATH`, one file of another form.
+"""Published checkpoints, named by their source.
+
+`dir:PATH`, a folder as a model hub holds it; `hub:NAME[@REVISION]`, fetched from there; `file:PATH`, one file of
+another form.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ def only_file(source: str) -> str:
     found = sorted(path for pattern in TENSORS for path in folder.glob(pattern))
     if len(found) != 1:
         held = ", ".join(path.name for path in found) or "none"
-        raise TriptychError(f"{folder} has to hold one file of weights ({' '.join(TENSORS)}), and holds {held}: use {FILE}:PATH")
+        raise TriptychError(
+            f"{folder} has to hold one file of weights ({' '.join(TENSORS)}), and holds {held}: use {FILE}:PATH"
+        )
     return f"{FILE}:{found[0]}"
 
 
@@ -80,7 +84,7 @@ def licence(folder: Path) -> str:
 
 
 def languages(folder: Path) -> tuple[str, ...]:
-    """Return the languages that a folder's README.md names, of those that can be recognised; none when it is for any."""
+    """Return the languages that a folder's README.md names, of those that can be recognised; none: it is for any."""
     named = _card(folder).get("language") or ()
     codes = (named,) if isinstance(named, str) else tuple(map(str, named))
     return () if ANY_LANGUAGE in codes else tuple(code for code in codes if code in SPOKEN_LANGUAGES)
@@ -119,13 +123,13 @@ def cached(name: str) -> Path | None:
 
 
 def size_on_hub(name: str, timeout_s: float) -> int | None:
-    """Return the bytes that `fetch` would take of a model on the hub; None when the hub does not answer, or has it not."""
+    """Return the bytes that `fetch` would take of a model on the hub; None when it has it not, or does not answer."""
     try:
         from huggingface_hub import HfApi
 
         repository, _, revision = name.partition("@")
         model = HfApi().model_info(repository, revision=revision or None, timeout=timeout_s, files_metadata=True)
-    except Exception:  # of the library, of what it asks through, of the line: whichever it is, there is no answer
+    except Exception:  # the library's, that of what it asks through, of the line: there is no answer
         return None
     held = {file.rfilename: file.size or 0 for file in model.siblings or ()}
     safe = any(fnmatch(file, "*.safetensors") for file in held)

@@ -1,4 +1,4 @@
-"""What `triptych models` shows: every step that can be chosen, its models, where their weights are, and which is there."""
+"""What `triptych models` shows: each slot, its models, where their weights can be had, and which of them is there."""
 
 from __future__ import annotations
 

@@ -48,8 +48,8 @@ def saying_when_full(repository: Path) -> Iterator[None]:
         if error.errno not in FULL:
             raise
         raise TriptychError(
-            f"there is no space for what is exported: {error}. {repository} is as it was. Free some space, then run the "
-            "same command"
+            f"there is no space for what is exported: {error}. {repository} is as it was. Free some space, then run "
+            "the same command"
         ) from error
 
 

@@ -17,7 +17,13 @@ from export.catalog import Entry, Packages, Wheel, load
 from triptych.paths import OWN_WEIGHTS
 
 HERE, INDEX, HUB = "here", "package index", "hub"
-NOT_ASKED, NOT_REACHED, MISSING, UNNAMED, NOTHING = "not asked", "not reachable", "missing", "to be named", "none needed"
+NOT_ASKED, NOT_REACHED, MISSING, UNNAMED, NOTHING = (
+    "not asked",
+    "not reachable",
+    "missing",
+    "to be named",
+    "none needed",
+)
 AT_ONCE = 8
 """Questions that are asked at the same time."""
 PIP_STARTS_S = 10.0
@@ -105,9 +111,7 @@ def _lists(wheel: Wheel, timeout_s: float) -> bool:
     patience = ["--timeout", str(timeout_s), "--retries", "0", "--disable-pip-version-check", "--no-input"]
     command = [sys.executable, "-m", "pip", "index", "versions", name, "--only-binary=:all:", *patience]
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=timeout_s + PIP_STARTS_S
-        )
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout_s + PIP_STARTS_S)
     except (OSError, subprocess.TimeoutExpired):
         return False
     listed = done.stdout.partition("Available versions:")[2].partition("\n")[0]

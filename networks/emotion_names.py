@@ -1,4 +1,4 @@
-"""What published models and corpora call the seven emotions: the one place where a foreign label becomes one of ours."""
+"""What published models and corpora call the seven emotions: the one place where foreign labels become ours."""
 
 from __future__ import annotations
 

@@ -73,8 +73,8 @@ def _check_sizes(others: Iterable[tuple[str, Any, Any]], folder: Path) -> None:
     differing = sorted(f"{name} is {list(held)} there and {list(wanted)} here" for name, held, wanted in others)
     if differing:
         raise TriptychError(
-            f"the weights in {folder} are not of the sizes that its config.json says: {differing[-1]}. Is its number of "
-            "labels (id2label) that of the weights?"
+            f"the weights in {folder} are not of the sizes that its config.json says: {differing[-1]}. Is its number "
+            "of labels (id2label) that of the weights?"
         )
 
 

@@ -1,4 +1,4 @@
-"""ResNet (He et al. 2016, arXiv:1512.03385) as a backbone, inference only, of bottlenecks with the stride in the middle.
+"""ResNet (He et al. 2016, arXiv:1512.03385) as a backbone, inference only: bottlenecks with the stride in the middle.
 
 Modules bear the names of torchvision's ResNet, whose weights it takes: RetinaFace's reference implementation is built
 on that. How many blocks and channels there are is read off the weights: 3, 4, 6, 3 blocks and 64 channels are ResNet50.

@@ -1,6 +1,7 @@
-"""The step `voice_emotion` from a transformer that hears the waveform: wav2vec 2.0 (Baevski et al. 2020,
-arXiv:2006.11477), HuBERT (Hsu et al. 2021, arXiv:2106.07447) or WavLM (Chen et al. 2022, arXiv:2110.13900).
+"""The step `voice_emotion` from a transformer that hears the waveform: wav2vec 2.0, HuBERT or WavLM.
 
+They are those of transformers (Baevski et al. 2020, arXiv:2006.11477; Hsu et al. 2021, arXiv:2106.07447; Chen et al.
+2022, arXiv:2110.13900).
 For any `ForSequenceClassification` of these, base or large, saved with `save_pretrained`, whose labels name emotions:
 such as `triptych train voice --init` makes, or those of SUPERB and RAVDESS (`networks.emotion_names`). The step before
 passes the sound on as it is.
@@ -14,7 +15,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.nn.utils import parametrize
-from transformers import HubertForSequenceClassification, Wav2Vec2ForSequenceClassification, WavLMForSequenceClassification
+from transformers import (
+    HubertForSequenceClassification,
+    Wav2Vec2ForSequenceClassification,
+    WavLMForSequenceClassification,
+)
 
 from networks import pretrained
 from networks.class_order import to_emotions

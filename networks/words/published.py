@@ -57,7 +57,7 @@ class PublishedWords(TextGraph):
 
 
 def load(folder: Path) -> TextGraph:
-    """Return the model of a checkpoint: with the head of `triptych train words --init` where it lies there, else its own.
+    """Return the model of a checkpoint: with the head of `triptych train words --init` where one is, else its own.
 
     TriptychError when it is of another architecture, has no head, or its classes or its length do not fit.
     """
@@ -69,7 +69,7 @@ def load(folder: Path) -> TextGraph:
 
 
 def _check_length(model: Classifier, folder: Path) -> None:
-    """TriptychError when a text of MAX_TOKENS is too long for the model; RoBERTa's positions begin behind the padding's."""
+    """TriptychError when texts of MAX_TOKENS are too long for it; RoBERTa's positions begin behind the padding's."""
     config = model.config
     unused = 0 if isinstance(model, BertForSequenceClassification) else (config.pad_token_id or 0) + 1
     if config.max_position_embeddings - unused < MAX_TOKENS:

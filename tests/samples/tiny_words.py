@@ -23,7 +23,7 @@ def save_classifier(
     config = CONFIGS[kind](
         vocab_size=len(WORDS),
         hidden_size=16,
-        num_hidden_layers=2,
+        num_hidden_layers=1,
         num_attention_heads=2,
         intermediate_size=24,
         max_position_embeddings=positions,

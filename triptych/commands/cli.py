@@ -34,7 +34,9 @@ def export(
         list[str] | None,
         typer.Option("--source", help="CHANNEL=dir:PATH or CHANNEL=hub:NAME: the checkpoint of a published model."),
     ] = None,
-    list_models: Annotated[bool, typer.Option("--list", help="Show what can be set, as `triptych models --offline`.")] = False,
+    list_models: Annotated[
+        bool, typer.Option("--list", help="Show what can be set, as `triptych models --offline`.")
+    ] = False,
     force: Annotated[bool, typer.Option(help="Export again what is up to date.")] = False,
 ) -> None:
     """Download weights and export every model into the model repository; what is up to date stays."""

@@ -286,7 +286,11 @@ def test_a_checkpoint_that_is_one_file_is_named_itself_or_by_its_folder(reposito
         ({"face": "published"}, None, "name a checkpoint by --source face=dir:PATH or --source face=hub:NAME"),
         ({"face": "published"}, "somewhere", "by hub:NAME, dir:PATH or file:PATH, not somewhere"),
         ({"face": "published"}, "file:somewhere", "published takes a folder, .* --set face=one-file"),
-        ({"face": "one-file"}, "hub:someone/large", "one-file takes one file, file:PATH, .* --set face=published or large"),
+        (
+            {"face": "one-file"},
+            "hub:someone/large",
+            "one-file takes one file, file:PATH, .* --set face=published or large",
+        ),
         ({"face": "one-file"}, "file:/nowhere", "there is no file /nowhere"),
         ({"face": "one-file"}, "dir:/nowhere", "/nowhere has to hold one file of weights .*holds none"),
         ({"face": "published"}, "dir:/nowhere", "there is no config.json in /nowhere"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from dataclasses import replace
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -135,16 +135,18 @@ def twice(tmp_path: Path, entry: Entry) -> Entry:
     path.parent.mkdir()
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("other_name/whole.bin", b"left right")
-        metadata = {"METADATA": METADATA.replace("two-words", "other-name").replace("1.0", "2.0"), "WHEEL": WHEEL, "RECORD": ""}
+        metadata = {
+            "METADATA": METADATA.replace("two-words", "other-name").replace("1.0", "2.0"),
+            "WHEEL": WHEEL,
+            "RECORD": "",
+        }
         for name, content in metadata.items():
             archive.writestr(f"other_name-2.0.dist-info/{name}", content)
     wheel = Wheel("other-name==2.0", fetch.sha256(path), ("other_name/whole.bin",))
     return replace(entry, second=(Packages((wheel,), {"a": ["whole.bin"]}),))
 
 
-def test_what_the_index_lacks_comes_from_another_package(
-    tmp_path: Path, twice: Entry, monkeypatch: pytest.MonkeyPatch
-):
+def test_what_the_index_lacks_comes_from_another_package(tmp_path: Path, twice: Entry, monkeypatch: pytest.MonkeyPatch):
     index_of(tmp_path / "second", monkeypatch)
     folder = fetch.fetch(twice, tmp_path / "cache")
     assert (folder / "a").read_bytes() == b"left right"

@@ -38,7 +38,7 @@ def look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Reach
 class Hub(BaseHTTPRequestHandler):
     """A hub with one model."""
 
-    def do_GET(self) -> None:  # noqa: N802 (the library's name)
+    def do_GET(self) -> None:
         found = self.path.startswith("/api/models/someone/large")
         files = [{"rfilename": name, "size": size} for name, size in FILES.items()]
         content = json.dumps({"id": "someone/large", "siblings": files} if found else {"error": "none"}).encode()

@@ -119,7 +119,7 @@ def test_a_label_set_that_says_nothing_of_emotions_is_refused(labels: list[str],
 
 @pytest.mark.parametrize("options", [{"num_labels": 1}, {"num_labels": 3, "problem_type": "regression"}])
 def test_a_checkpoint_that_gives_numbers_is_refused(options: dict[str, object]):
-    with pytest.raises(TriptychError, match="does not tell classes apart: config.json has [13] classes"):
+    with pytest.raises(TriptychError, match=r"does not tell classes apart: config\.json has [13] classes"):
         to_emotions(BertConfig(**options))
 
 

@@ -97,7 +97,7 @@ PUBLISHED = {
 
 @pytest.mark.parametrize("sizes", PUBLISHED.values(), ids=PUBLISHED.keys())
 def test_parity_at_published_patches_and_windows(sizes: dict[str, object], tmp_path: Path):
-    """Four stages on patches of 4 px, as they are published, the first with a shifted window; few layers and channels."""
+    """Four stages on patches of 4 px, as published, the first with a shifted window; few layers and channels."""
     model = save_checkpoint(tmp_path, 3, embed_dim=6, depths=[2, 1, 1, 1], num_heads=[1, 2, 2, 2], **sizes)
     graph = session_of(published_swin.SwinExpression.load(tmp_path), "expression")
     faces = np.random.default_rng(0).integers(0, 256, (2, FACE_PX, FACE_PX, 3), dtype=np.uint8)

@@ -91,7 +91,10 @@ def test_a_checkpoint_gives_its_network(form: str, tmp_path: Path):
 
 def test_a_wide_pyramid_does_not_leak_and_a_narrow_one_does():
     wide, narrow = (RetinaFace(ResNet((1, 1, 1, 1), 8), width) for width in (256, 64))
-    leaks = [{layer.negative_slope for layer in model.modules() if hasattr(layer, "negative_slope")} for model in (wide, narrow)]
+    leaks = [
+        {layer.negative_slope for layer in model.modules() if hasattr(layer, "negative_slope")}
+        for model in (wide, narrow)
+    ]
     assert leaks == [{0.0}, {0.1}]
 
 

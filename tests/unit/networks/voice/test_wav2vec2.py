@@ -55,8 +55,7 @@ def test_silence_gives_finite_logits_and_gain_does_not_matter(exported):
 
 OTHERS = {
     "wav2vec 2.0 of SUPERB": ("wav2vec2", "group", SUPERB, True),
-    "HuBERT base": ("hubert", "group", RAVDESS, False),
-    "HuBERT large of SUPERB": ("hubert", "layer", SUPERB, True),
+    "HuBERT large": ("hubert", "layer", SUPERB, False),
     "WavLM base": ("wavlm", "group", RAVDESS, False),
     "WavLM large, all layers": ("wavlm", "layer", RAVDESS, True),
 }
@@ -73,7 +72,7 @@ def test_parity_with_the_published_class(tmp_path: Path, kind: str, norm: str, l
         with torch.no_grad():
             expected = ToEmotions(list(labels))(model(prepared["input_values"]).logits).numpy()
         assert logits.shape == (count, len(EMOTIONS))
-        np.testing.assert_allclose(logits, expected, atol=1e-4)
+        np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-4)  # random logits reach 100
     assert logits.std() > 0.01
 
 
