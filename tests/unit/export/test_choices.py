@@ -15,6 +15,7 @@ from rich.console import Console
 from export import catalog, checkpoint, listing, runner
 from export.fetch import sha256
 from export.stamp import STAMP, Stamp
+from samples.checkpoints import make_checkpoint
 from samples.disk import full_disk
 from triptych.commands.cli import parse_choices
 from triptych.errors import TriptychError
@@ -115,15 +116,6 @@ def small_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 def own_files(folder: Path) -> Path:
     (folder / "config.json").write_text("own")
-    return folder
-
-
-def make_checkpoint(folder: Path, config: str = "first", readme: str | None = None) -> Path:
-    folder.mkdir(exist_ok=True)
-    (folder / "config.json").write_text(config)
-    (folder / "model.safetensors").write_bytes(b"weights")
-    if readme is not None:
-        (folder / "README.md").write_text(readme)
     return folder
 
 
@@ -304,12 +296,6 @@ def test_a_source_that_does_not_fit_is_refused(
     assert not repository.exists()
 
 
-def test_a_checkpoint_without_weights_is_refused(tmp_path: Path):
-    (make_checkpoint(tmp_path / "mine") / "model.safetensors").unlink()
-    with pytest.raises(TriptychError, match=r"no weights in .*model\.safetensors"):
-        checkpoint.fetch(f"dir:{tmp_path / 'mine'}")
-
-
 def test_a_hub_that_does_not_answer_is_named_with_the_remedy(repository: Path, monkeypatch: pytest.MonkeyPatch):
     def unreachable(name: str, **options: object) -> str:
         assert (name, options["revision"]) == ("someone/large", None)
@@ -318,40 +304,6 @@ def test_a_hub_that_does_not_answer_is_named_with_the_remedy(repository: Path, m
     monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
     with pytest.raises(TriptychError, match=r"cannot fetch someone/large.*refused.*use dir:PATH"):
         export(repository, {"face": "large"})
-
-
-def test_a_revision_of_the_hub_and_old_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    asked: list[tuple[object, bool]] = []
-
-    def download(name: str, revision: str, allow_patterns: list[str]) -> str:
-        asked.append((revision, checkpoint.PICKLED in allow_patterns))
-        folder = make_checkpoint(tmp_path / "snapshot")
-        (folder / "model.safetensors").replace(folder / "pytorch_model.bin")
-        return str(folder)
-
-    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
-    assert checkpoint.fetch("hub:someone/old@abc") == tmp_path / "snapshot"
-    assert asked == [("abc", False), ("abc", True)]
-
-
-@pytest.mark.parametrize("readme", [None, "", "# no front matter", "---\n- a list\n---\n", "---\nlicense: [a\n---\n"])
-def test_a_checkpoint_that_names_no_licence(tmp_path: Path, readme: str | None):
-    assert checkpoint.licence(make_checkpoint(tmp_path / "mine", readme=readme)) == "as of its source, which names none"
-
-
-@pytest.mark.parametrize(
-    ("named", "languages"),
-    [
-        ("en", ("en",)),
-        ("[en, ru]", ("en", "ru")),
-        ("[multilingual, en]", ()),
-        ("[en, klingon]", ("en",)),
-        ("null", ()),
-    ],
-)
-def test_the_languages_that_a_checkpoint_names(tmp_path: Path, named: str, languages: tuple[str, ...]):
-    folder = make_checkpoint(tmp_path / "mine", readme=f"---\nlanguage: {named}\n---\n")
-    assert checkpoint.languages(folder) == languages
 
 
 def test_a_words_model_of_one_language_says_so_in_the_manifest(repository: Path, tmp_path: Path):
