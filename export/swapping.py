@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from export import manifest, runner
+from export.placing import place, saying_when_full
 from export.runner import Report
 from export.stamp import Stamp
 from triptych import generations
@@ -65,9 +66,9 @@ def put_in_place(
 
 @manifest.one_at_a_time
 def _move(repository: Path, beside: Beside) -> None:
-    for step in beside.steps:
-        if step != manifest.STEP:
-            runner.install(beside.repository / step / "1", repository / step / "1")
+    versions = [Path(step, "1") for step in beside.steps if step != manifest.STEP]
+    with saying_when_full(repository):
+        place({beside.repository / version: repository / version for version in versions})
 
 
 def _left_over(folder: str, names: list[str]) -> set[str]:

@@ -19,6 +19,7 @@ SERVER_COMMANDS = {
     "demo": "Analyse a demo clip with everything on this machine.",
     "serve": "Start the server.",
     "export": "Fetch the models and write them into the model repository.",
+    "models": "List what each channel can be, and what is exported.",
     "train": "Train a channel on data of your own.",
     "doctor": "Check that this machine can run the server.",
     "bundle": "Write what serving needs into a folder, for a host without a network.",

@@ -160,6 +160,11 @@ FaceDetector.translations = {torch.ops.triptych.keep_best.default: keep_best_onn
 
 
 def load(folder: Path) -> Parts:
+    """Return the files of the step for the weights in the folder of the default entry."""
+    return load_file(folder / WEIGHTS)
+
+
+def load_file(weights: Path) -> Parts:
     """Return model.onnx, which takes frames one by one, and batched.onnx, from which a TensorRT plan is made."""
-    detector = FaceDetector(RetinaFace.load(folder / WEIGHTS))
+    detector = FaceDetector(RetinaFace.load(weights))
     return {"batched.onnx": detector, GRAPH: Derived("batched.onnx", frame_by_frame)}

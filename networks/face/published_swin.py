@@ -1,6 +1,7 @@
 """The step `expression` from a Swin Transformer V2 checkpoint of transformers (Liu et al. 2022, arXiv:2111.09883).
 
-For any `Swinv2ForImageClassification` saved with `save_pretrained` whose labels name the seven emotions, grey or RGB.
+For any `Swinv2ForImageClassification`, tiny to large, saved with `save_pretrained`, whose labels name emotions
+(`networks.emotion_names`), grey or RGB.
 The resolution of the checkpoint is fixed in the graph: its position biases and window masks depend on it.
 
 For fp16 (TensorRT takes the precision from the graph): keep the cosine attention's normalisation, its logit scale and
@@ -18,7 +19,7 @@ from torch import Tensor
 from transformers import Swinv2ForImageClassification
 
 from networks import pretrained
-from networks.class_order import label_order
+from networks.class_order import to_emotions
 from networks.images import grey, resizing
 from networks.served import Served
 from triptych.errors import TriptychError
@@ -54,7 +55,6 @@ class SwinExpression(Served):
     The preprocessing is the checkpoint's own.
     """
 
-    order: Tensor
     resize: Tensor
     mean: Tensor
     std: Tensor
@@ -64,8 +64,7 @@ class SwinExpression(Served):
         self.backbone, self.classifier = model.swinv2, model.classifier
         self.channels = model.config.num_channels
         self.factor = preprocessing.factor
-        order = label_order({int(index): name for index, name in (model.config.id2label or {}).items()})
-        self.register_buffer("order", torch.tensor(order), persistent=False)
+        self.emotions = to_emotions(model.config)
         self.register_buffer("resize", resizing(FACE_PX, _side(model.config.image_size)))
         self.register_buffer("mean", torch.tensor(preprocessing.mean).reshape(-1, 1, 1))
         self.register_buffer("std", torch.tensor(preprocessing.std).reshape(-1, 1, 1))
@@ -84,7 +83,7 @@ class SwinExpression(Served):
         channels = grey(faces)[:, None] if self.channels == 1 else faces.float().permute(0, 3, 1, 2)
         resized = self.resize @ channels @ self.resize.T
         pooled = self.backbone((resized * self.factor - self.mean) / self.std).pooler_output
-        return self.classifier(pooled)[:, self.order], pooled
+        return self.emotions(self.classifier(pooled)), pooled
 
 
 def _side(image_size: int | list[int] | tuple[int, int]) -> int:

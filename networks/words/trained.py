@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -12,6 +11,7 @@ from networks import pretrained
 from networks.words import adapters, e5
 from networks.words.comparison import PackedEmbedding
 from networks.words.graph import TextGraph
+from networks.words.origin import HEAD, is_ours
 from triptych.errors import TriptychError
 
 Encoder = XLMRobertaModel | RobertaModel | BertModel
@@ -19,8 +19,6 @@ Encoder = XLMRobertaModel | RobertaModel | BertModel
 KINDS: dict[str, type[Encoder]] = {"xlm-roberta": XLMRobertaModel, "roberta": RobertaModel, "bert": BertModel}
 """`model_type` of a checkpoint's config.json, and the encoder that it is read as."""
 ENCODER = "multilingual-e5-small"
-HEAD = "words.safetensors"
-"""Beside a checkpoint that `triptych train words --init` made: head, thresholds and calibration."""
 
 
 class TrainedWords(TextGraph):
@@ -61,7 +59,7 @@ def build(source: Path, trained: Path) -> TrainedWords:
 
 def load_checkpoint(folder: Path) -> TrainedWords:
     """Return the model of a folder that `triptych train words --init` made; TriptychError when it is another's."""
-    if not (folder / HEAD).is_file():
+    if not is_ours(folder):
         raise TriptychError(f"there is no {HEAD} in {folder}: fine-tune the encoder by `triptych train words --init`")
     encoder = pretrained.load(encoder_class(folder), folder, add_pooling_layer=False)
     return TrainedWords(encoder, adapters.load(folder / HEAD).head()).eval()
@@ -69,10 +67,4 @@ def load_checkpoint(folder: Path) -> TrainedWords:
 
 def encoder_class(folder: Path) -> type[Encoder]:
     """Return what a checkpoint's encoder is read as; TriptychError when it is none that the words channel takes."""
-    try:
-        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
-    except (OSError, ValueError) as error:
-        raise TriptychError(f"cannot read config.json in {folder}: {error}") from error
-    if kind not in KINDS:
-        raise TriptychError(f"the checkpoint in {folder} is a {kind}: words take one of {', '.join(KINDS)}")
-    return KINDS[kind]
+    return pretrained.one_of(KINDS, folder, "words")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -9,10 +10,16 @@ from transformers import (
     ASTConfig,
     ASTFeatureExtractor,
     ASTForAudioClassification,
+    HubertConfig,
+    PreTrainedConfig,
+    PreTrainedModel,
     Wav2Vec2Config,
     Wav2Vec2FeatureExtractor,
     Wav2Vec2ForSequenceClassification,
+    WavLMConfig,
 )
+
+from networks.voice.wav2vec2 import KINDS
 
 EMOTION_LABELS = ["Happy", "Sad", "Angry", "Neutral", "Surprise", "Disgust", "Fear"]
 EMOTION_ORDER = [2, 5, 6, 0, 1, 4, 3]
@@ -22,9 +29,12 @@ TAGS = ["Speech", "Laughter", "Crying, sobbing", "Music", "Silence"]
 MEAN, STD = -4.0, 4.5
 
 
-def wav2vec2_config(norm: str = "group", **options: object) -> Wav2Vec2Config:
+CONFIGS: dict[str, type[PreTrainedConfig]] = {"wav2vec2": Wav2Vec2Config, "hubert": HubertConfig, "wavlm": WavLMConfig}
+
+
+def wav2vec2_config(norm: str = "group", kind: str = "wav2vec2", **options: object) -> PreTrainedConfig:
     """The published strides, and so as many frames, but little else; `norm`: group as base, layer as large."""
-    return Wav2Vec2Config(
+    return CONFIGS[kind](
         hidden_size=24,
         num_hidden_layers=2,
         num_attention_heads=2,
@@ -48,6 +58,19 @@ def save_wav2vec2(folder: Path, norm: str = "group") -> Wav2Vec2ForSequenceClass
     )
     config.logit_temperature = TEMPERATURE
     model = Wav2Vec2ForSequenceClassification(config).eval()
+    model.save_pretrained(folder)
+    Wav2Vec2FeatureExtractor(do_normalize=True).save_pretrained(folder)
+    return model
+
+
+def save_voice(folder: Path, kind: str, norm: str, labels: Sequence[str], layer_sum: bool) -> PreTrainedModel:
+    """Write a published classifier of voices; `layer_sum`: it weighs all layers, as those of SUPERB do."""
+    torch.manual_seed(0)
+    names = {"id2label": dict(enumerate(labels)), "label2id": {label: index for index, label in enumerate(labels)}}
+    config = wav2vec2_config(norm, kind, use_weighted_layer_sum=layer_sum, **names)
+    model = KINDS[kind](config).eval()
+    if layer_sum:
+        torch.nn.init.normal_(model.layer_weights)
     model.save_pretrained(folder)
     Wav2Vec2FeatureExtractor(do_normalize=True).save_pretrained(folder)
     return model

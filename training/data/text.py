@@ -22,13 +22,12 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from networks.emotion_names import emotion_of, known
 from triptych.errors import TriptychError
 from triptych_client.contract import EMOTIONS
 
 FOLDER = "text"
 TRAIN, VALIDATION, DEV, TWIN = "train", "validation", "dev", "twin"
-NAMES = {"joy": "happiness", "no_emotion": "neutral"}
-"""Labels of the corpora that the contract calls otherwise."""
 DEV_SHARE = 0.2
 VALIDATION_SHARE = 0.1
 SPLIT_SEED = 0
@@ -138,13 +137,13 @@ def _labels(row: dict[str, str], corpus: Corpus, where: str) -> str:
     """Return the emotions of a row, sorted, with commas between."""
     if not row.get(corpus.text):
         raise TriptychError(f"{where}: no text in column {corpus.text}")
-    labels = sorted({NAMES.get(name, name) for name in (row.get(corpus.emotions) or "").split(",") if name})
+    labels = {name: emotion_of(name) for name in (row.get(corpus.emotions) or "").split(",") if name}
     if not labels:
         raise TriptychError(f"{where}: no emotion in column {corpus.emotions}. Label the text, or take it out.")
-    unknown = [label for label in labels if label not in EMOTIONS]
+    unknown = [label for label, emotion in labels.items() if emotion is None]
     if unknown:
-        raise TriptychError(f"{where}: {', '.join(unknown)} is none of {', '.join((*EMOTIONS, *NAMES))}")
-    return ",".join(labels)
+        raise TriptychError(f"{where}: {', '.join(unknown)} is none of {known()}")
+    return ",".join(sorted({emotion for emotion in labels.values() if emotion}))
 
 
 def _split_translation(english: Rows, translated: Rows) -> tuple[np.ndarray, set[str]]:

@@ -117,9 +117,10 @@ class Models:
         """Return logits [n, 7] of texts."""
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
         logits = np.zeros((len(texts), 7), np.float32)
+        prefix = settings.read_text(self.repository / "text_tokens" / "1", text.PREFIX_SETTING)
         for start in range(0, len(order), BATCH):
             rows = order[start : start + BATCH]
-            ids, mask = text.tokenize(self._tokenizer, [texts[row] for row in rows])
+            ids, mask = text.tokenize(self._tokenizer, [texts[row] for row in rows], prefix)
             feeds = {"INPUT_IDS": ids, "ATTENTION_MASK": mask}
             logits[rows] = _run(self._session("text_emotion"), feeds, "LOGITS")
         return logits

@@ -10,6 +10,7 @@ from export import catalog, checkpoint, fetch
 from networks import pretrained
 from networks.words import adapters, e5, tokens, trained
 from networks.words.adapters import Words
+from networks.words.origin import HEAD
 from networks.words.trained import Encoder
 from triptych.files import write_atomically, writing
 from triptych.paths import CACHE
@@ -43,4 +44,4 @@ def keep(encoder: Encoder, tokenizer: Tokenizer, words: Words, folder: Path) -> 
     with writing(folder):
         encoder.save_pretrained(folder)
     write_atomically(folder / tokens.FILE, lambda path: tokenizer.save(str(path)))
-    adapters.save(words.without_adapters(), folder / trained.HEAD)
+    adapters.save(words.without_adapters(), folder / HEAD)

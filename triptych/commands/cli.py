@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from triptych.commands import doctor as checks
+from triptych.commands.models import models
 from triptych.errors import TriptychError
 from triptych.paths import BUILD, CACHE, MODEL_REPOSITORY
 from triptych.serving import sources as repository_sources
@@ -43,7 +44,9 @@ def export(
         list[str] | None,
         typer.Option("--source", help="CHANNEL=dir:PATH or CHANNEL=hub:NAME: the checkpoint of a published model."),
     ] = None,
-    list_models: Annotated[bool, typer.Option("--list", help="Show what can be set and what is chosen.")] = False,
+    list_models: Annotated[
+        bool, typer.Option("--list", help="Show what can be set, as `triptych models --offline`.")
+    ] = False,
     force: Annotated[bool, typer.Option(help="Export again what is up to date.")] = False,
     target: Annotated[
         Target, typer.Option(help="tensorrt: build the engines of the profile gpu too, for the GPU of this host.")
@@ -52,9 +55,7 @@ def export(
 ) -> None:
     """Download weights and export every model into the model repository; what is up to date stays."""
     if list_models:
-        from export import listing
-
-        Console().print(listing.table(MODEL_REPOSITORY))
+        models(offline=True)
         return
     if target is Target.ONNX and precision:
         raise TriptychError(f"--precision {precision.value} is of engines: add --target tensorrt")

@@ -245,7 +245,7 @@ def models() -> Finding:
 
     found = faults(MODEL_REPOSITORY)
     if found:
-        remedy = "Run: triptych export (`triptych export --list` shows what can be chosen)"
+        remedy = "Run: triptych export (`triptych models` shows what can be chosen)"
         if not find_spec("torch"):
             remedy += ". It needs: pip install 'triptych[export]'; or copy model_repository/ from where it is exported."
         return Finding("models", False, "; ".join(found), remedy)

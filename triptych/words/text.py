@@ -11,6 +11,9 @@ from triptych_client import contract
 
 PREFIX = "query: "
 """What e5 was trained to see before a text that is compared with others (Wang et al. 2024, section 4)."""
+PREFIX_SETTING = "prefix"
+"""What comes before each text, in settings.json of the step `text_tokens`: PREFIX, or nothing for a model that was not
+trained behind it."""
 MAX_TOKENS = 128
 """Longer texts lose their end; an utterance is at most 30 s of speech, about 100 words."""
 LENGTH_STEP = 16
@@ -36,7 +39,7 @@ def texts(utterances: np.ndarray) -> list[str]:
 
 
 def tokenize(tokenizer: Tokenizer, texts: Sequence[str], prefix: str = PREFIX) -> tuple[np.ndarray, np.ndarray]:
-    """Return ids and attention mask, int64 [u, length], of texts prefixed for e5; without any, those of one blank text.
+    """Return ids and attention mask, int64 [u, length], of texts behind a prefix; without any, those of one blank text.
 
     The tokenizer pads and truncates as it was exported to: to a multiple of 16 tokens, at 128.
     """

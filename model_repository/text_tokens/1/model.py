@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from triptych.serving import adapter
+from triptych.serving import adapter, settings
 from triptych.words import text
 
 
@@ -13,8 +13,9 @@ class TritonPythonModel:
     """Tokenizes the utterances of one clip a request."""
 
     def initialize(self, args):
-        path = Path(args["model_repository"]) / args["model_version"] / "tokenizer.json"
-        self.tokenizer = Tokenizer.from_file(str(path))
+        folder = Path(args["model_repository"]) / args["model_version"]
+        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self.prefix = settings.read_text(folder, text.PREFIX_SETTING)
 
     def execute(self, requests):
         return adapter.each(requests, "text_tokens", self.tokens, partial(self.outputs, []))
@@ -24,5 +25,5 @@ class TritonPythonModel:
 
     def outputs(self, texts):
         """Return the step's tensors; without texts, those of a blank one."""
-        ids, mask = text.tokenize(self.tokenizer, texts)
+        ids, mask = text.tokenize(self.tokenizer, texts, self.prefix)
         return {"INPUT_IDS": ids, "ATTENTION_MASK": mask}

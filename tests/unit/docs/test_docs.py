@@ -16,9 +16,10 @@ from triptych_client.cli import app
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 LINE = re.compile(
-    r"^(?:\.venv/bin/)?(triptych (?:train|export|bench|doctor|serve|demo|bundle|swap)\b[^#\n]*)", re.MULTILINE
+    r"^(?:\.venv/bin/)?(triptych (?:train|export|models|evaluate|bench|doctor|serve|demo|bundle|swap)\b[^#\n]*)",
+    re.MULTILINE,
 )
-QUOTED = re.compile(r"`(triptych (?:train|export|doctor|serve|demo) -[^`]*|triptych train [^`]*)`")
+QUOTED = re.compile(r"`(triptych (?:train|export|models|evaluate|doctor|serve|demo) -[^`]*|triptych train [^`]*)`")
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)#:]+)\)")
 

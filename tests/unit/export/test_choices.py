@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,8 @@ from rich.console import Console
 from export import catalog, checkpoint, listing, runner
 from export.fetch import sha256
 from export.stamp import STAMP, Stamp
+from samples.checkpoints import make_checkpoint
+from samples.disk import full_disk
 from triptych.commands.cli import parse_choices
 from triptych.errors import TriptychError
 
@@ -32,6 +36,17 @@ step = "expression"
 role = "face"
 published = true
 hub = "someone/large"
+
+[one-file]
+step = "expression"
+role = "face"
+published = true
+file = true
+
+[reader]
+step = "text_emotion"
+role = "words"
+published = true
 
 [yamnet]
 step = "sound_tagger"
@@ -76,9 +91,11 @@ from triptych.errors import TriptychError
 
 def load(*folders):
     '''A network that writes down what it was given.'''
-    given = [(folder / "config.json").read_text() for folder in folders]
+    given = [(path if path.is_file() else path / "config.json").read_text() for path in folders]
     if "broken" in given:
         raise TriptychError("the checkpoint is broken")
+    if "large" in given:
+        return {"model.onnx": "large" * 9999, "labels.txt": ""}
     return {"model.onnx": json.dumps(given), "labels.txt": "Speech\\n"}
 """
 
@@ -99,15 +116,6 @@ def small_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 def own_files(folder: Path) -> Path:
     (folder / "config.json").write_text("own")
-    return folder
-
-
-def make_checkpoint(folder: Path, config: str = "first", readme: str | None = None) -> Path:
-    folder.mkdir(exist_ok=True)
-    (folder / "config.json").write_text(config)
-    (folder / "model.safetensors").write_bytes(b"weights")
-    if readme is not None:
-        (folder / "README.md").write_text(readme)
     return folder
 
 
@@ -167,7 +175,7 @@ def test_a_free_choice_of_a_step_stays_when_others_change():
         ({"sound": "ast-comparison"}, {}, "comes along with its model only: set sound_tagger=ast"),
         ({"sound": "ast"}, {}, "ast is one of tags: set tags=ast"),
         ({"face": "light", "expression": "large"}, {}, "set twice, to light and to large"),
-        ({"nowhere": "light"}, {}, "there is no step nowhere: .*--list"),
+        ({"nowhere": "light"}, {}, "there is no step nowhere: .*triptych models"),
     ],
 )
 def test_what_does_not_go_together_is_refused(choices: dict[str, str], kept: dict[str, str], reason: str):
@@ -238,12 +246,45 @@ def test_a_checkpoint_that_fails_leaves_the_repository_as_it_was(repository: Pat
     assert {path: path.read_bytes() for path in repository.rglob("*") if path.is_file()} == before
 
 
+def test_a_full_disk_leaves_the_repository_as_it_was_and_is_told(repository: Path, tmp_path: Path):
+    export(repository)
+    before = {path: path.read_bytes() for path in repository.rglob("*") if path.is_file()}
+    folder = make_checkpoint(tmp_path / "mine", "large")
+    with full_disk(9999), pytest.raises(TriptychError, match=r"no space for what is exported.*Free some space"):
+        export(repository, {"face": "published"}, {"face": f"dir:{folder}"})
+    assert {path: path.read_bytes() for path in repository.rglob("*") if path.is_file()} == before
+    assert not list((tmp_path / "cache").glob("export-*"))
+    assert export(repository) == []
+
+
+def test_a_checkpoint_that_is_one_file_is_named_itself_or_by_its_folder(repository: Path, tmp_path: Path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "weights.pth").write_text("one file")
+    source = f"file:{tmp_path / 'mine' / 'weights.pth'}"
+    for named in (source, f"dir:{tmp_path / 'mine'}"):
+        assert "one-file" in export(repository, {"face": "one-file"}, {"face": named})
+        assert manifest(repository, "expression")["source"] == source
+        assert "one-file" not in export(repository)
+        assert "light" in export(repository, {"face": "light"})
+    (tmp_path / "mine" / "other.pth").write_text("another")
+    with pytest.raises(TriptychError, match=r"one file of weights .*holds other\.pth, weights\.pth: use file:PATH"):
+        export(repository, {"face": "one-file"}, {"face": f"dir:{tmp_path / 'mine'}"})
+
+
 @pytest.mark.parametrize(
     ("choices", "source", "reason"),
     [
-        ({}, "dir:somewhere", "light has its own weights and takes no --source .* published or large"),
+        ({}, "dir:somewhere", "light has its own weights and takes no --source .* published or large or one-file"),
         ({"face": "published"}, None, "name a checkpoint by --source face=dir:PATH or --source face=hub:NAME"),
-        ({"face": "published"}, "somewhere", "by hub:NAME or dir:PATH, not somewhere"),
+        ({"face": "published"}, "somewhere", "by hub:NAME, dir:PATH or file:PATH, not somewhere"),
+        ({"face": "published"}, "file:somewhere", "published takes a folder, .* --set face=one-file"),
+        (
+            {"face": "one-file"},
+            "hub:someone/large",
+            "one-file takes one file, file:PATH, .* --set face=published or large",
+        ),
+        ({"face": "one-file"}, "file:/nowhere", "there is no file /nowhere"),
+        ({"face": "one-file"}, "dir:/nowhere", "/nowhere has to hold one file of weights .*holds none"),
         ({"face": "published"}, "dir:/nowhere", "there is no config.json in /nowhere"),
     ],
 )
@@ -253,12 +294,6 @@ def test_a_source_that_does_not_fit_is_refused(
     with pytest.raises(TriptychError, match=reason):
         export(repository, choices, {"face": source} if source else None)
     assert not repository.exists()
-
-
-def test_a_checkpoint_without_weights_is_refused(tmp_path: Path):
-    (make_checkpoint(tmp_path / "mine") / "model.safetensors").unlink()
-    with pytest.raises(TriptychError, match=r"no weights in .*model\.safetensors"):
-        checkpoint.fetch(f"dir:{tmp_path / 'mine'}")
 
 
 def test_a_hub_that_does_not_answer_is_named_with_the_remedy(repository: Path, monkeypatch: pytest.MonkeyPatch):
@@ -271,37 +306,40 @@ def test_a_hub_that_does_not_answer_is_named_with_the_remedy(repository: Path, m
         export(repository, {"face": "large"})
 
 
-def test_a_revision_of_the_hub_and_old_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    asked: list[tuple[object, bool]] = []
-
-    def download(name: str, revision: str, allow_patterns: list[str]) -> str:
-        asked.append((revision, checkpoint.PICKLED in allow_patterns))
-        folder = make_checkpoint(tmp_path / "snapshot")
-        (folder / "model.safetensors").replace(folder / "pytorch_model.bin")
-        return str(folder)
-
-    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
-    assert checkpoint.fetch("hub:someone/old@abc") == tmp_path / "snapshot"
-    assert asked == [("abc", False), ("abc", True)]
-
-
-@pytest.mark.parametrize("readme", [None, "", "# no front matter", "---\n- a list\n---\n", "---\nlicense: [a\n---\n"])
-def test_a_checkpoint_that_names_no_licence(tmp_path: Path, readme: str | None):
-    assert checkpoint.licence(make_checkpoint(tmp_path / "mine", readme=readme)) == "as of its source, which names none"
+def test_a_words_model_of_one_language_says_so_in_the_manifest(repository: Path, tmp_path: Path):
+    folder = make_checkpoint(tmp_path / "mine", readme="---\nlanguage: en\n---\n")
+    export(repository, {"words": "reader", "face": "published"}, {"words": f"dir:{folder}", "face": f"dir:{folder}"})
+    assert manifest(repository, "text_emotion")["languages"] == ["en"]
+    assert manifest(repository, "expression")["languages"] == []
+    assert export(repository) == []
 
 
 def test_the_list_shows_what_can_be_set_and_what_is_chosen(repository: Path, tmp_path: Path):
     folder = make_checkpoint(tmp_path / "ast")
     export(repository, {"tags": "ast"}, {"tags": f"dir:{folder}"})
-    console = Console(width=500, record=True, file=(tmp_path / "out").open("w"))
-    console.print(listing.table(repository))
-    lines = {line.split()[1]: line for line in console.export_text().splitlines()}
-    assert {name for name, line in lines.items() if "(chosen)" in line} == {"light", "ast"}
-    assert not {"ast-features", "yamnet-features", "ast-comparison"} & lines.keys()
-    assert "brings ast-features, ast-comparison" in lines["ast"]
-    assert f"dir:{folder}" in lines["ast"]
-    assert "--source face=dir:PATH or hub:NAME" in lines["published"]
-    assert "hub:someone/large" in lines["large"]
+    rows = listed(repository, tmp_path)
+    assert {name for name, row in rows.items() if "(chosen)" in row} == {"light", "ast"}
+    assert not {"ast-features", "yamnet-features", "ast-comparison"} & rows.keys()
+    assert "brings ast-features, ast-comparison" in rows["ast"]
+    assert f"dir:{folder}" in rows["ast"]
+    assert re.search(r"here +0\.0 MB", rows["ast"])
+    assert "--source face=dir:PATH or hub:NAME" in rows["published"]
+    assert "to be named" in rows["published"]
+    assert "hub:someone/large" in rows["large"]
+    assert "not asked" in rows["large"]
+    assert "--source face=file:PATH" in rows["one-file"]
+    shutil.rmtree(folder)
+    assert re.search(r"missing +0\.0 MB", listed(repository, tmp_path)["ast"])
+
+
+def listed(repository: Path, folder: Path) -> dict[str, str]:
+    """What is shown of each model: the line that begins with its slot, and those until the next."""
+    console = Console(width=500, record=True, file=(folder / "out").open("w"))
+    console.print(listing.table(repository, folder / "cache"))
+    lines = console.export_text().splitlines()[1:]
+    starts = [number for number, line in enumerate(lines) if not line.startswith(" ")]
+    rows = ["\n".join(lines[start:end]) for start, end in zip(starts, [*starts[1:], len(lines)])]
+    return {row.split()[1]: row for row in rows}
 
 
 @pytest.mark.parametrize("choice", ["face", "=large", "face="])

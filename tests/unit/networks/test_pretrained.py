@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from transformers import Swinv2Config, Swinv2ForImageClassification, Swinv2Model, ViTForImageClassification
 
 from networks import pretrained
@@ -24,6 +25,29 @@ def test_a_checkpoint_is_read_whole_or_refused(tmp_path: Path):
     (tmp_path / "whole" / "model.safetensors").write_bytes(b"damaged")
     with pytest.raises(TriptychError, match="cannot read a Swinv2ForImageClassification from"):
         pretrained.load(Swinv2ForImageClassification, tmp_path / "whole")
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.4, 0.95])
+@pytest.mark.parametrize("form", ["safetensors", "pickle"])
+def test_a_download_that_was_cut_short_is_named(form: str, kept: float, tmp_path: Path):
+    model = Swinv2ForImageClassification(CONFIG)
+    model.save_pretrained(tmp_path)
+    path = tmp_path / "model.safetensors"
+    if form == "pickle":
+        path.unlink()
+        path = tmp_path / "pytorch_model.bin"
+        torch.save(model.state_dict(), path)
+        pretrained.load(Swinv2ForImageClassification, tmp_path)
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    with pytest.raises(TriptychError, match=r"cannot read a Swinv2\w+ from .*cut short, fetch it again"):
+        pretrained.load(Swinv2ForImageClassification, tmp_path)
+
+
+def test_a_configuration_that_cannot_be_read_is_named(tmp_path: Path):
+    for content in ("{", "[]", "{}"):
+        (tmp_path / "config.json").write_text(content)
+        with pytest.raises(TriptychError, match=r"cannot read config\.json in .*model_type"):
+            pretrained.load(Swinv2ForImageClassification, tmp_path)
 
 
 def test_training_starts_from_a_backbone_with_a_new_head(tmp_path: Path):

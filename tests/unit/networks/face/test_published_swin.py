@@ -11,7 +11,6 @@ import torch
 from torch.nn.functional import interpolate
 from transformers import Swinv2Config, Swinv2ForImageClassification
 
-from networks.class_order import label_order
 from networks.face import published_swin
 from samples.expression_inputs import inputs_of
 from samples.graphs import session_of
@@ -24,22 +23,24 @@ MEAN = {1: [0.5], 3: [0.485, 0.456, 0.406]}
 STD = {1: [0.25], 3: [0.229, 0.224, 0.225]}
 
 
-def save_checkpoint(folder: Path, channels: int, side: int) -> Swinv2ForImageClassification:
+TINY = {"image_size": 64, "embed_dim": 24, "depths": [2, 1], "num_heads": [2, 4], "window_size": 4}
+
+
+def save_checkpoint(
+    folder: Path, channels: int, labels: list[str] = LABELS, **sizes: object
+) -> Swinv2ForImageClassification:
     torch.manual_seed(0)
     config = Swinv2Config(
-        image_size=side,
         patch_size=4,
         num_channels=channels,
-        embed_dim=24,
-        depths=[2, 1],
-        num_heads=[2, 4],
-        window_size=4,
-        id2label=dict(enumerate(LABELS)),
-        label2id={label: index for index, label in enumerate(LABELS)},
+        id2label=dict(enumerate(labels)),
+        label2id={label: index for index, label in enumerate(labels)},
         initializer_range=0.5,  # so that random logits differ
+        **TINY | sizes,
     )
     model = Swinv2ForImageClassification(config).eval()
     model.save_pretrained(folder)
+    side = config.image_size
     preprocessor = {"image_mean": MEAN[channels], "image_std": STD[channels], "size": {"height": side, "width": side}}
     (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor))
     return model
@@ -60,7 +61,8 @@ def reference(model: Swinv2ForImageClassification, faces: np.ndarray) -> tuple[n
 @pytest.fixture(scope="module", params=[(1, 64), (3, 128)], ids=["grey, smaller", "RGB, larger"])
 def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
     source = tmp_path_factory.mktemp("checkpoint")
-    model = save_checkpoint(source, *request.param)
+    channels, side = request.param
+    model = save_checkpoint(source, channels, image_size=side)
     return model, session_of(published_swin.SwinExpression.load(source), "expression")
 
 
@@ -83,14 +85,32 @@ def test_a_row_does_not_depend_on_its_batch(exported):
     assert together[2:3] == pytest.approx(alone, abs=1e-5)
 
 
-def test_labels_are_put_into_the_contract_s_order():
-    assert label_order(dict(enumerate(LABELS))) == ORDER
-    assert label_order({**dict(enumerate(LABELS)), 7: "Contempt"}) == ORDER
+PUBLISHED = {
+    "tiny, window 8 of 256 px": {"image_size": 256, "window_size": 8},
+    "base, window 12 to 16 of 192 to 256 px": {
+        "image_size": 256,
+        "window_size": 16,
+        "pretrained_window_sizes": [12, 12, 12, 6],
+    },
+}
 
 
-def test_a_checkpoint_without_emotions_is_refused():
-    with pytest.raises(TriptychError, match="no class for anger"):
-        label_order({0: "LABEL_0", 1: "LABEL_1"})
+@pytest.mark.parametrize("sizes", PUBLISHED.values(), ids=PUBLISHED.keys())
+def test_parity_at_published_patches_and_windows(sizes: dict[str, object], tmp_path: Path):
+    """Four stages on patches of 4 px, as published, the first with a shifted window; few layers and channels."""
+    model = save_checkpoint(tmp_path, 3, embed_dim=6, depths=[2, 1, 1, 1], num_heads=[1, 2, 2, 2], **sizes)
+    graph = session_of(published_swin.SwinExpression.load(tmp_path), "expression")
+    faces = np.random.default_rng(0).integers(0, 256, (2, FACE_PX, FACE_PX, 3), dtype=np.uint8)
+    logits, embedding = graph.run(["LOGITS", "EMBEDDING"], inputs_of(faces))
+    want_logits, want_embedding = reference(model, faces)
+    assert np.abs(logits - want_logits).max() < 1e-4
+    assert np.abs(embedding - want_embedding).max() < 1e-4
+
+
+def test_a_checkpoint_without_emotions_is_refused(tmp_path: Path):
+    save_checkpoint(tmp_path, 1, labels=["cat", "dog"])
+    with pytest.raises(TriptychError, match="class cat, dog is none that is known"):
+        published_swin.SwinExpression.load(tmp_path)
 
 
 def test_a_checkpoint_without_preprocessing_is_refused(tmp_path: Path):

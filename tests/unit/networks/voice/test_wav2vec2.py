@@ -1,4 +1,4 @@
-"""The export of wav2vec 2.0. A wiring test: the checkpoints are tiny and their weights random."""
+"""The export of wav2vec 2.0, HuBERT and WavLM. A wiring test: the checkpoints are tiny and their weights random."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import pytest
 import torch
 from transformers import Wav2Vec2FeatureExtractor, Wav2Vec2ForSequenceClassification
 
+from networks.class_order import ToEmotions
 from networks.voice.wav2vec2 import WaveformEmotion
 from samples.graphs import session_of
-from samples.tiny_audio import EMOTION_ORDER, TEMPERATURE, save_wav2vec2
+from samples.label_sets import RAVDESS, SUPERB
+from samples.tiny_audio import EMOTION_ORDER, TEMPERATURE, save_voice, save_wav2vec2
 from triptych.errors import TriptychError
 from triptych_client.contract import EMOTIONS, VOICE_SAMPLES
 
@@ -49,6 +51,35 @@ def test_silence_gives_finite_logits_and_gain_does_not_matter(exported):
     silent, quiet, loud = graph.run(["LOGITS"], {"FEATURES": rows})[0]
     assert np.isfinite(silent).all()
     np.testing.assert_allclose(quiet, loud, atol=1e-3)
+
+
+OTHERS = {
+    "wav2vec 2.0 of SUPERB": ("wav2vec2", "group", SUPERB, True),
+    "HuBERT large": ("hubert", "layer", SUPERB, False),
+    "WavLM base": ("wavlm", "group", RAVDESS, False),
+    "WavLM large, all layers": ("wavlm", "layer", RAVDESS, True),
+}
+
+
+@pytest.mark.parametrize(("kind", "norm", "labels", "layer_sum"), OTHERS.values(), ids=OTHERS.keys())
+def test_parity_with_the_published_class(tmp_path: Path, kind: str, norm: str, labels: dict[str, str], layer_sum: bool):
+    model = save_voice(tmp_path, kind, norm, list(labels), layer_sum)
+    graph = session_of(WaveformEmotion.load(tmp_path), "voice_emotion")
+    for count in (1, 3):
+        sounds = np.random.default_rng(count).normal(0.01, 0.1, (count, VOICE_SAMPLES)).astype(np.float32)
+        (logits,) = graph.run(["LOGITS"], {"FEATURES": sounds[:, None]})
+        prepared = Wav2Vec2FeatureExtractor(do_normalize=True)(list(sounds), sampling_rate=16000, return_tensors="pt")
+        with torch.no_grad():
+            expected = ToEmotions(list(labels))(model(prepared["input_values"]).logits).numpy()
+        assert logits.shape == (count, len(EMOTIONS))
+        np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-4)  # random logits reach 100
+    assert logits.std() > 0.01
+
+
+def test_another_architecture_is_refused(tmp_path: Path):
+    (tmp_path / "config.json").write_text('{"model_type": "whisper"}')
+    with pytest.raises(TriptychError, match="is a whisper: voices take one of wav2vec2, hubert, wavlm"):
+        WaveformEmotion.load(tmp_path)
 
 
 def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path: Path):
