@@ -11,15 +11,13 @@ from scipy.special import softmax
 from training.evaluation.answered import Answered
 from training.fusion.fit import SUBSETS, answers, named
 from training.fusion.report import with_channels
-from training.metrics import RESAMPLES, Interval, calibration_gap, score
+from training.metrics import RESAMPLES, Interval, calibration_gap, expected_calibration_error, macro_f1
 from triptych.answer.parameters import Parameters
 from triptych.errors import TriptychError
 
 Array = np.ndarray
 FEWEST_GROUPS = 8
 """With fewer groups intervals draw clips, not groups: two people tell nothing of how much people differ."""
-LEAST_PROBABILITY = 1e-9
-"""What stands for a probability of 0 in a logarithm."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class Line:
     name: str
     clips: int
     accuracy: Interval
-    macro_f1: Interval
+    macro_f1: float
     certainty: float
     ece: float
 
@@ -41,7 +39,7 @@ class Line:
             str(self.accuracy),
             f"{self.certainty:.3f}",
             f"{self.ece:.3f}",
-            str(self.macro_f1),
+            f"{self.macro_f1:.3f}",
         )
 
 
@@ -50,14 +48,26 @@ HEADER = ("answered from", "clips", "right", "certainty", "ECE", "macro-F1")
 
 def line(name: str, labels: Array, probabilities: Array, groups: Iterable[str]) -> Line:
     """Return the scores of probabilities [n, 7]."""
-    drawn = np.array(list(groups))
-    scores = score(
-        labels,
-        np.log(np.maximum(probabilities, LEAST_PROBABILITY)),
-        drawn if len(set(drawn)) >= FEWEST_GROUPS else None,
+    predicted = probabilities.argmax(1)
+    return Line(
+        name,
+        len(labels),
+        _share(predicted == labels, np.array(list(groups))),
+        macro_f1(labels, predicted),
+        float(probabilities.max(1).mean()),
+        expected_calibration_error(labels, probabilities),
     )
-    certainty = float(probabilities.max(1).mean())
-    return Line(name, len(labels), scores.accuracy, scores.macro_f1, certainty, scores.ece)
+
+
+def _share(right: Array, groups: Array) -> Interval:
+    """Return the share of right answers [n], and its 95 % bootstrap interval; see FEWEST_GROUPS."""
+    _, group = np.unique(groups, return_inverse=True)
+    if group.max() + 1 < FEWEST_GROUPS:
+        group = np.arange(len(right))
+    counts, rights = np.bincount(group), np.bincount(group, right)
+    draws = np.random.default_rng(0).integers(0, len(counts), (RESAMPLES, len(counts)))
+    low, high = np.percentile(rights[draws].sum(1) / counts[draws].sum(1), (2.5, 97.5))
+    return Interval(float(right.mean()), float(low), float(high))
 
 
 def whole(answered: Answered) -> Line:

@@ -81,7 +81,7 @@ def train_fusion(
     for channel, calibration in calibrations.items():
         _keep(out / WEIGHTS, source.models, channel, calibration, command)
     entries = {channel: source.models.entry(channel) for channel in CHANNELS}
-    disagreement = {name: asdict(rates[name]) for name in CHANNELS}
+    disagreement = {name: {kind: round(rate, 4) for kind, rate in asdict(rates[name]).items()} for name in CHANNELS}
     about = {"command": command, "fitted_with": entries, "disagreement": disagreement}
     parameters.write(_made(out / WEIGHTS / FOLDER) / FUSION_FILE, about)
     _measure(out / WEIGHTS, source, parameters, calibrations, command, rates)

@@ -54,7 +54,7 @@ def test_packed_weights_count_twice(tmp_path):
 def test_scrambling_keeps_what_is_in_a_window():
     windows = torch.randn(5, 64, 300).half()
     numbers = np.arange(5)
-    moved = voice_held_out.scrambled(SpeechWindows(windows, numbers, numbers, numbers, numbers)).windows
+    moved = voice_held_out.scrambled(SpeechWindows(windows, numbers, numbers, numbers, numbers, numbers)).windows
     assert moved.shape == windows.shape
     assert not torch.equal(moved, windows)
     torch.testing.assert_close(moved.float().sum(2), windows.float().sum(2), rtol=0, atol=1e-3)

@@ -21,7 +21,7 @@ def speech() -> SpeechWindows:
     """Four clips of three speakers in two corpora; two speakers have the same number."""
     speakers = np.array(["ravdess 02", "ravdess 01", "emodb 02", "ravdess 01"])
     corpora = np.array(["ravdess", "ravdess", "emodb", "ravdess"])
-    return SpeechWindows(torch.zeros(4, 1), np.arange(4), np.zeros(4, int), speakers, corpora)
+    return SpeechWindows(torch.zeros(4, 1), np.arange(4), np.zeros(4, int), speakers, corpora, speakers)
 
 
 @pytest.fixture
