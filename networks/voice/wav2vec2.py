@@ -54,7 +54,7 @@ class WaveformEmotion(Served):
         The weight-normalised convolution becomes a plain one.
         """
         model = pretrained.load(pretrained.one_of(KINDS, folder, "voices"), folder)
-        convolution = model.base_model.encoder.pos_conv_embed.conv
+        convolution = model.base_model.get_submodule("encoder.pos_conv_embed.conv")
         if parametrize.is_parametrized(convolution):
             parametrize.remove_parametrizations(convolution, "weight")
         return cls(model, _normalised(folder))
