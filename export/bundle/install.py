@@ -238,11 +238,13 @@ def install_packages(target: Path) -> None:
 def write_launchers(target: Path) -> None:
     """Write the commands of this installation: what they run is its own, wherever they are called from."""
     home, venv = shlex.quote(str(target / HOME)), shlex.quote(str(target / VENV / "bin"))
-    checks = shlex.quote(str(target / CHECKS))
+    run = "import runpy; runpy.run_module('benchmarks.gpu_check', run_name='__main__', alter_sys=True)"
+    code = f"import sys; sys.path.insert(0, {str(target / CHECKS)!r}); {run}"
     start = f"#!/bin/sh\nTRIPTYCH_HOME=${{TRIPTYCH_HOME:-{home}}}\nexport TRIPTYCH_HOME\n"
     commands = {
         "triptych": f'exec {venv}/triptych "$@"\n',
-        "gpu-check": f'PYTHONPATH={checks} exec {venv}/python -m benchmarks.gpu_check "$@"\n',
+        # Not `python -m`, which looks into the folder that it is called in before all others.
+        "gpu-check": f'exec {venv}/python -I -c {shlex.quote(code)} "$@"\n',
     }
     for name, command in commands.items():
         (target / name).write_text(start + command, encoding="utf-8")

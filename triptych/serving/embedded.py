@@ -160,6 +160,8 @@ class EmbeddedServer:
             f"--backend-directory={own.folder / BACKEND_LINK}",
             f"--cache-directory={home / 'caches'}",
             f"--backend-config=python,shm-region-prefix-name={own.regions}",
+            # 30 s by default, after which 2.51 does not say so but aborts (boost::interprocess::lock_exception).
+            f"--backend-config=python,stub-timeout-seconds={START_SECONDS:.0f}",
             "--disable-auto-complete-config",
             "--model-control-mode=explicit",  # so that a step which has died can be loaded anew
             "--load-model=*",

@@ -145,6 +145,22 @@ def test_a_disk_that_is_too_small_is_refused_before_anything_is_unpacked(bundle:
     assert list((tmp_path / "there").iterdir()) == []
 
 
+def test_the_commands_run_what_is_installed_wherever_they_are_called_from(tmp_path: Path):
+    target, elsewhere = tmp_path / "it's there", tmp_path / "elsewhere"
+    for folder, said in ((target / install.CHECKS, "ours"), (elsewhere, "another")):
+        (folder / "benchmarks" / "gpu_check").mkdir(parents=True)
+        code = f"import os, sys; print({said!r}, sys.argv[1:], os.environ['TRIPTYCH_HOME'])"
+        (folder / "benchmarks" / "gpu_check" / "__main__.py").write_text(code, encoding="utf-8")
+    (target / install.VENV / "bin").mkdir(parents=True)
+    (target / install.VENV / "bin" / "python").symlink_to(sys.executable)
+    install.write_launchers(target)
+    kept = {name: value for name, value in os.environ.items() if name != "TRIPTYCH_HOME"}
+    ran = subprocess.run(
+        [target / "gpu-check", "--device=cpu"], cwd=elsewhere, env=kept, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == f"ours ['--device=cpu'] {target / install.HOME}\n"
+
+
 def test_what_was_left_unfinished_is_begun_anew(tmp_path: Path):
     target = tmp_path / "there"
     install.begin(target, 1)
