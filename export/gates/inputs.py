@@ -80,9 +80,13 @@ def _seen(data: bytes, repository: Path) -> dict[str, Feeds]:
     facts = probe.probe(data, limits)
     pictures = video.decode(data, facts.planned_times)
     detect = session(repository / "face_detector" / "1" / "model.onnx")
-    found = detect.run(["BOXES", "SCORES", "LANDMARKS"], {"FRAMES": pictures.frames})
+    boxes, scores, landmarks = map(
+        np.asarray, detect.run(["BOXES", "SCORES", "LANDMARKS"], {"FRAMES": pictures.frames})
+    )
     size = facts.width_px, facts.height_px
-    cut = crop.crop_all(crop.DetectedFrames(pictures.frames, pictures.times, *found, size), limits.faces)
+    cut = crop.crop_all(
+        crop.DetectedFrames(pictures.frames, pictures.times, boxes, scores, landmarks, size), limits.faces
+    )
     if int(cut.count[0]) < 1:
         raise TriptychError("the clip shows no face: the gates need one with a face")
     faces = _faces(cut.crops, cut.tracks, cut.times)
@@ -95,7 +99,7 @@ def _heard(data: bytes, repository: Path, *, with_words: bool) -> dict[str, Feed
     windows = audio.sound_windows(pcm, samples)
     sound = {"FEATURES": _features(repository / "sound_features" / "1", windows.pcm)}
     tagger = session(repository / "sound_tagger" / "1" / "model.onnx")
-    tags, speech_tags = tagger.run(["TAGS", "SPEECH_TAGS"], sound)
+    tags, speech_tags = map(np.asarray, tagger.run(["TAGS", "SPEECH_TAGS"], sound))
     speech = SpeechDetector(repository / "speech_detector" / "1").detect(pcm, windows.spans, speech_tags)
     if not len(speech):
         raise TriptychError("nobody speaks in the clip: the gates need one with speech")

@@ -113,9 +113,9 @@ def _without_unread(model: ModelProto, place: int, nodes: list[onnx.NodeProto]) 
             read.update(name for inner in _inner(node) for name in inner.input)
             whole.insert(0, node)
     weights = [weight for weight in model.graph.initializer if weight.name in read]
-    for field, items in ((mended.graph.node, whole), (mended.graph.initializer, weights)):
-        del field[:]
-        field.extend(items)
+    del mended.graph.node[:], mended.graph.initializer[:]
+    mended.graph.node.extend(whole)
+    mended.graph.initializer.extend(weights)
     del mended.graph.value_info[:]
     onnx.checker.check_model(mended)
     return mended

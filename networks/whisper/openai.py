@@ -18,7 +18,7 @@ from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from networks.served import Parts
 from networks.whisper import vocabulary
-from networks.whisper.loaded import END, MULTILINGUAL_TOKENS, Whisper, generation_config, generation_rules
+from networks.whisper.loaded import MULTILINGUAL_TOKENS, Whisper, generation_config, generation_rules
 from triptych.errors import TriptychError
 from triptych.sound.mel import WHISPER_N_MELS, WHISPER_V3_N_MELS
 
@@ -63,7 +63,7 @@ def read(file: Path, vocabularies: Path) -> Whisper:
     suppress = vocabulary.never_said(words), vocabulary.not_first(words)
     multilingual = dimensions["n_vocab"] >= MULTILINGUAL_TOKENS
     rules = generation_rules(words.get_vocab(), *suppress, multilingual=multilingual)
-    model = WhisperForConditionalGeneration(_config(dimensions, words.token_to_id(END)))
+    model = WhisperForConditionalGeneration(_config(dimensions, rules["end_of_text"]))
     try:
         found = model.load_state_dict(_renamed(state), strict=False)
     except RuntimeError as error:

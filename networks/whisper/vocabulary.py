@@ -70,12 +70,13 @@ def never_said(tokenizer: Tokenizer) -> list[int]:
         for ids in (_ids(tokenizer, sign), _ids(tokenizer, f" {sign}")):
             if len(ids) == 1 or sign in NOTES:
                 found.add(ids[0])
-    return sorted({*found, *(tokenizer.token_to_id(name) for name in NEVER_SAID)})
+    special = tokenizer.get_vocab()
+    return sorted({*found, *(special[name] for name in NEVER_SAID)})
 
 
 def not_first(tokenizer: Tokenizer) -> list[int]:
     """Return the tokens that no text begins with: a blank, and the end."""
-    return [*_ids(tokenizer, " "), tokenizer.token_to_id(END)]
+    return [*_ids(tokenizer, " "), tokenizer.get_vocab()[END]]
 
 
 def _ids(tokenizer: Tokenizer, text: str) -> list[int]:
