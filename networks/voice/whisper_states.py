@@ -39,7 +39,7 @@ class States(nn.Module):
         encoder = model.model.encoder
         self.conv1, self.conv2 = encoder.conv1, encoder.conv2
         self.register_buffer("positions", encoder.embed_positions.weight.detach(), persistent=False)
-        self.layers = nn.ModuleList(list(encoder.layers)[: max(LAYERS)])
+        self.layers = nn.ModuleList([*encoder.layers.children()][: max(LAYERS)])
 
     def forward(self, log_mel: Tensor) -> Tensor:
         """Return the pooled states."""

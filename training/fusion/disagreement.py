@@ -20,8 +20,8 @@ Array = np.ndarray
 NEUTRAL = EMOTIONS.index("neutral")
 STEPS = 500
 MOST = 0.5
-"""A channel is not taken to disagree in more clips, whatever the real clips at hand are. All of those that this was made
-with say two fixed sentences: of them, words never tell anything, and would be left without a say anywhere.
+"""A channel is not taken to disagree in more clips, whatever the real clips at hand are. All of those that this was
+made with say two fixed sentences: of them, words never tell anything, and would be left without a say anywhere.
 Chosen, not fitted."""
 
 
