@@ -33,6 +33,7 @@ STEPS = {
 WORDS_BATCH = 32
 
 FEATURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "whisper-log-mel": mel.whisper_log_mel,
     "log-mel": mel.voice_log_mel,
     "waveform": lambda window: window[None],
     "yamnet-log-mel": mel.sound_log_mel,

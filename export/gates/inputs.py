@@ -26,13 +26,14 @@ from triptych.words import text
 from triptych.words.whisper.decoding import DecodingOptions
 from triptych.words.whisper.recogniser import Recogniser
 from triptych.words.whisper.transcripts import tensors
-from triptych_client.contract import FACE_PX, SAMPLE_RATE_HZ, STEPS
+from triptych_client.contract import FACE_PX, SAMPLE_RATE_HZ
 
 Feeds = dict[str, np.ndarray]
 
 FER2013 = "fer2013_train_val.npz"
 """Arrays images u8 [n, 48, 48] and split [n], 1: validation."""
 FEATURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "whisper-log-mel": mel.whisper_log_mel,
     "log-mel": mel.voice_log_mel,
     "waveform": lambda window: window[None],
     "yamnet-log-mel": mel.sound_log_mel,
@@ -114,7 +115,7 @@ def _features(folder: Path, windows: np.ndarray) -> np.ndarray:
 
 
 def _words(repository: Path, chunks: spoken.Chunks) -> Feeds:
-    bands = STEPS["whisper"].tensor("LOG_MEL").dims[0]
+    bands = settings.read_int(repository / "whisper_features" / "1", "n_mels")
     extract = WhisperFeatureExtractor(feature_size=bands)
     log_mel = extract(list(chunks.pcm), sampling_rate=SAMPLE_RATE_HZ, return_tensors="np").input_features
     recogniser = Recogniser(repository / "whisper" / "1", cores())
