@@ -198,9 +198,9 @@ def _attended(scores: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
 
 
 def _halved(weight: torch.Tensor) -> torch.Tensor:
-    """Return a matrix as half floats, or as it is when those are not the same numbers."""
+    """Return a matrix as half floats, or as it is when those are not the same numbers; without any they are."""
     halves = weight.half()
-    return halves if torch.equal(halves.float(), weight) else weight
+    return halves if weight.is_meta or torch.equal(halves.float(), weight) else weight
 
 
 def _fused(projections: list[nn.Linear]) -> nn.Linear:

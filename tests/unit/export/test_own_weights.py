@@ -28,7 +28,7 @@ def test_weights_are_taken_from_the_repository(tmp_path: Path, monkeypatch: pyte
 @pytest.mark.parametrize("entry", OWN, ids=lambda entry: entry.name)
 def test_own_weights_are_whole_small_and_described(entry: Entry, tmp_path: Path) -> None:
     folder = fetch.fetch(entry, tmp_path)
-    described = {"README.md", "losses.png", "confusion.png"} if list(folder.glob("*.safetensors")) else {"README.md"}
+    described = {"README.md", "confusion.png"} if list(folder.glob("*.safetensors")) else {"README.md"}
     assert described < {path.name for path in folder.iterdir()}
     assert sum(path.stat().st_size for path in folder.glob("*.safetensors")) <= 15e6
 

@@ -90,7 +90,7 @@ RECIPES = {
     ("face",): ("training.face.swin", "train_face"),
     ("face", "--model", "cnn-time"): ("training.face.cnn_time", "train_cnn_time"),
     ("face", "--init", "dir:x"): ("training.face.published", "fine_tune"),
-    ("voice",): ("training.voice.spectrogram_cnn", "train_voice"),
+    ("voice", "--model", "spectrogram-cnn"): ("training.voice.spectrogram_cnn", "train_voice"),
     ("voice", "--init", "dir:x"): ("training.voice.wav2vec2", "fine_tune"),
     ("words",): ("training.words.adapters", "train_words"),
     ("words", "--model", "bert"): ("training.words.bert", "train_words_bert"),

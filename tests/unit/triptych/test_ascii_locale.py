@@ -23,6 +23,7 @@ GENERATION = {
     "timestamp_begin": 10,
     "timestamp_step_s": 0.02,
     "max_initial_timestamp": 50,
+    "multilingual": True,
     "languages": {"русский": 4},
     "tasks": {"transcribe": 5},
     "suppress": [],

@@ -164,7 +164,7 @@ def test_fine_tunes_a_published_backbone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("init", "message"),
     [
-        ("microsoft/swinv2", "by hub:NAME or dir:PATH"),
+        ("microsoft/swinv2", "by hub:NAME, dir:PATH"),
         ("dir:/nowhere", "no config.json"),
         ("dir:", "by hub:NAME"),
     ],

@@ -260,4 +260,4 @@ def test_what_is_shown_names_each_check_and_each_remedy(capsys: pytest.CaptureFi
 
 
 def test_every_check_is_run():
-    assert len(doctor.examine()) == len(doctor.CHECKS) == 19
+    assert len(doctor.examine()) == len(doctor.CHECKS) == 20

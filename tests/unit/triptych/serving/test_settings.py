@@ -43,5 +43,5 @@ def test_what_a_model_hears_comes_and_goes_with_it():
         "yamnet-log-mel",
         "yamnet-windows",
         "tag-comparison",
-        "voice-log-mel",
+        "voice-whisper-log-mel",
     ]
