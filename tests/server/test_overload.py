@@ -42,7 +42,8 @@ async def test_whoever_cannot_be_answered_is_refused_with_a_hint_and_the_next_is
 async def test_clips_are_answered_again_after_any_process_was_killed_and_no_answer_is_wrong(service: Target) -> None:
     found = {name: find for name, find in chaos.victims(service.pid).items() if name in VICTIMS}
     with Watch(service.pid) as watch:
-        kills, events, reference = await chaos.measure(service, watch, load.short_clip(), 2, found)
+        calm, kills, events, reference = await chaos.measure(service, watch, load.short_clip(), 2, found)
+    assert len(calm) == chaos.CALM_NEWCOMERS
     assert {kill.victim for kill in kills if math.isfinite(kill.back_s)} == set(VICTIMS)
     assert chaos.wrong(events, reference) == []
     assert sum(event.analysis is not None for event in events) >= chaos.CALM_ANSWERS * len(VICTIMS)
