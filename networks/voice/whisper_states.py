@@ -34,6 +34,8 @@ class States(nn.Module):
     The mean over time of each layer's states, then the deviation of each layer's.
     """
 
+    positions: Tensor
+
     def __init__(self, model: WhisperForConditionalGeneration) -> None:
         super().__init__()
         encoder = model.model.encoder
