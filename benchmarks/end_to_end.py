@@ -24,12 +24,12 @@ def main(clip: Path | None = None, repeats: Annotated[int, typer.Option(min=1)] 
     script = Sequential()
     with EmbeddedServer() as server, Client(server.grpc_url) as client:
         assert server.process is not None
-        at_rest = memory_mib(server.process.pid)
+        at_rest = memory_mib(server.pid)
         client.analyze(data)
         before = step_times(server.grpc_url)
         served, sequential = interleave(repeats, lambda: client.analyze(data), lambda: script.analyze(data))
         steps = difference(step_times(server.grpc_url), before)
-        used = memory_mib(server.process.pid)
+        used = memory_mib(server.pid)
     text = "\n\n".join([_totals(served, sequential), _steps(steps), _memory(at_rest, used)])
     publish("end_to_end", f"python -m benchmarks.end_to_end --repeats {repeats}", text)
 
