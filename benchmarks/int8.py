@@ -27,6 +27,7 @@ from benchmarks.served import Feeds, look
 from training import metrics
 from training.data import fer, text
 from triptych.paths import MODEL_REPOSITORY
+from triptych.serving import settings
 from triptych.words import text as words
 from triptych_client.contract import EMOTIONS
 
@@ -56,7 +57,9 @@ def _faces(data: Path) -> Iterator[tuple[str, ...]]:
 
 
 def _texts(data: Path, rows: int, seed: int) -> Iterator[tuple[str, ...]]:
-    tokenizer = Tokenizer.from_file(str(MODEL_REPOSITORY / "text_tokens" / "1" / "tokenizer.json"))
+    folder = MODEL_REPOSITORY / "text_tokens" / "1"
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    prefix = settings.read_text(folder, words.PREFIX_SETTING)
     held_out = text.load(data).of([text.DEV])
     for corpus, title in CORPORA.items():
         texts = held_out.of(corpora=[corpus])
@@ -64,13 +67,13 @@ def _texts(data: Path, rows: int, seed: int) -> Iterator[tuple[str, ...]]:
         sample = texts.choose(np.random.default_rng(seed).choice(single, min(rows, len(single)), replace=False))
         order = sorted(range(len(sample)), key=lambda row: len(sample.texts[row]))
         parts = [order[at : at + BATCH] for at in range(0, len(order), BATCH)]
-        batches = [_tokens(tokenizer, [sample.texts[row] for row in part]) for part in parts]
+        batches = [_tokens(tokenizer, [sample.texts[row] for row in part], prefix) for part in parts]
         labels = sample.targets.argmax(1)[order]
         yield _compared("text_emotion", f"{title}, {len(sample)} held-out texts", batches, labels)
 
 
-def _tokens(tokenizer: Tokenizer, texts: list[str]) -> Feeds:
-    ids, mask = words.tokenize(tokenizer, texts)
+def _tokens(tokenizer: Tokenizer, texts: list[str], prefix: str) -> Feeds:
+    ids, mask = words.tokenize(tokenizer, texts, prefix)
     return {"INPUT_IDS": ids, "ATTENTION_MASK": mask}
 
 

@@ -78,10 +78,16 @@ def tensors(answer: bytes) -> dict[str, bytes]:
 
 def short_clip(seconds: float = 3.0) -> bytes:
     """Return the first seconds of the demo clip: a face and speech, so that every step has work."""
+    return part(make_clip(), {"video", "audio"}, seconds)
+
+
+def part(path: Path, kinds: set[str], seconds: float = float("inf")) -> bytes:
+    """Return the streams of these kinds, up to so many seconds, as a file of its own; nothing is encoded anew."""
     target = io.BytesIO()
-    with av.open(str(make_clip())) as source, av.open(target, "w", format="mp4") as sink:
-        streams = {stream.index: sink.add_stream_from_template(stream) for stream in source.streams}
-        for packet in source.demux():
+    with av.open(str(path)) as source, av.open(target, "w", format="mp4") as sink:
+        kept = [stream for stream in source.streams if stream.type in kinds]
+        streams = {stream.index: sink.add_stream_from_template(stream) for stream in kept}
+        for packet in source.demux(kept):
             if packet.dts is None or packet.dts * packet.time_base >= seconds:
                 continue
             packet.stream = streams[packet.stream_index]

@@ -17,9 +17,10 @@ from tokenizers import Tokenizer
 from benchmarks.measure import publish, table
 from export import catalog
 from export.catalog import Entry, Packages
-from export.fetch import COMPLETE, WHEELS, fetch, sha256
+from export.fetch import COMPLETE, WHEELS, fetch
 from networks.formats import ctranslate2
 from triptych.paths import CACHE
+from triptych.serving.checksums import sha256
 
 HEADER = ("entry", "packages", "file", "bytes", "sha256", "held against the first")
 DIFFERS = "DIFFERS"

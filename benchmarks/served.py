@@ -5,7 +5,7 @@ This module does without PyTorch: what a fresh process needs to run a graph is m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,14 +32,6 @@ STEPS = {
 """The steps that change with a channel's model; the last one is the model."""
 WORDS_BATCH = 32
 
-FEATURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "whisper-log-mel": mel.whisper_log_mel,
-    "log-mel": mel.voice_log_mel,
-    "waveform": lambda window: window[None],
-    "yamnet-log-mel": mel.sound_log_mel,
-    "kaldi-fbank": mel.fbank,
-}
-"""What the steps before a model can make of a window."""
 
 Feeds = dict[str, np.ndarray]
 
@@ -81,7 +73,7 @@ class Graph:
             samples = settings.read_int(self._step("audio_decode"), "sound_window_samples")
             windows, _ = audio.sound_windows(pcm, samples)
             kind = settings.read_text(self._step("sound_features"), "features")
-        return {"FEATURES": np.stack([FEATURES[kind](window) for window in windows])}
+        return {"FEATURES": np.stack([mel.FEATURES[kind](window) for window in windows])}
 
     def read(self, texts: Sequence[str]) -> Feeds:
         """Return the feeds of texts, by the tokenizer that belongs to the model."""

@@ -12,8 +12,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from export.fetch import sha256
 from triptych.errors import TriptychError
+from triptych.serving.checksums import sha256
 from triptych_client.contract import SPOKEN_LANGUAGES
 
 PATTERNS = ("*.json", "*.txt", "*.model", "*.safetensors", "README.md")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from filelock import FileLock
 from export.catalog import Entry, Packages, Weights, Wheel
 from triptych.errors import TriptychError
 from triptych.paths import OWN_WEIGHTS
+from triptych.serving.checksums import sha256
 
 BLOCK_BYTES = 1 << 20
 WHEELS = "wheels"
@@ -48,15 +48,6 @@ def is_complete(entry: Entry, cache: Path) -> bool:
 def lies_in(packages: Packages, wheels: Path) -> bool:
     """Tell whether every wheel is in the folder `wheels`, where it may have been put by hand."""
     return all(_here(wheel, wheels) for wheel in packages.wheel)
-
-
-def sha256(path: Path) -> str:
-    """Return the hexadecimal sha256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _fill(entry: Entry, folder: Path, wheels: Path) -> None:

@@ -17,7 +17,6 @@ from typing import Any, Concatenate, ParamSpec
 from filelock import FileLock, Timeout
 
 from export.catalog import Entry, load
-from export.fetch import sha256
 from export.stamp import SOURCES, STAMP, Origin, Stamp
 from triptych import generations
 from triptych.answer.manifest import LABELS_FILE, MODELS_FILE
@@ -25,6 +24,7 @@ from triptych.answer.parameters import CALIBRATION_FILE, CALIBRATION_FOLDER, FUS
 from triptych.errors import TriptychError
 from triptych.paths import OWN_WEIGHTS
 from triptych.serving import sources
+from triptych.serving.checksums import sha256
 from triptych_client.contract import CHANNELS
 
 WORDS = "words"

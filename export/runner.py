@@ -9,10 +9,11 @@ from tempfile import TemporaryDirectory
 
 from export import checkpoint, manifest
 from export.catalog import OWN, Entry, choose, fitting, load, slot_of, step_of
-from export.fetch import fetch, sha256
+from export.fetch import fetch
 from export.placing import place, saying_when_full
 from export.stamp import STAMP, Origin, Stamp, fingerprint
 from triptych.errors import TriptychError
+from triptych.serving.checksums import sha256
 
 Report = Callable[[str, str], None]
 """Called with an entry's name and what is done with it: "download", "export" or "ready"."""

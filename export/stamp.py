@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from export.catalog import Entry, resolve
-from export.fetch import sha256
 from triptych.errors import TriptychError
 from triptych.files import write_text
 from triptych.paths import ROOT
+from triptych.serving.checksums import sha256
 from triptych_client.contract import STEPS, Tensor
 
 SOURCES = {"model.py", "dali.py", ".gitkeep"}

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
-
 from benchmarks.gpu_check.results import Answer
+from benchmarks.load import part
 from triptych_client import Client
 from triptych_client.results import Analysis
 
@@ -35,20 +33,6 @@ def clips(path: Path, others: Path | None, seconds: float = 3.0) -> list[Clip]:
         Clip(f"{path.name}, sound", part(path, {"audio"})),
         *(Clip(file.name, file.read_bytes()) for file in more),
     ]
-
-
-def part(path: Path, kinds: set[str], seconds: float = float("inf")) -> bytes:
-    """Return the streams of these kinds, up to so many seconds, as a file of its own; nothing is encoded anew."""
-    target = io.BytesIO()
-    with av.open(str(path)) as source, av.open(target, "w", format="mp4") as sink:
-        kept = [stream for stream in source.streams if stream.type in kinds]
-        streams = {stream.index: sink.add_stream_from_template(stream) for stream in kept}
-        for packet in source.demux(kept):
-            if packet.dts is None or packet.dts * packet.time_base >= seconds:
-                continue
-            packet.stream = streams[packet.stream_index]
-            sink.mux(packet)
-    return target.getvalue()
 
 
 def ask(url: str, asked: Sequence[Clip], timeout_s: float) -> list[Analysis]:

@@ -5,7 +5,7 @@ The steps are run here one after the other, without a server; features by their 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 
 import cv2
@@ -32,14 +32,6 @@ Feeds = dict[str, np.ndarray]
 
 FER2013 = "fer2013_train_val.npz"
 """Arrays images u8 [n, 48, 48] and split [n], 1: validation."""
-FEATURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "whisper-log-mel": mel.whisper_log_mel,
-    "log-mel": mel.voice_log_mel,
-    "waveform": lambda window: window[None],
-    "yamnet-log-mel": mel.sound_log_mel,
-    "kaldi-fbank": mel.fbank,
-}
-"""What `settings.json` of the steps of features can say, and its reference."""
 SEEN = frozenset({"face_detector", "expression"})
 HEARD = frozenset({"sound_tagger", "sound_emotion", "voice_emotion", "text_emotion"})
 STEPS_WITH_INPUTS = SEEN | HEARD
@@ -110,7 +102,7 @@ def _heard(data: bytes, repository: Path, *, with_words: bool) -> dict[str, Feed
 
 
 def _features(folder: Path, windows: np.ndarray) -> np.ndarray:
-    compute = FEATURES[settings.read_text(folder, "features")]
+    compute = mel.FEATURES[settings.read_text(folder, "features")]
     return np.stack([compute(window) for window in windows])
 
 
@@ -120,6 +112,8 @@ def _words(repository: Path, chunks: spoken.Chunks) -> Feeds:
     log_mel = extract(list(chunks.pcm), sampling_rate=SAMPLE_RATE_HZ, return_tensors="np").input_features
     recogniser = Recogniser(repository / "whisper" / "1", cores())
     said = recogniser.transcribe(log_mel, chunks.pieces, [DecodingOptions()] * len(chunks.pcm))
-    tokenizer = Tokenizer.from_file(str(repository / "text_tokens" / "1" / "tokenizer.json"))
-    ids, mask = text.tokenize(tokenizer, text.texts(tensors(said)["UTTERANCES"]))
+    folder = repository / "text_tokens" / "1"
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    prefix = settings.read_text(folder, text.PREFIX_SETTING)
+    ids, mask = text.tokenize(tokenizer, text.texts(tensors(said)["UTTERANCES"]), prefix)
     return {"INPUT_IDS": ids, "ATTENTION_MASK": mask}

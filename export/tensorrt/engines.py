@@ -17,7 +17,8 @@ from export.tensorrt.graph import prepared
 from export.tensorrt.shapes import SHAPES, Shapes
 from triptych.errors import TriptychError
 from triptych.serving import cuda
-from triptych.serving.engines import Engine, Host, Precision, sha256, step_fault
+from triptych.serving.checksums import sha256
+from triptych.serving.engines import Engine, Host, Precision, step_fault
 from triptych_client.contract import STEPS, Step
 
 Report = Callable[[str, str], None]

@@ -15,10 +15,10 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from export import catalog
-from export.fetch import sha256
 from samples.repositories import take_exports
 from triptych.paths import BUILD, CACHE, ROOT
 from triptych.serving import sources
+from triptych.serving.checksums import sha256
 from triptych_client.contract import EMOTIONS
 
 PAGE = (ROOT / "docs" / "adding-a-model.md").read_text(encoding="utf-8")

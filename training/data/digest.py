@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from export.fetch import sha256
+from triptych.serving.checksums import sha256
 
 
 def digest(folder: Path, files: Iterable[Path]) -> str:

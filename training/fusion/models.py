@@ -29,11 +29,6 @@ from triptych_client.contract import CHANNELS, FACE_PX
 Array = np.ndarray
 STEPS = {"face": "expression", "sound": "sound_emotion", "voice": "voice_emotion", "words": "text_emotion"}
 BATCH = 32
-VOICE_FEATURES = {
-    "whisper-log-mel": mel.whisper_log_mel,
-    "log-mel": mel.voice_log_mel,
-    "waveform": lambda window: window[None],
-}
 NOTHING_TAGGED = np.zeros((0, 2), np.float32)
 
 
@@ -101,7 +96,7 @@ class Models:
     def voice(self, windows: Array) -> Array:
         """Return logits [w, 7] of windows of sound [w, 48000]."""
         kind = settings.read_text(self.repository / "voice_features" / "1", "features")
-        features = np.stack([VOICE_FEATURES[kind](window) for window in windows])
+        features = np.stack([mel.FEATURES[kind](window) for window in windows])
         return _run(self._session("voice_emotion"), {"FEATURES": features}, "LOGITS")
 
     def spoken(self, pcm: Array) -> tuple[Array, Windows]:
@@ -127,7 +122,7 @@ class Models:
 
     def _sound_features(self, window: Array) -> Array:
         kind = settings.read_text(self.repository / "sound_features" / "1", "features")
-        return {"yamnet-log-mel": mel.sound_log_mel, "kaldi-fbank": mel.fbank}[kind](window)
+        return mel.FEATURES[kind](window)
 
     @cached_property
     def _lines(self) -> dict[str, dict]:

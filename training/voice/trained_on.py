@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from export.fetch import sha256
 from training.data.speech import SpeechWindows
 from triptych.errors import TriptychError
 from triptych.files import write_text
+from triptych.serving.checksums import sha256
 
 FILE = "trained_on.json"
 FORMAT = "triptych-trained-on/1"

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+BLOCK_BYTES = 1 << 20
 USAGE = "usage: python -m triptych.serving.checksums write REPOSITORY | check REPOSITORY LIST"
 
 
@@ -29,6 +30,15 @@ def faults(repository: Path, expected: dict[str, str]) -> list[str]:
         *(f"{path} is not listed" for path in sorted(found.keys() - expected.keys())),
         *(f"{path} differs" for path in sorted(expected.keys() & found.keys()) if expected[path] != found[path]),
     ]
+
+
+def sha256(path: Path) -> str:
+    """Return the hexadecimal sha256 of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def lines(digests: dict[str, str]) -> str:
@@ -75,11 +85,7 @@ def _files(folder: Path) -> Iterator[Path]:
 def _digest(path: Path) -> str:
     if path.is_symlink():
         return hashlib.sha256(os.fsencode(os.readlink(path))).hexdigest()
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return sha256(path)
 
 
 if __name__ == "__main__":

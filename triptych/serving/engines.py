@@ -19,6 +19,7 @@ from pathlib import Path
 from triptych.errors import TriptychError
 from triptych.files import write_atomically, write_text
 from triptych.serving import cuda, profile
+from triptych.serving.checksums import sha256
 from triptych.serving.host import SYSTEM_LIBRARIES
 
 PLAN = "model.plan"
@@ -29,7 +30,6 @@ PLATFORM = "tensorrt_plan"
 OPTION = "--model-config-name="
 """The flag of tritonserver that names a profile."""
 REMEDY = "Run, on the GPU that serves: triptych export --target tensorrt"
-BLOCK_BYTES = 1 << 20
 
 
 class Precision(str, Enum):
@@ -153,15 +153,6 @@ def _faults(engine: Engine, folder: Path, host: Host) -> Iterator[str]:
         yield f"was built for {engine.gpu}, and this GPU is {host.gpu.name}"
     if host.tensorrt and host.tensorrt != engine.tensorrt:
         yield f"was built by TensorRT {engine.tensorrt}, and this host has {host.tensorrt}"
-
-
-def sha256(path: Path) -> str:
-    """Return the hexadecimal sha256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _slug(name: str) -> str:

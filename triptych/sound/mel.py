@@ -7,6 +7,8 @@ have the names that librosa and torchaudio give them: `N_FFT`, `WIN_LENGTH`, `HO
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from triptych_client.contract import SAMPLE_RATE_HZ, VOICE_SAMPLES
@@ -141,6 +143,16 @@ def whisper_log_mel(pcm: Array, n_mels: int = WHISPER_N_MELS) -> Array:
     power = np.abs(_spectra(mirrored, len(pcm) // HOP_LENGTH, WHISPER_N_FFT)) ** 2
     log_mel = np.log10(np.maximum(whisper_filters(n_mels) @ power.T, WHISPER_FLOOR))
     return ((np.maximum(log_mel, log_mel.max() - WHISPER_RANGE) + 4) / 4).astype(np.float32)
+
+
+FEATURES: dict[str, Callable[[Array], Array]] = {
+    "whisper-log-mel": whisper_log_mel,
+    "log-mel": voice_log_mel,
+    "waveform": lambda pcm: pcm[None],
+    "yamnet-log-mel": sound_log_mel,
+    "kaldi-fbank": fbank,
+}
+"""What a step of features is told by `features` in its settings.json, and the reference of each: sound -> features."""
 
 
 def _spectra(pcm: Array, frames: int, n_fft: int = N_FFT) -> Array:

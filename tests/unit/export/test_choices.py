@@ -13,12 +13,12 @@ import pytest
 from rich.console import Console
 
 from export import catalog, checkpoint, listing, runner
-from export.fetch import sha256
 from export.stamp import STAMP, Stamp
 from samples.checkpoints import make_checkpoint
 from samples.disk import full_disk
 from triptych.commands.cli import parse_choices
 from triptych.errors import TriptychError
+from triptych.serving.checksums import sha256
 
 CATALOG = """
 [light]

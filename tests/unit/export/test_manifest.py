@@ -15,13 +15,13 @@ from filelock import FileLock
 
 from export import catalog, manifest
 from export.catalog import Entry
-from export.fetch import sha256
 from export.stamp import STAMP
 from samples.fusion import trained
 from triptych.answer.manifest import Manifest
 from triptych.answer.parameters import Calibration
 from triptych.errors import TriptychError
 from triptych.serving import sources
+from triptych.serving.checksums import sha256
 from triptych_client.contract import EMOTIONS
 
 TAGS = Entry("yamnet", "a tagger", "MIT", step="sound_tagger", role="audio_tags")

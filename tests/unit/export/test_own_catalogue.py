@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from export import catalog, runner, stamp
-from export.fetch import fetch, sha256
+from export.fetch import fetch
 from triptych.errors import TriptychError
+from triptych.serving.checksums import sha256
 
 ENTRY = """
 [quiet-voice]
