@@ -93,6 +93,12 @@ class SpeechWindows:
         facts = (self.labels, self.speakers, self.corpora, self.sentences)
         return SpeechWindows(windows, numbers, *(column[clips] for column in facts))
 
+    def of_clips(self, logits: np.ndarray) -> np.ndarray:
+        """Return the mean of what is said of each clip's windows: [w, 7] -> f32 [clips, 7]."""
+        sums = np.zeros((len(self.labels), logits.shape[1]), np.float32)
+        np.add.at(sums, self.clip_of_window, logits)
+        return sums / np.bincount(self.clip_of_window)[:, None]
+
 
 def files(data: Path, corpora: Iterable[str] = ALL_SEVEN) -> list[Path]:
     """Return what is read."""

@@ -15,21 +15,20 @@ from tokenizers import Tokenizer
 
 from export import catalog, checkpoint
 from export.fetch import fetch
+from training.data.spoken import Spoken
 from training.voice.trained_on import TrainedOn
 from triptych.errors import TriptychError
 from triptych.media import audio
 from triptych.media.audio import Windows
 from triptych.paths import CACHE
 from triptych.serving import settings
-from triptych.sound import mel, spoken
-from triptych.sound.detector import SpeechDetector
+from triptych.sound import mel
 from triptych.words import text
 from triptych_client.contract import CHANNELS, FACE_PX
 
 Array = np.ndarray
 STEPS = {"face": "expression", "sound": "sound_emotion", "voice": "voice_emotion", "words": "text_emotion"}
 BATCH = 32
-NOTHING_TAGGED = np.zeros((0, 2), np.float32)
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Models:
 
     def digest(self, channel: str) -> str:
         """Return what tells the channel's evidence from that of other models: the sha256 of all models in its way."""
-        roles = ("audio_tags", "sound") if channel == "sound" else (channel,)
+        roles = {"sound": ("audio_tags", "sound"), "voice": ("speech_detection", "voice")}.get(channel, (channel,))
         return "".join(self._lines[role]["sha256"][:12] for role in roles if role in self._lines)
 
     def voice_trained_on(self) -> TrainedOn | None:
@@ -100,13 +99,8 @@ class Models:
         return _run(self._session("voice_emotion"), {"FEATURES": features}, "LOGITS")
 
     def spoken(self, pcm: Array) -> tuple[Array, Windows]:
-        """Return the speech in sound [samples], seconds [v, 2], and the windows that the voice model hears of it.
-
-        A recording of speech in which none is detected is heard whole.
-        """
-        found = self._detector.detect(pcm, NOTHING_TAGGED, NOTHING_TAGGED)
-        speech = found if len(found) else np.array([[0, len(pcm)]])
-        return spoken.in_seconds(speech), spoken.voice_windows(pcm, speech)
+        """Return the speech in sound [samples], seconds [v, 2], and the windows that the voice model hears of it."""
+        return self._spoken.cut(pcm)
 
     def words(self, texts: Sequence[str]) -> Array:
         """Return logits [n, 7] of texts."""
@@ -132,8 +126,8 @@ class Models:
         return {line["role"]: line for line in json.loads(path.read_text(encoding="utf-8")) if line["role"]}
 
     @cached_property
-    def _detector(self) -> SpeechDetector:
-        return SpeechDetector(self.repository / "speech_detector" / "1")
+    def _spoken(self) -> Spoken:
+        return Spoken(self.repository)
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:

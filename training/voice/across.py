@@ -1,4 +1,4 @@
-"""How well a head on Whisper's states carries: to other speakers, sentences, corpora, and to noise."""
+"""How well a head on Whisper's states carries: to other speakers, sentences and corpora."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import softmax
-from sklearn.model_selection import StratifiedGroupKFold
 
 from networks.voice.whisper_states import Head
 from training.data.speech import SpeechWindows
 from training.metrics import balanced_accuracy, expected_calibration_error
+from training.voice.spectrogram_cnn import folds
 from training.voice.whisper_states import predict
 
 Array = np.ndarray
 Fit = Callable[[SpeechWindows], Head]
-FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -38,20 +37,6 @@ class Carried:
         """Return the row of a table."""
         numbers = (f"{number:.3f}" for number in (self.recall, self.adapted, self.ece))
         return (self.corpus, str(self.clips), str(self.emotions), *numbers)
-
-
-def folds(speech: SpeechWindows, seed: int) -> list[tuple[Array, Array]]:
-    """Return the numbers of the clips kept and held out in each fold: corpora and emotions alike, speakers apart."""
-    kinds = np.char.add(speech.corpora, speech.labels.astype(str))
-    return list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(kinds, kinds, speech.speakers))
-
-
-def held_out(speech: SpeechWindows, fit: Fit, seed: int) -> Array:
-    """Return logits [clips, 7] of each clip by a head that never heard its speaker."""
-    logits = np.zeros((len(speech.labels), 7), np.float32)
-    for kept, rest in folds(speech, seed):
-        logits[rest] = predict(fit(speech.choose(kept)), speech.choose(rest))
-    return logits
 
 
 def without(speech: SpeechWindows, corpus: str) -> SpeechWindows:

@@ -9,15 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from export import catalog, fetch
 from networks import weights
 from networks.voice.spectrogram_cnn import VoiceCnn
-from networks.voice.whisper_states import Head, States
-from networks.whisper import published
-from training.voice import spectrogram_cnn, train_states
+from networks.voice.whisper_states import Head
+from training.voice import spectrogram_cnn, train_states, whisper_states
 from training.voice.trained_on import TrainedOn, held_out_by
 from triptych.errors import TriptychError
-from triptych.paths import CACHE
 from triptych.sound import mel
 
 Array = np.ndarray
@@ -43,7 +40,7 @@ class Folds:
     def files(run: Path) -> list[Path]:
         """Return what decides on the answers of a run."""
         if network(run) == train_states.NETWORK:
-            folders = [train_states.fold_folder(run, number + 1) for number in range(train_states.FOLDS)]
+            folders = [spectrogram_cnn.fold_folder(run, number + 1) for number in range(spectrogram_cnn.FOLDS)]
             return [folder / weights.FILE for folder in (*folders, run)]
         return [*spectrogram_cnn.fold_files(run), run / weights.FILE]
 
@@ -68,7 +65,7 @@ def _cnn(run: Path) -> tuple[list[Model], list[TrainedOn]]:
 
 
 def _states(run: Path) -> tuple[list[Model], list[TrainedOn]]:
-    states = States(published.read(fetch.fetch(catalog.load()["whisper-base"], CACHE)).model).eval()
+    states = whisper_states.encoder()
     temperature = weights.load(Head(), run / weights.FILE)
     folds = train_states.load_folds(run)
     models = [_of_features(torch.nn.Sequential(states, head), mel.whisper_log_mel, temperature) for head, _ in folds]

@@ -158,10 +158,7 @@ def train(speech: SpeechWindows, held_out: SpeechWindows, settings: Settings, ou
 def predict(model: nn.Module, speech: SpeechWindows, batch_size: int = EVALUATED_AT_ONCE) -> np.ndarray:
     """Return logits f32 [clips, 7], the mean over the windows of each clip."""
     chunks = speech.windows.split(batch_size)
-    windows = torch.cat([device.predict(model, chunk.float()).cpu() for chunk in chunks]).numpy()
-    sums = np.zeros((len(speech.labels), len(EMOTIONS)), np.float32)
-    np.add.at(sums, speech.clip_of_window, windows)
-    return sums / np.bincount(speech.clip_of_window)[:, None]
+    return speech.of_clips(torch.cat([device.predict(model, chunk.float()).cpu() for chunk in chunks]).numpy())
 
 
 def evaluate(model: nn.Module, speech: SpeechWindows, batch_size: int = EVALUATED_AT_ONCE) -> Mapping[str, float]:

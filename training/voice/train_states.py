@@ -16,13 +16,16 @@ from training.data.speech import ALL_SEVEN, MEASURED_ONLY, SpeechWindows
 from training.metrics import fit_temperature, score
 from training.plots import plot_confusion
 from training.voice import across
-from training.voice.across import FOLDS, among, carried, of, without
+from training.voice.across import among, carried, of, without
+from training.voice.spectrogram_cnn import FOLDS, fold_folder, folds
 from training.voice.trained_on import TrainedOn
 from training.voice.whisper_states import LEARNT, NETWORK, SEED, collect, fit, joined, predict
 from triptych.errors import TriptychError
 from triptych.files import write_atomically, write_text
+from triptych.paths import MODEL_REPOSITORY
 
 Array = np.ndarray
+COMMAND = "triptych train voice --model whisper-states --data DIR --out DIR"
 STATES = "states"
 COMMERCIAL = ("cremad", "emodb")
 """Corpora whose terms allow, or may allow, commercial use."""
@@ -33,18 +36,20 @@ LEFT_OUT = ("ravdess", "emodb", "nemo")
 """Corpora that heads of the others are measured on; CREMA-D has too few of most emotions."""
 
 
-def train_whisper_states(data: Path, out: Path, held_out: Collection[str] = ()) -> None:
+def train_whisper_states(
+    data: Path, out: Path, held_out: Collection[str] = (), repository: Path = MODEL_REPOSITORY
+) -> None:
     """Train on the speech in `data`; weights and card go to `out`, where the states are kept.
 
     `held_out`: speakers whom no head hears, as `training.data.speech` calls them ("ravdess 05"). TriptychError when
-    there is no such speaker.
+    there is no such speaker, or as of `collect`.
     """
-    everybody = collect(data, out / STATES, LEARNT)
+    everybody = collect(data, out / STATES, LEARNT, repository)
     if unknown := set(held_out) - set(everybody.speakers):
         missing = ", ".join(sorted(unknown))
         raise TriptychError(f"there is no {missing} among the speakers; one is called {everybody.speakers[0]}")
     learnt = everybody.choose(np.flatnonzero(~np.isin(everybody.speakers, list(held_out))))
-    measured = collect(data, out / STATES, MEASURED_ONLY)
+    measured = collect(data, out / STATES, MEASURED_ONLY, repository)
     strangers = {corpus: fit(without(learnt, corpus)) for corpus in LEFT_OUT}
     temperature = _temperature(learnt, strangers)
     head = _keep(fit(learnt), learnt, temperature, out)
@@ -68,7 +73,7 @@ def train_whisper_states(data: Path, out: Path, held_out: Collection[str] = ()) 
         scores=scores,
         temperature=temperature,
         confusion_picture=CONFUSION,
-        command="triptych train voice --model whisper-states --data DIR --out DIR",
+        command=" ".join([COMMAND, *(f'--hold-out "{speaker}"' for speaker in sorted(held_out))]),
     )
     write_text(out / CARD, page)
 
@@ -98,16 +103,11 @@ def _keep(head: Head, learnt: SpeechWindows, temperature: float, folder: Path) -
 def _cross_validate(learnt: SpeechWindows, temperature: float, out: Path) -> Array:
     """Return logits [clips, 7] of each clip by the head of a fold that never heard its speaker; keep the heads."""
     logits = np.zeros((len(learnt.labels), 7), np.float32)
-    for number, (kept, rest) in enumerate(across.folds(learnt, SEED), 1):
+    for number, (kept, rest) in enumerate(folds(learnt, SEED), 1):
         part = learnt.choose(kept)
         head = _keep(fit(part), part, temperature, fold_folder(out, number))
         logits[rest] = predict(head, learnt.choose(rest))
     return logits
-
-
-def fold_folder(out: Path, number: int) -> Path:
-    """Return where the head of a fold (from 1) is kept."""
-    return out / f"fold{number}"
 
 
 def load_folds(run: Path) -> list[tuple[Head, TrainedOn]]:
