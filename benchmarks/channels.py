@@ -2,9 +2,9 @@
 
 python -m benchmarks.channels --data DIR [--only face|vit|voice|sound|words] [--voice-run DIR] [--repeats 30]
 
-DIR is the folder of training and evaluation data. --voice-run is the --out of a finished `triptych train voice`, whose
-folds measure the voice; without it the voice's scores are left out. Each part becomes a page of benchmarks/results/;
-docs/channels.md says what follows.
+DIR is the folder of training and evaluation data. --voice-run is the --out of a finished `triptych train voice --model
+spectrogram-cnn`, whose folds measure the voice; without it the voice's scores are left out. Each part becomes a page of
+benchmarks/results/; docs/channels.md says what follows.
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ class Part(str, Enum):
 def main(
     data: Annotated[Path, typer.Option(help="Training and evaluation data.", exists=True, file_okay=False)],
     only: Annotated[list[Part] | None, typer.Option(help="Measure this alone.")] = None,
-    voice_run: Annotated[Path | None, typer.Option(help="--out of `triptych train voice`.")] = None,
+    voice_run: Annotated[
+        Path | None, typer.Option(help="--out of `triptych train voice --model spectrogram-cnn`.")
+    ] = None,
     repeats: Annotated[int, typer.Option(min=3)] = 30,
 ) -> None:
     """Measure the alternatives and publish a page for each part."""

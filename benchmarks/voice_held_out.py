@@ -22,7 +22,7 @@ PIECE_FRAMES = 50
 
 
 def conditions(data: Path, run: Path) -> dict[str, list[Scores]]:
-    """Return the scores of the folds' models in `run`, the --out of `triptych train voice`, by condition.
+    """Return the scores of the folds' models in `run`, the --out of training the spectrogram CNN, by condition.
 
     TriptychError when the run is not finished or the data not there.
     """

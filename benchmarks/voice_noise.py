@@ -2,7 +2,7 @@
 
 python -m benchmarks.voice_noise --data DIR --run DIR
 
---data holds speech/; --run is the folder that `triptych train voice` wrote, with the models of its five folds. Noise is
+--data holds speech/; --run is what `triptych train voice --model spectrogram-cnn` wrote, with its five folds. Noise is
 added to the waveform at a ratio of mean powers: white, or the babble of eight clips of other speakers.
 """
 

@@ -13,7 +13,7 @@ from transformers import GenerationConfig, WhisperForConditionalGeneration, Whis
 
 from networks import pretrained
 from networks.served import Parts
-from networks.whisper.loaded import MAX_INITIAL_TIMESTAMP, MULTILINGUAL_TOKENS, Whisper, generation_rules
+from networks.whisper.loaded import MAX_INITIAL_TIMESTAMP, Whisper, generation_rules, is_multilingual
 from triptych.errors import TriptychError
 from triptych.sound.mel import WHISPER_N_MELS, WHISPER_V3_N_MELS
 
@@ -39,7 +39,7 @@ def read(folder: Path) -> Whisper:
     model = pretrained.load(WhisperForConditionalGeneration, folder).float()
     tokenizer = _tokenizer(folder)
     asked = model.generation_config or GenerationConfig()
-    multilingual = _option(asked, "is_multilingual", model.config.vocab_size >= MULTILINGUAL_TOKENS)
+    multilingual = _option(asked, "is_multilingual", is_multilingual(model.config.vocab_size))
     rules = generation_rules(
         Tokenizer.from_str(tokenizer).get_vocab(),
         asked.suppress_tokens or [],

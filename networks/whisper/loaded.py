@@ -50,6 +50,11 @@ class Whisper:
         }
 
 
+def is_multilingual(tokens: int) -> bool:
+    """Tell whether a Whisper with so many tokens knows languages and tasks; else it is English only."""
+    return tokens >= MULTILINGUAL_TOKENS
+
+
 def generation_rules(
     vocabulary: Mapping[str, int],
     suppress: Sequence[int],

@@ -18,7 +18,7 @@ from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from networks.served import Parts
 from networks.whisper import vocabulary
-from networks.whisper.loaded import MULTILINGUAL_TOKENS, Whisper, generation_config, generation_rules
+from networks.whisper.loaded import Whisper, generation_config, generation_rules, is_multilingual
 from triptych.errors import TriptychError
 from triptych.sound.mel import WHISPER_N_MELS, WHISPER_V3_N_MELS
 
@@ -59,10 +59,9 @@ def read(file: Path, vocabularies: Path) -> Whisper:
     TriptychError when it is no such file, cut short, or of other dimensions than it says.
     """
     dimensions, state = _unpickle(file)
-    words = vocabulary.load(vocabularies, dimensions["n_vocab"], MULTILINGUAL_TOKENS)
+    words = vocabulary.load(vocabularies, dimensions["n_vocab"])
     suppress = vocabulary.never_said(words), vocabulary.not_first(words)
-    multilingual = dimensions["n_vocab"] >= MULTILINGUAL_TOKENS
-    rules = generation_rules(words.get_vocab(), *suppress, multilingual=multilingual)
+    rules = generation_rules(words.get_vocab(), *suppress, multilingual=is_multilingual(dimensions["n_vocab"]))
     model = WhisperForConditionalGeneration(_config(dimensions, rules["end_of_text"]))
     try:
         found = model.load_state_dict(_renamed(state), strict=False)

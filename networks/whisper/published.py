@@ -15,7 +15,7 @@ from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from networks.formats import ctranslate2
 from networks.served import Parts
-from networks.whisper.loaded import MULTILINGUAL_TOKENS, Whisper, generation_config, generation_rules
+from networks.whisper.loaded import Whisper, generation_config, generation_rules, is_multilingual
 from triptych.errors import TriptychError
 from triptych.sound.mel import WHISPER_N_MELS
 
@@ -48,7 +48,7 @@ def _rules(source: Path, tokens: int) -> dict[str, Any]:
     vocabulary = Tokenizer.from_file(str(source / "tokenizer.json")).get_vocab()
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
     suppress = config["suppress_ids"], config["suppress_ids_begin"]
-    return generation_rules(vocabulary, *suppress, multilingual=tokens >= MULTILINGUAL_TOKENS)
+    return generation_rules(vocabulary, *suppress, multilingual=is_multilingual(tokens))
 
 
 def _config(variables: Variables, rules: Mapping[str, Any]) -> WhisperConfig:

@@ -15,13 +15,13 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
-from networks.whisper.loaded import END, NO_TIMESTAMPS, START
+from networks.whisper.loaded import END, NO_TIMESTAMPS, START, is_multilingual
 from triptych.errors import TriptychError
-from triptych_client.contract import TASKS
 
 MULTILINGUAL, ENGLISH = "multilingual.tiktoken", "gpt2.tiktoken"
 AFTER_LANGUAGES = (
-    *(f"<|{task}|>" for task in sorted(TASKS, reverse=True)),
+    "<|translate|>",
+    "<|transcribe|>",
     "<|startoflm|>",
     "<|startofprev|>",
     "<|nospeech|>",
@@ -43,12 +43,12 @@ DASH, QUOTE = " -", " '"
 """They begin what somebody else says; within a word they stay."""
 
 
-def load(folder: Path, tokens: int, multilingual: int) -> Tokenizer:
-    """Return the tokenizer of a Whisper with so many `tokens`, of languages from `multilingual` tokens on.
+def load(folder: Path, tokens: int) -> Tokenizer:
+    """Return the tokenizer of a Whisper with so many tokens, from a folder with both vocabularies.
 
     TriptychError when no vocabulary of openai/whisper has so many.
     """
-    ranks = _read(folder / (MULTILINGUAL if tokens >= multilingual else ENGLISH))
+    ranks = _read(folder / (MULTILINGUAL if is_multilingual(tokens) else ENGLISH))
     languages = tokens - len(ranks) - len((END, START, *AFTER_LANGUAGES)) - TIMESTAMPS
     if not 0 < languages <= len(LANGUAGES):
         raise TriptychError(f"a Whisper of {tokens} tokens has none of the vocabularies that OpenAI published")

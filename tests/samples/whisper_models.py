@@ -38,7 +38,7 @@ def tiny(tokens: int, n_mels: int) -> WhisperForConditionalGeneration:
 def rules_of(tokenizer: Tokenizer, tokens: int) -> dict[str, object]:
     """Return the rules of decoding that openai/whisper has for a vocabulary of so many tokens."""
     suppress = vocabulary.never_said(tokenizer), vocabulary.not_first(tokenizer)
-    return loaded.generation_rules(tokenizer.get_vocab(), *suppress, multilingual=tokens >= MULTILINGUAL_TOKENS)
+    return loaded.generation_rules(tokenizer.get_vocab(), *suppress, multilingual=loaded.is_multilingual(tokens))
 
 
 def save_folder(model: WhisperForConditionalGeneration, tokenizer: Tokenizer, folder: Path) -> GenerationConfig:

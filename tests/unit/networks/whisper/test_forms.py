@@ -35,7 +35,7 @@ def base(weights) -> Whisper:
 
 
 def vocabulary_of(vocabularies: Path, tokens: int) -> Tokenizer:
-    return vocabulary.load(vocabularies, tokens, MULTILINGUAL_TOKENS)
+    return vocabulary.load(vocabularies, tokens)
 
 
 def recogniser_of(parts: Parts, folder: Path) -> Recogniser:
