@@ -73,8 +73,8 @@ def _collect(data: Path, out: Path, corpus: str, repository: Path) -> SpeechWind
     layers = "-".join(map(str, LAYERS))
     path = out / f"{corpus}-{layers}-{digest(data, data_speech.files(data, [corpus]))[:16]}.npz"
     if not path.is_file():
-        spoken, states = Spoken(repository), encoder()
         recordings = track(list(data_speech.recordings(data, [corpus])), corpus)
+        spoken, states = Spoken(repository), encoder()
         found = data_speech.windows(recordings, partial(_pooled, states), lambda pcm: spoken.cut(pcm)[1].pcm)
         out.mkdir(parents=True, exist_ok=True)
         write_atomically(path, lambda unfinished: _save(unfinished, found))
