@@ -136,8 +136,9 @@ def keep_best_onnx(boxes: Any, scores: Any) -> Any:
 def frame_by_frame(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model that runs `model` on one frame of the batch after the other (ONNX's Scan).
 
-    On a CPU this is as fast, and it needs 15 MB instead of 2 GB for 128 frames of 640 x 360, since a frame's first
-    feature maps are far larger than the frame.
+    It needs 15 MB instead of 2 GB for 128 frames of 640 x 360, since a frame's first feature maps are far larger than
+    the frame. The weights are in the body: where they are outside, ONNX Runtime does not block the channels of its
+    convolutions (NCHWc), and they take twice as long.
     """
     one = onnx.compose.add_prefix(model, "frame/").graph
     frame = helper.make_tensor_value_info("frame", TensorProto.UINT8, ["height", "width", 3])
@@ -149,10 +150,10 @@ def frame_by_frame(model: onnx.ModelProto) -> onnx.ModelProto:
         results.append(helper.make_tensor_value_info(f"one/{output.name}", kind, dims))
         outputs.append(helper.make_tensor_value_info(output.name, kind, ["n", *dims]))
     names = [output.name for output in outputs]
-    body = helper.make_graph(nodes, "one_frame", [frame], results)
-    scan = helper.make_node("Scan", ["FRAMES"], names, body=body, num_scan_inputs=1)
     weights = [*one.initializer, helper.make_tensor("first_axis", TensorProto.INT64, [1], [0])]
-    graph = helper.make_graph([scan], "face_detector", list(model.graph.input), outputs, initializer=weights)
+    body = helper.make_graph(nodes, "one_frame", [frame], results, initializer=weights)
+    scan = helper.make_node("Scan", ["FRAMES"], names, body=body, num_scan_inputs=1)
+    graph = helper.make_graph([scan], "face_detector", list(model.graph.input), outputs)
     return helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
 
 

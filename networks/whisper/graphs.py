@@ -45,10 +45,15 @@ class Encoder(Served):
         """Two windows."""
         return (torch.zeros(2, *self.log_mel_shape),)
 
+    def free_axes(self) -> Any:
+        """Any number of windows, of any length."""
+        return ({0: Dim.DYNAMIC, 2: Dim.DYNAMIC},)
+
     def forward(self, log_mel: torch.Tensor) -> list[torch.Tensor]:
         """Take log_mel [b, mels, 2 s]; return cross_key [b, h, d, s], cross_value [b, h, s, d] of each layer."""
         hidden = functional.gelu(self.conv1(log_mel))
-        hidden = functional.gelu(self.conv2(hidden)).transpose(1, 2) + self.positions
+        hidden = functional.gelu(self.conv2(hidden)).transpose(1, 2)
+        hidden = hidden + self.positions[: hidden.shape[1]]
         for layer in self.layers:
             hidden = layer(hidden)
         hidden = self.norm(hidden)

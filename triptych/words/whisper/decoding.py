@@ -61,7 +61,7 @@ def decode(
     All windows go through the decoder together; those that have ended leave it.
     """
     hypotheses = [_Hypothesis(each, rules) for each in options]
-    state = model.encode(log_mel)
+    state = model.encode(log_mel, max(each.seconds for each in options))
     first = state.step(np.full((len(options), 1), rules.start_of_transcript))
     for hypothesis, logits in zip(hypotheses, first, strict=True):
         hypothesis.begin(logits)

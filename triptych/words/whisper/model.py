@@ -29,36 +29,53 @@ class Device:
         return cls("cuda", number) if providers.on_cuda(kind, wanted) else cls()
 
 
+WHOLE_WINDOW_S = 30.0
 CROSS_BYTES = 300 << 20
 """So much of what the decoder reads of the encoder is held at once: 8 windows of Whisper base, 1 of large."""
+WINDOW_FRAMES = 1500
+"""Encoder frames of a window of 30 s."""
+MEL_FRAMES_PER_SECOND = 100
 
 
 class Model:
-    """The encoder and the decoder, loaded from a folder; `threads` are those of a session on the CPU."""
+    """The encoder and the decoder, loaded from a folder; `threads` are those of a session on the CPU.
 
-    def __init__(self, folder: Path, threads: int, device: Device) -> None:
-        self.device = device
+    The encoder hears the sound of a window and `silence_s` seconds after it, of the 30 s that it was trained on.
+    """
+
+    def __init__(self, folder: Path, threads: int, device: Device, silence_s: float = WHOLE_WINDOW_S) -> None:
+        self.device, self.silence_s = device, silence_s
         self.encoder = _session(folder / "encoder.onnx", threads, device)
         self.decoder = _session(folder / "decoder.onnx", threads, device)
 
     @property
     def at_once(self) -> int:
         """How many windows go through the decoder together."""
-        window_bytes = sum(4 * math.prod(output.shape[1:]) for output in self.encoder.get_outputs())
+        window_bytes = sum(4 * math.prod(shape) for shape in self._cross_shapes(WINDOW_FRAMES))
         return max(1, CROSS_BYTES // window_bytes)
 
-    def encode(self, log_mel: np.ndarray) -> DecoderState:
-        """Encode float32 log-mels [b, mels, 3000], one by one: one fills the processor, and takes 1/b of the memory."""
+    def encode(self, log_mel: np.ndarray, sound_s: float) -> DecoderState:
+        """Encode float32 log-mels [b, mels, 3000] that hold at most so many seconds of sound.
+
+        One by one: one fills the processor, and takes 1/b of the memory.
+        """
+        frames = min(math.ceil((sound_s + self.silence_s) * MEL_FRAMES_PER_SECOND / 2), log_mel.shape[2] // 2)
         outputs = self.encoder.get_outputs()
-        cross = [np.empty((len(log_mel), *output.shape[1:]), np.float32) for output in outputs]
+        cross = [np.empty((len(log_mel), *shape), np.float32) for shape in self._cross_shapes(frames)]
         for row in range(len(log_mel)):
             binding = self.encoder.io_binding()
-            binding.bind_cpu_input("log_mel", np.ascontiguousarray(log_mel[row : row + 1], np.float32))
+            heard = np.ascontiguousarray(log_mel[row : row + 1, :, : 2 * frames], np.float32)
+            binding.bind_cpu_input("log_mel", heard)
             for output, array in zip(outputs, cross, strict=True):
                 target = array[row : row + 1]
                 binding.bind_output(output.name, "cpu", 0, np.float32, target.shape, target.ctypes.data)
             self.encoder.run_with_iobinding(binding)
         return DecoderState(self.decoder, cross, self.device)
+
+    def _cross_shapes(self, frames: int) -> list[tuple[int, ...]]:
+        """Return the shape of each output of the encoder for a window of so many frames: the axis that has no size."""
+        shapes = [output.shape[1:] for output in self.encoder.get_outputs()]
+        return [tuple(size if isinstance(size, int) else frames for size in shape) for shape in shapes]
 
 
 class DecoderState:

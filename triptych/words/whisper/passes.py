@@ -80,12 +80,13 @@ def decode_in_passes(
     no pass.
     """
     windows = [
-        _Window(mel, [_Part(0.0, float(seconds), replace(option, seconds=float(seconds)))])
+        _Window(mel, [_Part(0.0, float(seconds), option)])
         for mel, seconds, option in zip(log_mel, sound_s, options, strict=True)
     ]
     while due := [(window, part) for window in windows for part in window.due][:at_once]:
         mels = np.stack([window.mel_of(part) for window, part in due])
-        for (window, part), decoding in zip(due, decode(mels, [part.options for _, part in due]), strict=True):
+        asked = [replace(part.options, seconds=part.seconds) for _, part in due]
+        for (window, part), decoding in zip(due, decode(mels, asked), strict=True):
             window.add(part, decoding, rules)
     return [sorted(window.passes, key=lambda item: item.offset_s) for window in windows]
 
