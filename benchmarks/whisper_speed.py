@@ -18,6 +18,7 @@ from networks.whisper import published
 from triptych.commands.demo_speech import synthesise
 from triptych.paths import CACHE, MODEL_REPOSITORY
 from triptych.words.whisper.decoding import DecodingOptions
+from triptych.words.whisper.model import WINDOW_S, Running
 from triptych.words.whisper.recogniser import Recogniser
 from triptych_client.contract import SAMPLE_RATE_HZ
 
@@ -35,7 +36,7 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     logging.set_verbosity_error()
     model = published.read(fetch.fetch(catalog.load()["whisper-base"], CACHE)).model
-    recogniser = Recogniser(MODEL_REPOSITORY / "whisper" / "1", torch.get_num_threads())
+    recogniser = Recogniser(MODEL_REPOSITORY / "whisper" / "1", Running(torch.get_num_threads()))
     pcm = synthesise(TEXT, "en-us", 150)
     log_mel = WhisperFeatureExtractor()(pcm, sampling_rate=SAMPLE_RATE_HZ, return_tensors="np").input_features
     several = np.repeat(log_mel, AT_ONCE, axis=0)
@@ -57,7 +58,9 @@ def main() -> None:
         rows = [
             row(
                 "encoder",
-                *interleave(repeats, lambda: encoder(model, log_mel), lambda: recogniser.model.encode(log_mel)),
+                *interleave(
+                    repeats, lambda: encoder(model, log_mel), lambda: recogniser.model.encode(log_mel, WINDOW_S)
+                ),
             ),
             row(f"one window, {tokens} tokens", *interleave(repeats, lambda: theirs(log_mel), lambda: ours(log_mel))),
             row(f"{AT_ONCE} windows at once", *interleave(repeats, lambda: theirs(several), lambda: ours(several))),

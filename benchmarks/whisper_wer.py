@@ -26,6 +26,7 @@ from networks.whisper import published
 from triptych.media import audio
 from triptych.paths import CACHE, MODEL_REPOSITORY
 from triptych.words.whisper.decoding import DecodingOptions
+from triptych.words.whisper.model import Running
 from triptych.words.whisper.recogniser import Recogniser
 from triptych_client.contract import SAMPLE_RATE_HZ
 
@@ -53,7 +54,7 @@ def main() -> None:
     folder = parser.parse_args().data / "asr"
     logging.set_verbosity_error()
     model = published.read(fetch.fetch(catalog.load()["whisper-base"], CACHE)).model
-    recogniser = Recogniser(MODEL_REPOSITORY / "whisper" / "1", torch.get_num_threads())
+    recogniser = Recogniser(MODEL_REPOSITORY / "whisper" / "1", Running(torch.get_num_threads()))
     with (folder / "manifest.csv").open(encoding="utf-8", newline="") as file:
         heard = [hear(folder / line["file"], line, model, recogniser) for line in csv.DictReader(file)]
     lines = [

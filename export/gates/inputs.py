@@ -24,6 +24,7 @@ from triptych.sound import mel, spoken
 from triptych.sound.detector import SpeechDetector
 from triptych.words import text
 from triptych.words.whisper.decoding import DecodingOptions
+from triptych.words.whisper.model import Running
 from triptych.words.whisper.recogniser import Recogniser
 from triptych.words.whisper.transcripts import tensors
 from triptych_client.contract import FACE_PX, SAMPLE_RATE_HZ
@@ -110,7 +111,7 @@ def _words(repository: Path, chunks: spoken.Chunks) -> Feeds:
     bands = settings.read_int(repository / "whisper_features" / "1", "n_mels")
     extract = WhisperFeatureExtractor(feature_size=bands)
     log_mel = extract(list(chunks.pcm), sampling_rate=SAMPLE_RATE_HZ, return_tensors="np").input_features
-    recogniser = Recogniser(repository / "whisper" / "1", cores())
+    recogniser = Recogniser(repository / "whisper" / "1", Running(cores()))
     said = recogniser.transcribe(log_mel, chunks.pieces, [DecodingOptions()] * len(chunks.pcm))
     folder = repository / "text_tokens" / "1"
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))

@@ -11,7 +11,7 @@ from triptych import providers
 from triptych.resources import threads
 from triptych.serving import adapter
 from triptych.words.whisper.decoding import DecodingOptions
-from triptych.words.whisper.model import Device
+from triptych.words.whisper.model import WINDOW_S, Device, Running
 from triptych.words.whisper.recogniser import Recogniser
 from triptych.words.whisper.transcripts import UNHEARD, tensors
 from triptych_client import contract
@@ -33,11 +33,17 @@ class TritonPythonModel:
     """Recognises the speech of each chunk; request parameters `task` and `language` are those of all its chunks."""
 
     def initialize(self, args):
-        parameters = json.loads(args["model_config"])["parameters"]
-        wanted = int(parameters["intra_op_thread_count"]["string_value"])
-        place = parameters.get(providers.PARAMETER, {}).get("string_value", "")
+        given = json.loads(args["model_config"])["parameters"]
+        parameter = {name: value["string_value"] for name, value in given.items()}
+        place = parameter.get(providers.PARAMETER, "")
         device = Device.of_instance(args["model_instance_kind"], int(args["model_instance_device_id"]), place)
-        self.recogniser = Recogniser(Path(args["model_repository"]) / args["model_version"], threads(wanted), device)
+        running = Running(
+            threads(int(parameter["intra_op_thread_count"])),
+            device,
+            parameter.get("precision", ""),
+            float(parameter.get("silence_s", WINDOW_S)),
+        )
+        self.recogniser = Recogniser(Path(args["model_repository"]) / args["model_version"], running)
         providers.tell(STEP.name, self.recogniser.model.encoder)
 
     def execute(self, requests):

@@ -104,6 +104,8 @@ class _Nursery:
             os._exit(worker.FAILED)
 
     def end(self, child: int) -> None:
+        if child not in self.leashes:  # it ended by itself in the same moment, and was reaped before its leash was read
+            return
         self.selector.unregister(self.leashes[child])
         os.kill(child, signal.SIGKILL)  # it is not reaped yet, so the number is still its own
 

@@ -90,11 +90,12 @@ class Pool:
         try:
             decoder.begin(task, source)
             result = read(decoder.answer(self.bounds.wall_s, caller), decoder.results)
-        except (DiedError, HostileReplyError) as error:
-            death = error if isinstance(error, DiedError) else DiedError("reply", str(error))
-            self._report(death, decoder, caller)
-            self.retire()
-            raise death from error
+        except DiedError as death:
+            self._end(decoder, death, caller)
+            raise
+        except HostileReplyError as error:
+            self._end(decoder, DiedError("reply", str(error)), caller)
+            raise DiedError("reply", str(error)) from error
         if decoder.clips >= CLIPS:
             self.retire()
         return result
@@ -107,11 +108,13 @@ class Pool:
         while len(self.ready) < READY:
             self.ready.append(self.nursery.fork())
 
-    def _report(self, death: DiedError, decoder: Decoder, caller: Caller) -> None:
+    def _end(self, decoder: Decoder, death: DiedError, caller: Caller) -> None:
+        """Say why a decoder ended without an answer, and have another."""
         self.died(death.cause)
         request = caller.request_id or "without an id"
         words = decoder.last_words()
-        LOG.warning("%s: a decoder ended without an answer (%s), request %s\n%s", self.name, death, request, words)
+        LOG.warning("%s: a decoder ended without an answer (%s), request %s\n%s", self.name, str(death), request, words)
+        self.retire()
 
     def __enter__(self) -> Pool:
         return self

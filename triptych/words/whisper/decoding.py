@@ -10,13 +10,11 @@ import numpy as np
 from scipy.special import softmax
 
 from triptych.words.whisper import languages
-from triptych.words.whisper.model import DecoderState, Model
+from triptych.words.whisper.model import FRAMES_PER_SECOND, DecoderState, Model
 from triptych.words.whisper.rules import Rules, choose, constrain
 
 MAX_NEW_TOKENS = 224
 """Half of the decoder's 448 positions: `sample_len` of the reference."""
-FRAMES_PER_SECOND = 50
-"""Of the encoder: it halves the log-mel's."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -29,29 +29,45 @@ class Device:
         return cls("cuda", number) if providers.on_cuda(kind, wanted) else cls()
 
 
-WHOLE_WINDOW_S = 30.0
 CROSS_BYTES = 300 << 20
 """So much of what the decoder reads of the encoder is held at once: 8 windows of Whisper base, 1 of large."""
-WINDOW_FRAMES = 1500
-"""Encoder frames of a window of 30 s."""
-MEL_FRAMES_PER_SECOND = 100
+FRAMES_PER_SECOND = 50
+"""Of the encoder: it halves the log-mel's."""
+WINDOW_S = 30.0
+"""Whisper is trained on windows of so much sound, with silence after it."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """How the graphs are run.
+
+    `threads` are those of a session on the CPU; `precision`: "" for the graphs as exported, or "int8" for those beside
+    them, where there are any; `silence_s`: so much of the silence after its sound the encoder hears of a window.
+    """
+
+    threads: int
+    device: Device = field(default_factory=Device)
+    precision: str = ""
+    silence_s: float = WINDOW_S
+
+    def file(self, folder: Path, name: str) -> Path:
+        """Return the file of a graph."""
+        chosen = folder / f"{name}.{self.precision}.onnx"
+        return chosen if self.precision and chosen.is_file() else folder / f"{name}.onnx"
 
 
 class Model:
-    """The encoder and the decoder, loaded from a folder; `threads` are those of a session on the CPU.
+    """The encoder and the decoder, loaded from a folder."""
 
-    The encoder hears the sound of a window and `silence_s` seconds after it, of the 30 s that it was trained on.
-    """
-
-    def __init__(self, folder: Path, threads: int, device: Device, silence_s: float = WHOLE_WINDOW_S) -> None:
-        self.device, self.silence_s = device, silence_s
-        self.encoder = _session(folder / "encoder.onnx", threads, device)
-        self.decoder = _session(folder / "decoder.onnx", threads, device)
+    def __init__(self, folder: Path, running: Running) -> None:
+        self.running = running
+        self.encoder = _session(running.file(folder, "encoder"), running)
+        self.decoder = _session(running.file(folder, "decoder"), running)
 
     @property
     def at_once(self) -> int:
         """How many windows go through the decoder together."""
-        window_bytes = sum(4 * math.prod(shape) for shape in self._cross_shapes(WINDOW_FRAMES))
+        window_bytes = sum(4 * math.prod(shape) for shape in self._cross_shapes(round(WINDOW_S * FRAMES_PER_SECOND)))
         return max(1, CROSS_BYTES // window_bytes)
 
     def encode(self, log_mel: np.ndarray, sound_s: float) -> DecoderState:
@@ -59,7 +75,7 @@ class Model:
 
         One by one: one fills the processor, and takes 1/b of the memory.
         """
-        frames = min(math.ceil((sound_s + self.silence_s) * MEL_FRAMES_PER_SECOND / 2), log_mel.shape[2] // 2)
+        frames = min(math.ceil((sound_s + self.running.silence_s) * FRAMES_PER_SECOND), log_mel.shape[2] // 2)
         outputs = self.encoder.get_outputs()
         cross = [np.empty((len(log_mel), *shape), np.float32) for shape in self._cross_shapes(frames)]
         for row in range(len(log_mel)):
@@ -70,7 +86,7 @@ class Model:
                 target = array[row : row + 1]
                 binding.bind_output(output.name, "cpu", 0, np.float32, target.shape, target.ctypes.data)
             self.encoder.run_with_iobinding(binding)
-        return DecoderState(self.decoder, cross, self.device)
+        return DecoderState(self.decoder, cross, self.running.device)
 
     def _cross_shapes(self, frames: int) -> list[tuple[int, ...]]:
         """Return the shape of each output of the encoder for a window of so many frames: the axis that has no size."""
@@ -151,11 +167,12 @@ def _frames(array: np.ndarray, start: int, length: int, key: bool) -> np.ndarray
     return array[:, :, start : start + length] if key else array[:, start : start + length]
 
 
-def _session(path: Path, threads: int, device: Device) -> ort.InferenceSession:
+def _session(path: Path, running: Running) -> ort.InferenceSession:
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = running.threads
     options.enable_cpu_mem_arena = False  # it would keep the peak of the longest run for good
     # Threads that wait by spinning take the cores from the other steps of the ensemble, and a busy machine decodes a
     # third slower; on an idle one it gains 3 %.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    device = running.device
     return ort.InferenceSession(path, options, providers.listed(device.kind == "cuda", device.number))

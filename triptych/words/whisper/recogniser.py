@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 
 from triptych.errors import RequestError
 from triptych.words.whisper.decoding import Decoding, DecodingOptions, decode
-from triptych.words.whisper.model import Device, Model
+from triptych.words.whisper.model import Model, Running
 from triptych.words.whisper.passes import decode_in_passes
 from triptych.words.whisper.pieces import Pieces
 from triptych.words.whisper.rules import Rules
@@ -21,9 +21,9 @@ from triptych.words.whisper.transcripts import UNHEARD, WindowTranscript, transc
 class Recogniser:
     """Whisper, loaded from a folder that `networks.whisper.loaded` wrote."""
 
-    def __init__(self, folder: Path, threads: int, device: Device | None = None) -> None:
+    def __init__(self, folder: Path, running: Running) -> None:
         self.rules = Rules.read(folder / "generation.json")
-        self.model = Model(folder, threads, device or Device())
+        self.model = Model(folder, running)
         self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
 
     def options(self, parameters: Mapping[str, Any]) -> DecodingOptions:

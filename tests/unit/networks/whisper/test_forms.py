@@ -16,6 +16,7 @@ from networks.whisper.loaded import MULTILINGUAL_TOKENS, Whisper
 from samples.whisper_models import ENGLISH_TOKENS, V3_TOKENS, save_file, save_folder, tiny
 from triptych.errors import RequestError, TriptychError
 from triptych.words.whisper.decoding import DecodingOptions
+from triptych.words.whisper.model import Running
 from triptych.words.whisper.recogniser import Recogniser
 from triptych_client.contract import STEPS
 
@@ -40,7 +41,7 @@ def vocabulary_of(vocabularies: Path, tokens: int) -> Tokenizer:
 
 def recogniser_of(parts: Parts, folder: Path) -> Recogniser:
     onnx.write(parts, STEPS["whisper"], folder)
-    return Recogniser(folder, threads=1)
+    return Recogniser(folder, Running(threads=1))
 
 
 def test_a_file_of_openai_is_the_same_model(base: Whisper, vocabularies: Path, tmp_path: Path):

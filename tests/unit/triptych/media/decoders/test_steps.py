@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -203,6 +204,20 @@ def test_who_leaves_ends_the_decoder(probes: Decoders, sounds: Decoders, deaths:
     assert deaths == ["left", "left"]
     until(lambda: not any(process.is_running() for process in stopped))
     assert probes.probe(CLIP).has_audio
+
+
+def test_nothing_of_a_decoder_that_ended_stays_open(sounds: Decoders):
+    """Not even until Python's garbage collector comes, which it seldom does in a server's step."""
+    sounds.sound(CLIP)
+    gc.collect()
+    gc.disable()
+    try:
+        before = psutil.Process().num_fds()
+        for _ in range(3):
+            assert not sounds.sound(CLIP, at_work(sounds, crash)).status.ok
+        assert psutil.Process().num_fds() <= before
+    finally:
+        gc.enable()
 
 
 def test_a_decoder_is_for_so_many_good_clips(sounds: Decoders):

@@ -18,7 +18,7 @@ from samples.whisper_recordings import SPOKEN, cut_off, recordings
 from triptych.commands.demo_speech import synthesise
 from triptych.errors import RequestError
 from triptych.words.whisper.decoding import DecodingOptions
-from triptych.words.whisper.model import DecoderState, Device
+from triptych.words.whisper.model import DecoderState, Device, Running
 from triptych.words.whisper.passes import is_silent
 from triptych.words.whisper.recogniser import Recogniser
 from triptych.words.whisper.transcripts import UNHEARD, WindowTranscript
@@ -44,7 +44,7 @@ def model(weights):
 
 @pytest.fixture(scope="module")
 def recogniser(repository):
-    return Recogniser(repository / "whisper" / "1", threads=2)
+    return Recogniser(repository / "whisper" / "1", Running(threads=2))
 
 
 @pytest.fixture(scope="module")
