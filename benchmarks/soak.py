@@ -27,7 +27,7 @@ from benchmarks.fuzz import bombs, cases, seeds
 from benchmarks.fuzz.seeds import Form
 from benchmarks.load import LEFT, OK, Manners, Reply
 from benchmarks.measure import RESULTS, publish, table
-from benchmarks.watching import SHARED, Sample, Watch, family
+from benchmarks.watching import MIB, SHARED, Sample, Watch, cost_of, family
 from triptych.media.limits import Limits
 from triptych.paths import BUILD, MODEL_REPOSITORY
 from triptych.serving.service import Service
@@ -48,8 +48,8 @@ EXPECTED = {
 DEADLINE_S = 120.0
 MANNERS = Manners(DEADLINE_S)
 WORK = BUILD / "benchmarks" / "soaked"
-SETTLING = 0.2
-"""The first part of the time, in which every step meets its largest clip, is not judged."""
+SETTLING = 0.1
+"""The first part of the time is not judged."""
 GROWTH_BARS = {"pss_mib": 2.0, "shm_mib": 2.0, "files": 2.0, "processes": 2.0}
 """Percent of the mean, over the time that is judged."""
 DRAIN_S = 60.0
@@ -81,6 +81,7 @@ class Traffic:
         quick = [build for name, build in bombs.BOMBS.items() if name not in bombs.SLOW]
         odd = [silent, *(seed.data for seed in corpus.seeds.values())]
         damaged = corpus.mutated(500)
+        self._largest = [lambda data=data: data for data in odd] + quick
         self.makers: dict[str, Callable[[Random], bytes]] = {
             GOOD: lambda random: good,
             ODD: lambda random: random.choice(odd),
@@ -98,6 +99,13 @@ class Traffic:
             return Sent(kind, await load.vanish(url, body, DEADLINE_S, random.uniform(0, 3)))
         async with load.channel(url) as opened:
             return Sent(kind, await load.call(opened, body, DEADLINE_S))
+
+    async def settle(self, url: str, callers: int) -> None:
+        """Send every odd clip and every bomb, each by all callers at once: every step meets its largest batch."""
+        for build in self._largest:
+            body = load.message(await asyncio.to_thread(build))
+            async with load.channel(url) as opened:
+                await asyncio.gather(*(load.call(opened, body, DEADLINE_S) for _ in range(callers)))
 
     async def run(self, url: str, callers: int, seconds: float) -> list[Sent]:
         """Let so many callers send one clip after the other."""
@@ -155,15 +163,18 @@ def main(
     traffic = Traffic(good)
     with Service(MODEL_REPOSITORY, work=WORK) as service, Watch(pid_of(service)) as watch:
         asyncio.run(load.until_answered(service.grpc_url, load.message(good), DEADLINE_S))
+        asyncio.run(traffic.settle(service.grpc_url, callers))
+        settled_s, held = watch.now_s(), [held_by(pid_of(service))]
         sent = asyncio.run(traffic.run(service.grpc_url, callers, 60 * minutes))
-        soaked = list(watch.samples)
+        soaked = watch.between(settled_s, watch.now_s())
+        held.append(held_by(pid_of(service)))
         told = asyncio.run(end(service, watch, good, callers, "SIGTERM"))
     killed, restart_s = kill_and_start(good, callers, MODEL_REPOSITORY, WORK)
     bars = [*soak_bars(soaked, sent), *told.bars(), *killed.bars(), *restart_bars(restart_s, killed)]
     command = f"python -m benchmarks.soak --minutes {minutes:g} --callers {callers}"
     draw(RESULTS / "soak.svg", soaked, {}, _rates(sent, watch))
     write_json("soak", command, bars, soaked, outcomes={kind: dict(counts) for kind, counts in outcomes(sent).items()})
-    publish("soak", command, _report(soaked, sent, bars))
+    publish("soak", command, _report(soaked, sent, bars, held))
     raise typer.Exit(0 if all(bar.met for bar in bars) else 1)
 
 
@@ -234,7 +245,22 @@ def pid_of(service: Service) -> int:
     return service.process.pid
 
 
-def _report(samples: Sequence[Sample], sent: Sequence[Sent], bars: Sequence[Bar]) -> str:
+def held_by(pid: int) -> Mapping[str, tuple[float, int]]:
+    """Return the memory (PSS, MiB) and the open files of the processes of a service, by step or name."""
+    held: dict[str, tuple[float, int]] = {}
+    for process in family(pid):
+        if cost := cost_of(process):
+            memory_mib, files = held.get(_name(process), (0.0, 0))
+            held[_name(process)] = memory_mib + cost[0] / MIB, files + cost[1]
+    return held
+
+
+def _report(
+    samples: Sequence[Sample],
+    sent: Sequence[Sent],
+    bars: Sequence[Bar],
+    held: Sequence[Mapping[str, tuple[float, int]]],
+) -> str:
     rows = [(kind, sum(counts.values()), _counted(counts)) for kind, counts in outcomes(sent).items()]
     seconds = np.median([one.reply.seconds for one in sent if one.kind == GOOD])
     return "\n\n".join(
@@ -244,9 +270,19 @@ def _report(samples: Sequence[Sample], sent: Sequence[Sent], bars: Sequence[Bar]
             bars_table(bars),
             f"Slopes, without the first {SETTLING:.0%} of the time:\n\n"
             + trends_table(samples[int(SETTLING * len(samples)) :]),
+            _grown(*held),
             "![Memory, shared memory, files, processes and replies over time](soak.svg)",
         ]
     )
+
+
+def _grown(before: Mapping[str, tuple[float, int]], after: Mapping[str, tuple[float, int]]) -> str:
+    """Return what each process held before and after."""
+    lines = [
+        (name, f"{before[name][0]:.0f} to {after[name][0]:.0f}", f"{before[name][1]} to {after[name][1]}")
+        for name in sorted(before.keys() & after.keys(), key=lambda name: before[name][0] - after[name][0])
+    ]
+    return table(("process", "MiB (PSS)", "open files"), lines)
 
 
 def _counted(counts: Counter[str]) -> str:

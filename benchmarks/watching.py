@@ -111,7 +111,7 @@ class Watch:
         processes = family(self.pid)
         shared = shared_files(processes)
         self.seen |= shared
-        costs = [cost for process in processes if (cost := _cost(process))]
+        costs = [cost for process in processes if (cost := cost_of(process))]
         return Sample(
             self.now_s(),
             sum(pss for pss, _ in costs) / MIB,
@@ -135,7 +135,7 @@ class Watch:
         self._thread.join()
 
 
-def _cost(process: psutil.Process) -> tuple[int, int] | None:
+def cost_of(process: psutil.Process) -> tuple[int, int] | None:
     """Return the memory (PSS, bytes) and the open files of a process; None when it has ended meanwhile."""
     try:
         return process.memory_full_info().pss, process.num_fds()
