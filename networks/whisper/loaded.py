@@ -38,7 +38,7 @@ class Whisper:
     rules: dict[str, Any]
 
     def parts(self, n_mels: int) -> Parts:
-        """Return both graphs, the same in 8 bits for processors, the tokenizer and the rules.
+        """Return both graphs, the decoder in 8 bits besides, for processors, the tokenizer and the rules.
 
         TriptychError when it hears another number of mel bands.
         """
@@ -52,7 +52,6 @@ class Whisper:
         return {
             "encoder.onnx": Encoder(self.model),
             "decoder.onnx": Decoder(self.model),
-            **({"encoder.int8.onnx": Derived("encoder.onnx", int8.products)} if small else {}),
             **({"decoder.int8.onnx": Derived("decoder.onnx", int8.weights)} if small else {}),
             "tokenizer.json": self.tokenizer,
             "generation.json": json.dumps(self.rules, indent=1) + "\n",
