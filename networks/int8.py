@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from onnx import ModelProto
-from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
 
 BLOCK = 64
 """Weights that share a scale."""
@@ -20,7 +19,9 @@ def weights(model: ModelProto) -> ModelProto:
 
     It is for graphs that multiply one row, or a few, with each matrix: there the reading of the weights takes the time.
     """
-    with _quiet():
+    with _own_logging():
+        from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
+
         config = DefaultWeightOnlyQuantConfig(BLOCK, is_symmetric=True, accuracy_level=COMPUTED_IN_INT8, bits=8)
         quantiser = MatMulNBitsQuantizer(_without_shapes(model), algo_config=config)
         quantiser.process()
@@ -36,12 +37,15 @@ def _without_shapes(model: ModelProto) -> ModelProto:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Hide the advice to fold constants first, which the exporter has done."""
-    logger = logging.getLogger()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+def _own_logging() -> Iterator[None]:
+    """Keep how this process logs: ONNX Runtime's module sets up the root logger as it is imported, for all INFO."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        logging.disable(disabled)
+        root.setLevel(level)
+        root.handlers[:] = handlers

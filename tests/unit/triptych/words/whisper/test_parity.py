@@ -7,6 +7,7 @@ cuts off it is the whole of `generate`, which goes on at the last pair of timest
 
 from __future__ import annotations
 
+import jiwer
 import numpy as np
 import pytest
 import torch
@@ -18,7 +19,7 @@ from samples.whisper_recordings import SPOKEN, cut_off, recordings
 from triptych.commands.demo_speech import synthesise
 from triptych.errors import RequestError
 from triptych.words.whisper.decoding import DecodingOptions
-from triptych.words.whisper.model import DecoderState, Device, Running
+from triptych.words.whisper.model import WINDOW_S, DecoderState, Device, Running
 from triptych.words.whisper.passes import is_silent
 from triptych.words.whisper.recogniser import Recogniser
 from triptych.words.whisper.transcripts import UNHEARD, WindowTranscript
@@ -118,10 +119,34 @@ def test_decoder_equals_pytorch_step_by_step(model, recogniser, log_mels, encode
     with torch.inference_mode():
         hidden = encoded.last_hidden_state[[0, 3]]
         logits = model(encoder_outputs=(hidden,), decoder_input_ids=torch.from_numpy(ids)).logits.numpy()
-    windows = recogniser.model.encode(np.stack([log_mels[NAMES[0]], log_mels[NAMES[3]]]))
+    windows = recogniser.model.encode(np.stack([log_mels[NAMES[0]], log_mels[NAMES[3]]]), WINDOW_S)
     for start, stop in ((0, 1), (1, 3), (3, 4), (4, 5)):
         # Logits reach 36: one part in 10^5.
         np.testing.assert_allclose(windows.step(ids[:, start:stop]), logits[:, stop - 1], atol=4e-4)
+
+
+def test_the_decoder_in_8_bits_writes_nearly_the_same_words(repository, recogniser, log_mels, decoded):
+    """Where speech is clear; what is guessed is guessed otherwise."""
+    small = Recogniser(repository / "whisper" / "1", Running(threads=2, precision="int8"))
+    found = small.decode(np.stack(list(log_mels.values()))[:BATCH], [DecodingOptions()] * BATCH)
+    pairs = [(decoded[name], one) for name, one in zip(NAMES, found) if decoded[name].average_logprob > -0.5]
+    before, after = ([recogniser.tokenizer.decode(one.tokens) for one in column] for column in zip(*pairs))
+    assert len(pairs) > BATCH // 2
+    assert jiwer.wer(before, after) < 0.05
+
+
+def test_the_encoder_hears_the_sound_and_as_much_silence_as_it_is_told(repository, recogniser, log_mels):
+    brief = Recogniser(repository / "whisper" / "1", Running(threads=2, silence_s=1.5))
+    log_mel = log_mels[NAMES[0]][None]
+    changed = log_mel.copy()
+    changed[:, :, 450:] = 9.0  # from 4.5 s on
+    logits = [
+        brief.model.encode(mel, 3.0).step(np.array([[recogniser.rules.start_of_transcript]]))
+        for mel in (log_mel, changed)
+    ]
+    np.testing.assert_array_equal(*logits)
+    whole = recogniser.model.encode(changed, 3.0).step(np.array([[recogniser.rules.start_of_transcript]]))
+    assert np.abs(whole - logits[0]).max() > 1
 
 
 def test_windows_that_stay_go_on_as_if_alone(recogniser):
