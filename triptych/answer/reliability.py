@@ -1,8 +1,8 @@
 """How often answers as sure as this one were right: measured on labelled clips, and said with each answer.
 
-`triptych evaluate --reliability NAME` writes it; laid into `weights/fusion`, `triptych export` puts it beside the fusion's
-numbers. It speaks for those numbers and those models only, and for clips on which every channel answers, as they were
-measured: after an exchange, and of other clips, it says nothing.
+`triptych evaluate --reliability NAME` writes it; laid into `weights/fusion`, it goes with the fusion's numbers wherever
+`triptych export` puts them. It speaks for those numbers and those models only, and for clips on which every channel
+answers, as they were measured: after an exchange, and of other clips, it says nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ class Reliability:
         """
         order = np.argsort(certainty, kind="stable")
         parts = np.array_split(order, max(1, len(order) // FEWEST_CLIPS))
-        cuts = [(certainty[left[-1]] + certainty[next_[0]]) / 2 for left, next_ in zip(parts, parts[1:])]
+        cuts = [(certainty[left[-1]] + certainty[next_[0]]) / 2 for left, next_ in pairwise(parts)]
         bounds = zip([0.0, *cuts], [*cuts, 1.0])
         rows = [(*bound, right[part].mean(), len(part)) for bound, part in zip(bounds, parts)]
         return cls(np.array(rows, np.float64), on)
