@@ -110,6 +110,10 @@ RATIONALE_KINDS = ("cause", "against")
 RATIONALE_FIELDS = ("kind", "channel", "emotion", "what")
 """Columns of RATIONALE_PARTS; `what` is the utterance or the audio tag that is meant, "" for none."""
 
+RELIABILITY_FIELDS = ("least", "most", "right", "clips")
+"""Columns of RELIABILITY: of `clips` labelled clips whose best probability lay within `least` and `most`, the
+share that was `right`."""
+
 MODEL_FIELDS = ("role", "name", "sha256", "licence")
 """Columns of MODELS."""
 
@@ -509,6 +513,16 @@ STEPS = {
                 Tensor("LANGUAGE", "BYTES", (1,), "ISO 639-1 code of most of the speech; empty: no speech"),
                 Tensor("TAG_NAMES", "BYTES", (-1,), "[k] AudioSet names in English, strongest first"),
                 Tensor("TAG_SCORES", "FP32", (-1,), "[k] their probabilities"),
+                Tensor(
+                    "TIMELINE_TAGS", "FP32", (-1, -1), "[t, k] the same in each window; NaN: no sound is heard then"
+                ),
+                Tensor(
+                    "RELIABILITY",
+                    "FP32",
+                    (len(RELIABILITY_FIELDS),),
+                    "how often answers as sure as this were right, see RELIABILITY_FIELDS; NaN: not measured",
+                ),
+                Tensor("RELIABILITY_ON", "BYTES", (1,), "what that was measured on; empty: not measured"),
                 Tensor("MODELS", "BYTES", (-1, len(MODEL_FIELDS)), "the models that answered, see MODEL_FIELDS"),
                 Tensor("VERSION", "BYTES", (1,), "of Triptych on the server"),
                 EVIDENCE,

@@ -17,6 +17,7 @@ from triptych_client.contract import (
     LOOKS,
     MODEL_FIELDS,
     RATIONALE_FIELDS,
+    RELIABILITY_FIELDS,
 )
 from triptych_client.results import (
     Analysis,
@@ -30,6 +31,7 @@ from triptych_client.results import (
     Person,
     Probabilities,
     RationalePart,
+    Reliability,
     Server,
     TimelineWindow,
     Transcript,
@@ -94,6 +96,16 @@ def _emotion(arrays: Arrays) -> Emotion:
         conflict=bool(arrays["CONFLICT"][0]),
         track=track if track >= 0 else None,
         track_reason=_texts(arrays["MAIN_TRACK_REASON"])[0],
+        reliability=_reliability(arrays),
+    )
+
+
+def _reliability(arrays: Arrays) -> Reliability | None:
+    row = dict(zip(RELIABILITY_FIELDS, _numbers(arrays["RELIABILITY"]), strict=True))
+    if row["clips"] is None:
+        return None
+    return Reliability(
+        row["least"], row["most"], row["right"], round(row["clips"]), _texts(arrays["RELIABILITY_ON"])[0]
     )
 
 
@@ -142,7 +154,8 @@ def _transcript(arrays: Arrays) -> Transcript:
 
 
 def _audio_tags(arrays: Arrays) -> tuple[AudioTag, ...]:
-    columns = zip(_texts(arrays["TAG_NAMES"]), _shares(arrays["TAG_SCORES"]), strict=True)
+    timelines = map(tuple, _shares(arrays["TIMELINE_TAGS"].T))
+    columns = zip(_texts(arrays["TAG_NAMES"]), _shares(arrays["TAG_SCORES"]), timelines, strict=True)
     return tuple(starmap(AudioTag, columns))
 
 

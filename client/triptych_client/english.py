@@ -27,6 +27,7 @@ ENGLISH = Labels(
     },
     columns={
         "channel": "channel",
+        "person": "person",
         "status": "status",
         "weight": "weight",
         "expresses": "expresses",

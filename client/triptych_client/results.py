@@ -17,6 +17,7 @@ from msgspec import Meta
 from triptych_client import tables
 from triptych_client.characters import to_json
 from triptych_client.contract import CHANNELS, EMOTIONS, RATIONALE_KINDS, REASONS, SCHEMA, STATES, TRACK_REASONS
+from triptych_client.dimensions import Dimensions, derived
 from triptych_client.languages import labels_of
 from triptych_client.rationale import explain
 
@@ -70,12 +71,28 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class Reliability:
+    """How often answers as sure as this one were right, as it was measured for the server.
+
+    Of `clips` labelled clips whose best probability lay within `least` and `most`, the share `right`. `on` names the
+    clips.
+    """
+
+    least: Share
+    most: Share
+    right: Share
+    clips: Count
+    on: Text
+
+
+@dataclass(frozen=True)
 class Emotion:
     """The clip's expressed emotion. `top3` holds the three best with their probabilities.
 
     `abstained`: the evidence is too weak to name an emotion; `conflict`: the channels disagree. `track` is the person
     whose face the answer is about, None when nobody is seen; `track_reason` says why: the only person seen, the one
-    seen during most of the speech, or the largest in size.
+    seen during most of the speech, or the largest in size. `reliability` is None when nothing was measured for these
+    models. `dimensions` are derived from the probabilities, whoever makes the object.
     """
 
     label: Label
@@ -86,6 +103,11 @@ class Emotion:
     conflict: bool
     track: Count | None = None
     track_reason: Annotated[str, _one_of(TRACK_REASONS)] = ""
+    reliability: Reliability | None = None
+    dimensions: Dimensions | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dimensions", derived(self.probabilities))
 
 
 @dataclass(frozen=True)
@@ -143,10 +165,14 @@ class Transcript:
 
 @dataclass(frozen=True)
 class AudioTag:
-    """One AudioSet class, by its English name, with its probability."""
+    """One AudioSet class, by its English name, with its probability.
+
+    `timeline` has its probability in each window of the answer's timeline, None where no sound is heard.
+    """
 
     label: Text
     score: Share
+    timeline: tuple[Share | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -192,12 +218,16 @@ class Person:
 
 @dataclass(frozen=True)
 class TimelineWindow:
-    """The expressed emotion within a part of the clip, fused and by channel."""
+    """The expressed emotion within a part of the clip, fused and by channel; `dimensions` are derived from it."""
 
     start_s: Seconds
     end_s: Seconds
     probabilities: Probabilities | None
     channels: Annotated[Mapping[str, Probabilities | None], _exactly(CHANNELS)]
+    dimensions: Dimensions | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dimensions", derived(self.probabilities))
 
 
 @dataclass(frozen=True)

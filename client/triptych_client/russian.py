@@ -40,6 +40,7 @@ RUSSIAN = Labels(
     },
     columns={
         "channel": "канал",
+        "person": "человек",
         "status": "статус",
         "weight": "вес",
         "expresses": "выражает",

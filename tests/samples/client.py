@@ -64,6 +64,9 @@ def tensors(**changes: np.ndarray) -> dict[str, np.ndarray]:
         "LANGUAGE": strings(["ru"]),
         "TAG_NAMES": strings(["Speech", "Giggle", "Rattle"]),
         "TAG_SCORES": f32([0.92, 0.31, 0.06]),
+        "TIMELINE_TAGS": f32([[0.9, 0.1, 0], [0.9, 0.2, 0], [0.95, 0.3, 0.1], [0.9, 0.31, 0.06], NAN[:3]]),
+        "RELIABILITY": f32([0.25, 0.5, 0.625, 24]),
+        "RELIABILITY_ON": strings(["ravdess-126"]),
         "MODELS": strings([["face", "fer-cnn", SHA256, "MIT"], ["sound", "tag-comparison", "", "MIT"]]),
         "VERSION": strings(["0.1.0"]),
         **changes,
@@ -108,6 +111,9 @@ def empty() -> dict[str, np.ndarray]:
         LANGUAGE=strings([""]),
         TAG_NAMES=np.zeros(0, object),
         TAG_SCORES=f32([]),
+        TIMELINE_TAGS=f32(np.zeros((1, 0))),
+        RELIABILITY=f32([np.nan] * 4),
+        RELIABILITY_ON=strings([""]),
     )
 
 
