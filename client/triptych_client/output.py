@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import typer
 from rich.console import Console
 
-from triptych_client import files, formats, report
+from triptych_client import files, formats, report, tiers
 from triptych_client.characters import printable, to_json
 from triptych_client.clips import Search
 from triptych_client.errors import TriptychClientError
@@ -35,11 +35,14 @@ class Format(str, Enum):
     CSV = "csv"
     VTT = "vtt"
     PARQUET = "parquet"
+    EAF = "eaf"
+    TEXTGRID = "textgrid"
 
     @property
     def suffix(self) -> str:
         """Suffix of a file in this format."""
-        return ".txt" if self is Format.TEXT else f".{self.value}"
+        named = {Format.TEXT: ".txt", Format.TEXTGRID: ".TextGrid"}
+        return named.get(self, f".{self.value}")
 
     @property
     def is_table(self) -> bool:
@@ -49,7 +52,7 @@ class Format(str, Enum):
     @property
     def needs_folder(self) -> bool:
         """Whether several clips cannot share a file."""
-        return self in (Format.VTT, Format.PARQUET)
+        return self in (Format.VTT, Format.EAF, Format.TEXTGRID, Format.PARQUET)
 
 
 def writer(format: Format, lang: str, console: Console, *, several: bool, bom: bool = False) -> Writer:
@@ -63,6 +66,8 @@ def writer(format: Format, lang: str, console: Console, *, several: bool, bom: b
         Format.JSONL: formats.jsonl,
         Format.CSV: partial(formats.csv_rows, bom=bom),
         Format.VTT: partial(formats.vtt, lang=lang),
+        Format.EAF: partial(tiers.eaf, lang=lang),
+        Format.TEXTGRID: partial(tiers.textgrid, lang=lang),
     }
     return writers[format]
 

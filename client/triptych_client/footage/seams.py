@@ -61,8 +61,9 @@ def _same(before: Said, after: Said) -> list[tuple[set[int], set[int]]]:
         if _shared(before[left], after[right]):
             touched = [group for group in groups if left in group[0] or right in group[1]]
             groups = [group for group in groups if group not in touched]
-            lefts, rights = {left}, {right}
-            groups.append((lefts.union(*(group[0] for group in touched)), rights.union(*(group[1] for group in touched))))
+            lefts = {left}.union(*(group[0] for group in touched))
+            rights = {right}.union(*(group[1] for group in touched))
+            groups.append((lefts, rights))
     return groups
 
 
@@ -106,7 +107,7 @@ def joined_texts(lefts: Iterable[str], rights: Iterable[str], language: str | No
     """
     between = "" if language in UNSPACED_LANGUAGES else " "
     one, other = (_words(between.join(texts), between) for texts in (lefts, rights))
-    common = SequenceMatcher(None, _bare(one), _bare(other), autojunk=False).find_longest_match()
+    common = SequenceMatcher(None, bare(one), bare(other), autojunk=False).find_longest_match()
     if common.size == 0:
         return between.join([*one, *other])
     half = (common.size + 1) // 2
@@ -117,6 +118,6 @@ def _words(text: str, between: str) -> list[str]:
     return text.split() if between else list(text)
 
 
-def _bare(words: Iterable[str]) -> list[str]:
+def bare(words: Iterable[str]) -> list[str]:
     """Return words as they are compared: what is said alike may be written with another capital or comma."""
     return ["".join(filter(str.isalnum, word)).casefold() for word in words]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -63,7 +64,7 @@ def test_windows_follow_each_other_without_a_gap_and_are_short_enough(film_path:
     with Film(film_path) as film:
         cuts = windows(film)
     assert (cuts[0][0].start_s, round(cuts[-1][0].end_s, 1)) == (0.0, 20.0)
-    for (left, _), (right, _) in zip(cuts, cuts[1:]):
+    for (left, _), (right, _) in pairwise(cuts):
         assert left.end_s == right.start_s
     for window, data in cuts:
         with av.open(io.BytesIO(data)) as container:
@@ -144,7 +145,9 @@ def test_times_that_were_set_anew_are_put_behind_what_was():
     assert [clock.set(Raw(time)).shown_s for time in (5, 6, 0, 1, 5000, 5001)] == [0, 1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize(("bounds", "long"), [(SMALL, True), (Bounds(60.0, 64 << 20), False), (Bounds(60.0, 100), True)])
+@pytest.mark.parametrize(
+    ("bounds", "long"), [(SMALL, True), (Bounds(60.0, 64 << 20), False), (Bounds(60.0, 100), True)]
+)
 def test_what_is_long(film_path: Path, bounds: Bounds, long: bool):
     assert is_long(film_path, bounds) is long
 

@@ -61,7 +61,7 @@ def test_the_whole_is_the_mean_over_time():
     three = stitch([part(0), part(1), part(2)], PATH, 12.0)
     assert three.emotion.probabilities == pytest.approx(one.emotion.probabilities, abs=1e-5)
     assert sum(three.emotion.probabilities.values()) == pytest.approx(1, abs=1e-5)
-    total = {emotion: 0.0 for emotion in three.emotion.probabilities}
+    total = dict.fromkeys(three.emotion.probabilities, 0.0)
     for channel in three.channels.values():
         for emotion, value in (channel.contribution or {}).items():
             total[emotion] += value
