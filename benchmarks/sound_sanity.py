@@ -67,7 +67,8 @@ class Chain:
         windows, spans = audio.sound_windows(pcm)
         log_mel = np.stack([mel.sound_log_mel(window) for window in windows])
         (scores,) = self.tagger.run(["TAGS"], {"FEATURES": log_mel})
-        names, strengths = tags.strongest(np.asarray(scores), spans, self.labels)
+        heard = tags.strongest(np.asarray(scores), spans)
+        names, strengths = [self.labels[index] for index in heard.classes], heard.scores
         heard = ", ".join(f"{name} {strength:.2f}" for name, strength in list(zip(names, strengths, strict=True))[:3])
         logits = np.average(self.emotions(np.asarray(scores)), axis=0, weights=spans[:, 1] - spans[:, 0])
         return heard, softmax(logits, axis=-1)

@@ -21,6 +21,7 @@ from export.stamp import SOURCES, STAMP, Origin, Stamp
 from triptych import generations
 from triptych.answer.manifest import LABELS_FILE, MODELS_FILE
 from triptych.answer.parameters import CALIBRATION_FILE, CALIBRATION_FOLDER, FUSION_FILE, Calibration
+from triptych.answer.reliability import RELIABILITY_FILE
 from triptych.errors import TriptychError
 from triptych.paths import OWN_WEIGHTS
 from triptych.serving import sources
@@ -98,6 +99,8 @@ def _numbers(calibrations: Mapping[str, Path]) -> dict[str, bytes]:
             f"`git checkout -- weights/{STEP}/{FUSION_FILE}`, or make it anew by `triptych train fusion`."
         )
     files = {f"{CALIBRATION_FOLDER}/{channel}.json": path for channel, path in calibrations.items()}
+    measured = OWN_WEIGHTS / STEP / RELIABILITY_FILE
+    files |= {RELIABILITY_FILE: measured} if measured.is_file() else {}
     return {name: path.read_bytes() for name, path in {FUSION_FILE: regression, **files}.items()}
 
 

@@ -110,6 +110,10 @@ RATIONALE_KINDS = ("cause", "against")
 RATIONALE_FIELDS = ("kind", "channel", "emotion", "what")
 """Columns of RATIONALE_PARTS; `what` is the utterance or the audio tag that is meant, "" for none."""
 
+RELIABILITY_FIELDS = ("least", "most", "right", "clips")
+"""Columns of RELIABILITY: of `clips` labelled clips whose best probability lay within `least` and `most`, the
+share that was `right`."""
+
 MODEL_FIELDS = ("role", "name", "sha256", "licence")
 """Columns of MODELS."""
 
@@ -189,6 +193,16 @@ FACE_MOUTHS = Tensor(
 )
 FACE_VISIBLE = Tensor(
     "FACE_VISIBLE", "FP32", (-1,), "[m] how much of the face is seen, not hidden or blurred: 0 to 1, which is all"
+)
+LOOKS_EACH = 6
+"""Of so many of a person's faces the look is told, evenly over the clip; of fewer, the rows left are 0."""
+LOOK_COUNTS = 8 * 8 * 59
+"""A look is a histogram of 59 local patterns in each of 8 x 8 cells, in pixels (`triptych/face/appearance.py`)."""
+TRACK_LOOKS = Tensor(
+    "TRACK_LOOKS",
+    "UINT8",
+    (-1, LOOKS_EACH, LOOK_COUNTS),
+    "[j, 6, 3776] how each person looks, for joining the windows of one film; all 0: not told, or a blank",
 )
 UTTERANCES = Tensor("UTTERANCES", "BYTES", (-1, -1), "[c, s] text of each utterance, UTF-8; empty: padding")
 UTTERANCE_SPANS = Tensor("UTTERANCE_SPANS", "FP32", (-1, -1, 2), "[c, s, 2] start and end in the clip; NaN: padding")
@@ -297,6 +311,7 @@ STEPS = {
                 FACE_STANDS_FOR,
                 FACE_MOUTHS,
                 FACE_VISIBLE,
+                TRACK_LOOKS,
             ),
         ),
         Step(
@@ -498,6 +513,16 @@ STEPS = {
                 Tensor("LANGUAGE", "BYTES", (1,), "ISO 639-1 code of most of the speech; empty: no speech"),
                 Tensor("TAG_NAMES", "BYTES", (-1,), "[k] AudioSet names in English, strongest first"),
                 Tensor("TAG_SCORES", "FP32", (-1,), "[k] their probabilities"),
+                Tensor(
+                    "TIMELINE_TAGS", "FP32", (-1, -1), "[t, k] the same in each window; NaN: no sound is heard then"
+                ),
+                Tensor(
+                    "RELIABILITY",
+                    "FP32",
+                    (len(RELIABILITY_FIELDS),),
+                    "how often answers as sure as this were right, see RELIABILITY_FIELDS; NaN: not measured",
+                ),
+                Tensor("RELIABILITY_ON", "BYTES", (1,), "what that was measured on; empty: not measured"),
                 Tensor("MODELS", "BYTES", (-1, len(MODEL_FIELDS)), "the models that answered, see MODEL_FIELDS"),
                 Tensor("VERSION", "BYTES", (1,), "of Triptych on the server"),
                 EVIDENCE,
@@ -513,6 +538,9 @@ EMBEDDINGS = (
     EVIDENCE,
 )
 """Outputs of the ensemble that are sent on request only."""
+
+LOOKS = (TRACK_LOOKS,)
+"""Outputs of the ensemble that are sent only to who stitches the windows of a film."""
 
 ANSWER = (CLIP, AUDIO_TRACKS, *(tensor for tensor in STEPS["fusion"].outputs if tensor not in EMBEDDINGS))
 """Outputs of the ensemble that every client asks for."""

@@ -6,19 +6,21 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import typer
 from rich.console import Console
 
-from triptych_client import files, formats, report
+from triptych_client import files, formats, report, tiers
 from triptych_client.characters import printable, to_json
 from triptych_client.clips import Search
 from triptych_client.errors import TriptychClientError
+from triptych_client.formats import Failed
 from triptych_client.progress import ClipProgress
 from triptych_client.results import Analysis, Outcome
 
-Writer = Callable[[Iterable[Analysis]], Iterator[str]]
+Writer = Callable[[Iterable[Any]], Iterator[str]]
+"""From answers to pieces of text; that of a table takes `formats.Failed` as well."""
 
 FILE_WIDTH = 100
 """Columns of a report in a file."""
@@ -32,21 +34,40 @@ class Format(str, Enum):
     JSONL = "jsonl"
     CSV = "csv"
     VTT = "vtt"
+    PARQUET = "parquet"
+    EAF = "eaf"
+    TEXTGRID = "textgrid"
 
     @property
     def suffix(self) -> str:
         """Suffix of a file in this format."""
-        return ".txt" if self is Format.TEXT else f".{self.value}"
+        named = {Format.TEXT: ".txt", Format.TEXTGRID: ".TextGrid"}
+        return named.get(self, f".{self.value}")
+
+    @property
+    def is_table(self) -> bool:
+        """Whether a folder has one file for all clips, failed ones too, and not a file each."""
+        return self in (Format.CSV, Format.PARQUET)
+
+    @property
+    def needs_folder(self) -> bool:
+        """Whether several clips cannot share a file."""
+        return self in (Format.VTT, Format.EAF, Format.TEXTGRID, Format.PARQUET)
 
 
-def writer(format: Format, lang: str, console: Console, *, several: bool) -> Writer:
-    """Return the function that writes answers; JSON of several is an array. Only reports are made for the console."""
+def writer(format: Format, lang: str, console: Console, *, several: bool, bom: bool = False) -> Writer:
+    """Return the function that writes answers; JSON of several is an array. Only reports are made for the console.
+
+    `bom`: a table begins with a byte order mark.
+    """
     writers: dict[Format, Writer] = {
         Format.TEXT: partial(report.text, console=console, lang=lang),
         Format.JSON: formats.json_array if several else formats.json_object,
         Format.JSONL: formats.jsonl,
-        Format.CSV: formats.csv_rows,
+        Format.CSV: partial(formats.csv_rows, bom=bom),
         Format.VTT: partial(formats.vtt, lang=lang),
+        Format.EAF: partial(tiers.eaf, lang=lang),
+        Format.TEXTGRID: partial(tiers.textgrid, lang=lang),
     }
     return writers[format]
 
@@ -56,21 +77,25 @@ class Sieve:
 
     def __init__(self, progress: ClipProgress, format: Format) -> None:
         self.failed = 0
-        self._progress = progress
+        self.progress = progress
         self._as_json = format is Format.JSONL
+        self._is_table = format.is_table
 
-    def passed(self, outcomes: Iterable[Outcome]) -> Iterator[tuple[int, Analysis]]:
-        """Yield index and answer of the clips that did not fail."""
+    def passed(self, outcomes: Iterable[Outcome], lang: str = "en") -> Iterator[tuple[int, Analysis | Failed]]:
+        """Yield index and answer of the clips that did not fail; for a table, the failed ones as well."""
         for outcome in outcomes:
-            self._progress.advance()
+            self.progress.advance()
             if outcome.analysis is not None:
-                yield outcome.index, outcome.analysis
+                yield outcome.index, outcome.analysis.in_language(lang)
             if outcome.error is not None:
-                self.failed += 1
-                self._tell(outcome.path, outcome.error)
+                self.tell(outcome.path, outcome.error)
+                if self._is_table:
+                    yield outcome.index, Failed(outcome.path, outcome.error.reason)
 
-    def _tell(self, path: str | None, error: TriptychClientError) -> None:
-        with self._progress.paused():
+    def tell(self, path: str | None, error: TriptychClientError) -> None:
+        """Say that a clip failed, and count it."""
+        self.failed += 1
+        with self.progress.paused():
             if self._as_json:
                 typer.echo(formats.error_line(path, error), err=True)
             else:
@@ -89,7 +114,7 @@ def tell_skipped(search: Search, format: Format) -> None:
         typer.echo(line, err=True)
 
 
-def write_stream(analyses: Iterable[Analysis], stream: TextIO, write: Writer, progress: ClipProgress) -> None:
+def write_stream(analyses: Iterable[Analysis | Failed], stream: TextIO, write: Writer, progress: ClipProgress) -> None:
     """Write all answers to one stream, each as soon as it is there."""
     for piece in write(analyses):
         with progress.paused():

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from tritonclient.grpc import InferResult
 
 from triptych_client import contract, decode, wire
-from triptych_client.errors import InvalidClip, InvalidRequest, TriptychClientError, mebibytes
+from triptych_client.errors import InvalidClip, InvalidRequest, ServerError, TriptychClientError, mebibytes
 from triptych_client.results import Analysis
 
 ClipSource = str | os.PathLike[str] | bytes | BinaryIO
@@ -36,6 +36,8 @@ class Ask:
     task: str = "transcribe"
     language: str | None = None
     embeddings: bool = False
+    looks: bool = False
+    """How people look, for joining the windows of a film; a server that is older cannot be asked."""
 
     def __post_init__(self) -> None:
         if self.task not in contract.TASKS:
@@ -53,7 +55,10 @@ class Ask:
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the tensors that the answer is made of."""
-        return tuple(tensor.name for tensor in (*contract.ANSWER, *(contract.EMBEDDINGS if self.embeddings else ())))
+        wanted = [*contract.ANSWER]
+        wanted += contract.EMBEDDINGS if self.embeddings else ()
+        wanted += contract.LOOKS if self.looks else ()
+        return tuple(tensor.name for tensor in wanted)
 
 
 @dataclass(frozen=True)
@@ -65,10 +70,15 @@ class Request:
     message: bytes = field(repr=False)
 
     def analysis(self, response: Any, triton_version: str) -> Analysis:
-        """Return the answer that a ModelInferResponse holds."""
+        """Return the answer that a ModelInferResponse holds; ServerError for one that is not the contract's."""
         result = InferResult(response)
         arrays: dict[str, Any] = {name: result.as_numpy(name) for name in self.outputs}
-        return decode.analysis(arrays, self.path, triton_version)
+        try:
+            return decode.analysis(arrays, self.path, triton_version)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise ServerError(
+                f"the server's answer is not one of this client's version ({error}): give both the same", self.path
+            ) from error
 
 
 def check(clip: ClipSource) -> None:

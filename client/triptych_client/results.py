@@ -14,8 +14,10 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from triptych_client import tables
 from triptych_client.characters import to_json
 from triptych_client.contract import CHANNELS, EMOTIONS, RATIONALE_KINDS, REASONS, SCHEMA, STATES, TRACK_REASONS
+from triptych_client.dimensions import Dimensions, derived
 from triptych_client.languages import labels_of
 from triptych_client.rationale import explain
 
@@ -69,12 +71,28 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class Reliability:
+    """How often answers as sure as this one were right, as it was measured for the server.
+
+    Of `clips` labelled clips whose best probability lay within `least` and `most`, the share `right`. `on` names the
+    clips.
+    """
+
+    least: Share
+    most: Share
+    right: Share
+    clips: Count
+    on: Text
+
+
+@dataclass(frozen=True)
 class Emotion:
     """The clip's expressed emotion. `top3` holds the three best with their probabilities.
 
     `abstained`: the evidence is too weak to name an emotion; `conflict`: the channels disagree. `track` is the person
     whose face the answer is about, None when nobody is seen; `track_reason` says why: the only person seen, the one
-    seen during most of the speech, or the largest in size.
+    seen during most of the speech, or the largest in size. `reliability` is None when nothing was measured for these
+    models. `dimensions` are derived from the probabilities, whoever makes the object.
     """
 
     label: Label
@@ -85,6 +103,11 @@ class Emotion:
     conflict: bool
     track: Count | None = None
     track_reason: Annotated[str, _one_of(TRACK_REASONS)] = ""
+    reliability: Reliability | None = None
+    dimensions: Dimensions | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dimensions", derived(self.probabilities))
 
 
 @dataclass(frozen=True)
@@ -142,10 +165,14 @@ class Transcript:
 
 @dataclass(frozen=True)
 class AudioTag:
-    """One AudioSet class, by its English name, with its probability."""
+    """One AudioSet class, by its English name, with its probability.
+
+    `timeline` has its probability in each window of the answer's timeline, None where no sound is heard.
+    """
 
     label: Text
     score: Share
+    timeline: tuple[Share | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -191,12 +218,16 @@ class Person:
 
 @dataclass(frozen=True)
 class TimelineWindow:
-    """The expressed emotion within a part of the clip, fused and by channel."""
+    """The expressed emotion within a part of the clip, fused and by channel; `dimensions` are derived from it."""
 
     start_s: Seconds
     end_s: Seconds
     probabilities: Probabilities | None
     channels: Annotated[Mapping[str, Probabilities | None], _exactly(CHANNELS)]
+    dimensions: Dimensions | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dimensions", derived(self.probabilities))
 
 
 @dataclass(frozen=True)
@@ -232,11 +263,33 @@ class Server:
 
 
 @dataclass(frozen=True)
+class FootagePart:
+    """A stretch of a film that was analysed by itself; `error` says why it could not be, "" where it was."""
+
+    start_s: Seconds
+    end_s: Seconds
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Footage:
+    """How a long film was analysed: in parts. `complete`: none of them failed, and none is missing.
+
+    `interrupted`: there are further parts, which were not analysed.
+    """
+
+    complete: bool
+    interrupted: bool
+    parts: tuple[FootagePart, ...]
+
+
+@dataclass(frozen=True)
 class Analysis:
     """The answer for one clip: the emotion that it expresses.
 
     `audio_tags` and the causes in `rationale_parts` are strongest first, `people` by track, `models` by role. The
     rationale is one or two sentences for people, made from its parts, which are None in an answer of an older server.
+    `footage` is None for a clip that was analysed at once.
     """
 
     clip: Clip
@@ -252,6 +305,7 @@ class Analysis:
     rationale_parts: tuple[RationalePart, ...] | None = field(default=None, kw_only=True)
     models: Annotated[Mapping[str, Model], Meta(extra_json_schema={"propertyNames": {"minLength": 1}})]
     server: Server
+    footage: Footage | None = field(default=None, kw_only=True)
     embeddings: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
     """Not part of the JSON: the arrays [rows, width] float32 by name that `embeddings=True` asked for."""
 
@@ -263,6 +317,19 @@ class Analysis:
     def to_json(self, *, indent: int | None = 2) -> str:
         """Return the JSON answer; `indent=None` gives one line."""
         return to_json(self.to_dict(), indent)
+
+    def to_frame(self, library: str | None = None) -> Any:
+        """Return the timeline as a data frame with a row a window, see `tables.WINDOW_COLUMNS`.
+
+        `library` is pandas or polars; None: the first of them that is installed. InvalidRequest where there is none.
+
+        >>> from triptych_client import Client
+        >>> with Client("localhost:8001") as client:
+        ...     frame = client.analyze("clip.mp4").to_frame()
+        >>> list(frame.columns)[:4]
+        ['path', 'start_s', 'end_s', 'label']
+        """
+        return tables.frame(self, library)
 
     def in_language(self, lang: str) -> Analysis:
         """Return the same answer with its reasons and rationale in a language; ValueError for one without words.

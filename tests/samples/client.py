@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from triptych_client import decode
-from triptych_client.contract import ANSWER, EMOTIONS
+from triptych_client.contract import ANSWER, EMOTIONS, LOOK_COUNTS, LOOKS_EACH
 from triptych_client.results import Analysis
 
 PATH = "clips/demo.mp4"
@@ -64,10 +64,21 @@ def tensors(**changes: np.ndarray) -> dict[str, np.ndarray]:
         "LANGUAGE": strings(["ru"]),
         "TAG_NAMES": strings(["Speech", "Giggle", "Rattle"]),
         "TAG_SCORES": f32([0.92, 0.31, 0.06]),
+        "TIMELINE_TAGS": f32([[0.9, 0.1, 0], [0.9, 0.2, 0], [0.95, 0.3, 0.1], [0.9, 0.31, 0.06], NAN[:3]]),
+        "RELIABILITY": f32([0.25, 0.5, 0.625, 24]),
+        "RELIABILITY_ON": strings(["ravdess-126"]),
         "MODELS": strings([["face", "fer-cnn", SHA256, "MIT"], ["sound", "tag-comparison", "", "MIT"]]),
         "VERSION": strings(["0.1.0"]),
         **changes,
     }
+
+
+def looks(*faces: int) -> dict[str, np.ndarray]:
+    """Return the tensor of how the people look: of each, one face, whose patterns are those of a number."""
+    told = np.zeros((max(len(faces), 1), LOOKS_EACH, LOOK_COUNTS), np.uint8)
+    for row, number in zip(told, faces or (0,)):
+        row[0, 59 * np.arange(64) + number] = 64
+    return {"TRACK_LOOKS": told}
 
 
 def empty() -> dict[str, np.ndarray]:
@@ -108,6 +119,9 @@ def empty() -> dict[str, np.ndarray]:
         LANGUAGE=strings([""]),
         TAG_NAMES=np.zeros(0, object),
         TAG_SCORES=f32([]),
+        TIMELINE_TAGS=f32(np.zeros((1, 0))),
+        RELIABILITY=f32([np.nan] * 4),
+        RELIABILITY_ON=strings([""]),
     )
 
 

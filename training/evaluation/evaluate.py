@@ -19,6 +19,7 @@ from training.fusion.report import risk_coverage
 from training.metrics import CALIBRATION_BINS
 from training.plots import plot_confusion
 from triptych.answer.parameters import FUSION_FILE, Parameters
+from triptych.answer.reliability import RELIABILITY_FILE
 from triptych.files import write_atomically, write_text
 from triptych.serving.service import Service
 from triptych_client import Client
@@ -27,18 +28,24 @@ from triptych_client.contract import EMOTIONS
 PAGE, PICTURE, CONFUSION = "evaluation.md", "certainty.png", "confusion.png"
 
 
-def evaluate(folder: Path, out: Path, repository: Path, against: Path | None = None) -> str:
+def evaluate(
+    folder: Path, out: Path, repository: Path, against: Path | None = None, reliability: str | None = None
+) -> str:
     """Ask the models of `repository` about the clips of `folder` (labels.csv); write all into `out`, return the page.
 
     `against`: the evaluation.json of another export, of the same clips. TriptychError as of `clips.read`, or when a
-    clip is refused.
+    clip is refused. `reliability` names the clips in the file of how often answers as sure as another are right.
     """
     rows = clips.read(folder)
     other = Answered.read(against) if against else None
     with Service(repository) as server, Client(server.grpc_url) as client:
         answered = Answered.ask(folder, rows, client)
-    parameters = Parameters.read(repository / "fusion" / "1" / FUSION_FILE)
-    return write(answered, parameters, out, scores.against(answered, other) if other else ())
+    fusion = repository / "fusion" / "1" / FUSION_FILE
+    page = write(answered, Parameters.read(fusion), out, scores.against(answered, other) if other else ())
+    if reliability is not None:
+        command = f"triptych evaluate --clips DIR --out DIR --reliability {reliability}"
+        scores.reliability(answered, reliability).write(out / RELIABILITY_FILE, fusion, answered.models, command)
+    return page
 
 
 def write(answered: Answered, parameters: Parameters, out: Path, changes: Sequence[Change] = ()) -> str:

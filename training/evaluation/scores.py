@@ -13,6 +13,7 @@ from training.fusion.fit import SUBSETS, answers, named
 from training.fusion.report import with_channels
 from training.metrics import RESAMPLES, Interval, calibration_gap, expected_calibration_error, macro_f1
 from triptych.answer.parameters import Parameters
+from triptych.answer.reliability import Reliability
 from triptych.errors import TriptychError
 
 Array = np.ndarray
@@ -73,6 +74,17 @@ def _share(right: Array, groups: Array) -> Interval:
 def whole(answered: Answered) -> Line:
     """Return the scores of the answers as they were given."""
     return line("the answer", answered.labels, answered.probabilities, answered.groups)
+
+
+def reliability(answered: Answered, name: str) -> Reliability:
+    """Return how often answers are right by how sure they are, on the clips that every channel answers for.
+
+    TriptychError when there is no such clip.
+    """
+    whole = ~np.isnan(answered.evidence).any(axis=(1, 2))
+    if not whole.any():
+        raise TriptychError("no clip is answered by every channel: how reliable such answers are cannot be said")
+    return Reliability.measure(answered.certainty[whole], answered.right[whole], name)
 
 
 def by_subset(answered: Answered, parameters: Parameters) -> list[Line]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from triptych.answer.evidence import NO_MODEL, UNCALIBRATED, ChannelInput
 from triptych.answer.parameters import CALIBRATION_FOLDER, FUSION_FILE, Calibration, Parameters
+from triptych.answer.reliability import RELIABILITY_FILE, Reliability
 from triptych.answer.status import OK, Status
 from triptych.errors import TriptychError
 from triptych.generations import whole
@@ -24,7 +25,8 @@ class Manifest:
     """What the repository holds: rows of MODELS, channels without a model, the tagger's class names, and numbers.
 
     `languages` are those that the words model knows, any when empty. `calibrations` are by channel; the model of a
-    channel without one is not calibrated, and the channel's status says so.
+    channel without one is not calibrated, and the channel's status says so. `reliability` is of these numbers and
+    models.
     """
 
     models: tuple[tuple[str, str, str, str], ...]
@@ -33,6 +35,7 @@ class Manifest:
     parameters: Parameters
     languages: frozenset[str] = frozenset()
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    reliability: Reliability = field(default_factory=Reliability.nothing)
 
     @classmethod
     @whole
@@ -65,6 +68,9 @@ class Manifest:
                 for role, line in in_slot.items()
                 if role in CHANNELS and line["calibrated"]
             },
+            reliability=Reliability.read(
+                folder / RELIABILITY_FILE, folder / FUSION_FILE, {line["role"]: line["name"] for line in served}
+            ),
         )
 
     def channel(self, name: str, stream: Status) -> ChannelInput:

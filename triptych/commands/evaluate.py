@@ -26,6 +26,14 @@ def evaluate(
         Path | None,
         typer.Option(help="evaluation.json of another export on the same clips: what changed.", dir_okay=False),
     ] = None,
+    reliability: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Also write reliability.json, how often answers are right by how sure they are, for the fusion's "
+            "folder of weights. NAME is what answers call these clips.",
+        ),
+    ] = None,
     repository: Annotated[Path, typer.Option(help="The model repository.")] = MODEL_REPOSITORY,
 ) -> None:
     """Ask the served ensemble about labelled clips: how often it is right, how sure it is, by channel and by group."""
@@ -33,4 +41,4 @@ def evaluate(
         from training.evaluation.evaluate import evaluate as run
     except ModuleNotFoundError as error:
         raise TriptychError(f"to evaluate, {error.name} is missing: pip install 'triptych[training]'") from error
-    print(run(clips, out, repository, against))
+    print(run(clips, out, repository, against, reliability))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,15 +13,35 @@ MAX_TAGS = 8
 MIN_SCORE = 0.05
 
 
-def strongest(tags: np.ndarray, spans: np.ndarray, labels: Sequence[str]) -> tuple[list[str], np.ndarray]:
-    """Return the names and scores [k] of the clip's tags, strongest first, k <= 8.
+@dataclass(frozen=True)
+class Heard:
+    """The clip's tags: indices of their classes [k], and their scores [k]."""
+
+    classes: np.ndarray
+    scores: np.ndarray
+
+
+def strongest(tags: np.ndarray, spans: np.ndarray) -> Heard:
+    """Return the clip's tags, strongest first, k <= 8.
 
     `tags` [p, classes] are probabilities, `spans` [p, 2] the windows in seconds; windows without sound do not count.
     """
     sounding = np.sort(tags[spans[:, 1] > spans[:, 0]], axis=0)
     if not len(sounding):
-        return [], np.zeros(0, np.float32)
+        return Heard(np.zeros(0, np.int64), np.zeros(0, np.float32))
     count = int(np.ceil(STRONGEST_SHARE * len(sounding)))
     scores = sounding[-count:].mean(axis=0)
     order = [int(i) for i in np.argsort(-scores, kind="stable")[:MAX_TAGS] if scores[i] >= MIN_SCORE]
-    return [str(labels[i]) for i in order], scores[order]
+    return Heard(np.array(order, np.int64), scores[order])
+
+
+def within(tags: np.ndarray, spans: np.ndarray, windows: np.ndarray) -> np.ndarray:
+    """Return the probabilities [t, k] of tags [p, k] in each of `windows` [t, 2]: means weighted by what they share.
+
+    `spans` [p, 2] are those of `tags`, in seconds; NaN in a window where no sound is heard.
+    """
+    shared = np.minimum(windows[:, None, 1], spans[None, :, 1]) - np.maximum(windows[:, None, 0], spans[None, :, 0])
+    weights = np.where(np.isfinite(shared), np.maximum(shared, 0), 0)
+    total = weights.sum(axis=1, keepdims=True)
+    mean = weights @ np.nan_to_num(tags) / np.where(total > 0, total, 1)
+    return np.where(total > 0, mean, np.nan).astype(np.float32)

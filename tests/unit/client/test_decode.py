@@ -15,6 +15,7 @@ from hypothesis.extra.numpy import arrays
 
 from samples import client as samples
 from triptych_client import Analysis, contract, decode, schema
+from triptych_client.results import Reliability
 
 VALIDATOR = jsonschema.Draft202012Validator(schema.load())
 
@@ -38,6 +39,8 @@ def test_answer_has_what_the_tensors_say():
         (1, "", "eng", 6, None),
         (2, "Рассказ", "", 2, "all"),
     ]
+    assert answer.audio_tags[1].timeline == (0.1, 0.2, 0.3, 0.31, None)
+    assert answer.emotion.reliability == Reliability(0.25, 0.5, 0.625, 24, "ravdess-126")
     assert answer.faces[0].box == (512.5, 100.0, 700.0, 330.25)
     assert answer.timeline[3].probabilities is None
     assert (answer.emotion.track, answer.emotion.track_reason) == (0, "only")
@@ -71,6 +74,8 @@ def test_clip_without_any_evidence():
     assert answer.transcript.text == ""
     assert answer.transcript.language is None
     assert answer.emotion.abstained
+    assert answer.emotion.reliability is None
+    assert answer.timeline[0].dimensions is None
     assert {channel.status for channel in answer.channels.values()} == {"absent", "failed"}
 
 
@@ -126,10 +131,15 @@ def test_analysis_is_frozen():
 def test_an_answer_written_before_people_were_told_apart_is_read():
     older = samples.analysis().to_dict()
     del older["people"], older["emotion"]["track"], older["emotion"]["track_reason"]
+    del older["emotion"]["reliability"], older["emotion"]["dimensions"]
+    for tag in older["audio_tags"]:
+        del tag["timeline"]
     for said in older["transcript"]["utterances"]:
         del said["language"], said["expressed"], said["language_confidence"]
     VALIDATOR.validate(older)
-    assert Analysis.from_dict(older).people == ()
+    read = Analysis.from_dict(older)
+    assert read.people == ()
+    assert read.emotion.dimensions == samples.analysis().emotion.dimensions, "they are derived, by whoever reads"
 
 
 def test_an_answer_written_before_reasons_had_codes_keeps_its_words():
@@ -205,6 +215,7 @@ def some_tensors(data: st.DataObject) -> dict[str, np.ndarray]:
         TEXT_CONFIDENCES=rows(data, (u,), shares | st.just(float("nan")), missing=False),
         TAG_NAMES=samples.strings(["Speech"] * k),
         TAG_SCORES=rows(data, (k,), shares, missing=False),
+        TIMELINE_TAGS=rows(data, (t, k), shares, missing=True),
     )
 
 

@@ -103,3 +103,13 @@ def test_another_file_is_refused(tmp_path: Path):
     (tmp_path / FILE).write_text("{}")
     with pytest.raises(TriptychError, match="is no evaluation"):
         Answered.read(tmp_path / FILE)
+
+
+def test_reliability_is_measured_on_clips_that_every_channel_answers():
+    found = answered()
+    with pytest.raises(TriptychError, match="every channel"):
+        scores.reliability(found, "clips")
+    filled = np.where(np.isnan(found.evidence), 0, found.evidence)
+    filled[10:, 1] = np.nan
+    measured = scores.reliability(replace(found, evidence=filled), "clips")
+    assert measured.bins[0].tolist() == [0, 1, 0.3, 10]

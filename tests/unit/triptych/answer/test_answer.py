@@ -13,6 +13,7 @@ from samples.fusion import HAPPY, POOL, SAD, towards, trained
 from triptych.answer.answer import answer
 from triptych.answer.manifest import Manifest
 from triptych.answer.parameters import Calibration
+from triptych.answer.reliability import Reliability
 from triptych.answer.status import OK, Status
 from triptych_client import contract, decode
 
@@ -106,6 +107,22 @@ def test_every_channel_answers():
     assert [said.language for said in answered.transcript.utterances] == ["en", "en"]
     assert [said.language_is_sure for said in answered.transcript.utterances] == [True, False]
     assert all(said.expressed for said in answered.transcript.utterances)
+
+
+def test_it_says_how_often_answers_as_sure_were_right_where_every_channel_answers():
+    measured = Reliability(np.array([[0.0, 0.3, 0.2, 30], [0.3, 1.0, 0.75, 40]]), "some clips")
+    manifest = replace(MANIFEST, reliability=measured)
+    told = decoded(answer(inputs(), manifest)).emotion.reliability
+    assert told is not None
+    assert (told.right, told.clips, told.on) == (0.75, 40, "some clips")
+    assert decoded(answer(inputs(**MUTE), manifest)).emotion.reliability is None
+    assert decoded(answer(inputs(), MANIFEST)).emotion.reliability is None
+
+
+def test_tags_have_a_probability_in_each_window():
+    answered = decoded(answer(inputs(seconds=6.0), MANIFEST))
+    assert [tag.label for tag in answered.audio_tags] == ["Speech", "Giggle"]
+    assert answered.audio_tags[0].timeline == pytest.approx((0.9,) * len(answered.timeline))
 
 
 def lost(*channels: str) -> dict[str, Status]:
