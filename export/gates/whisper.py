@@ -1,0 +1,94 @@
+"""Whisper's graphs against the same model in transformers: numbers of both, and the tokens of the whole loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers.modeling_outputs import BaseModelOutput
+from transformers.utils import logging
+
+from export.gates.inputs import Feeds
+from export.gates.measure import MOST_DIFFERENCE, Gate, Subject, difference
+from networks.whisper.loaded import Whisper
+from triptych.resources import cores
+from triptych.serving.engines import Precision
+from triptych.words.whisper.decoding import DecodingOptions
+from triptych.words.whisper.recogniser import Recogniser
+
+ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
+
+
+class Comparison:
+    """The graphs of a folder beside the model that they were made of; one window after the other, each by itself."""
+
+    def __init__(self, entry: str, folder: Path, whisper: Whisper) -> None:
+        logging.set_verbosity_error()
+        self.entry, self.folder, self.rules = entry, folder, whisper.rules
+        self.model: Any = whisper.model  # what transformers' layers really hold, PyTorch's types do not tell
+        self.recogniser = Recogniser(folder, cores())
+
+    def gates(self, inputs: str, feeds: Feeds) -> Iterator[Gate]:
+        """Yield what is compared on windows: `log_mel` f32 [n, mels, 3000], `pieces` as the contract's CHUNK_PIECES."""
+        encoder, decoder, others = 0.0, 0.0, 0
+        for log_mel, pieces in zip(feeds["log_mel"], feeds["pieces"], strict=True):
+            (ours,) = self.recogniser.transcribe(log_mel[None], pieces[None], [DecodingOptions()])
+            encoded = self.encoded(log_mel)
+            theirs = self.tokens(encoded, ours.language)
+            others += theirs != list(ours.tokens)
+            encoder = max(encoder, self.encoder_difference(log_mel, encoded))
+            decoder = max(decoder, self.decoder_difference(log_mel, encoded, theirs))
+        what = "largest difference from PyTorch"
+        yield self.gate(ENCODER, inputs, what, encoder, MOST_DIFFERENCE)
+        yield self.gate(DECODER, inputs, what, decoder, MOST_DIFFERENCE)
+        yield self.gate(
+            f"{ENCODER}, {DECODER}", inputs, f"windows of {len(feeds['log_mel'])} with another token", others, 0
+        )
+
+    def gate(self, file: str, inputs: str, what: str, figure: float, limit: float) -> Gate:
+        """Return one comparison, in fp32: Whisper is served in nothing else."""
+        return Subject("whisper", self.entry, self.folder / file).gate(Precision.FP32, inputs, what, figure, limit)
+
+    @torch.inference_mode()
+    def encoded(self, log_mel: np.ndarray) -> Tensor:
+        """Return what transformers' encoder makes of a window: states [1, 1500, d]."""
+        return self.model.model.encoder(torch.from_numpy(log_mel[None])).last_hidden_state
+
+    def tokens(self, encoded: Tensor, language: str) -> list[int]:
+        """Return text and timestamps as transformers decodes a window greedily in a language."""
+        asked = {"task": "transcribe", "language": language or None} if self.rules["multilingual"] else {}
+        found = self.model.generate(
+            encoder_outputs=BaseModelOutput(encoded),
+            return_timestamps=True,
+            force_unique_generate_call=True,
+            **asked,
+        )
+        end, last_special = self.rules["end_of_text"], self.rules["no_timestamps"]
+        return [token for token in found[0].tolist() if token < end or token > last_special]
+
+    @torch.inference_mode()
+    def encoder_difference(self, log_mel: np.ndarray, encoded: Tensor) -> float:
+        """Return how far the keys and values of every decoder layer are from transformers'."""
+        graph = self.recogniser.model.encoder.run(None, {"log_mel": log_mel[None]})
+        wanted = []
+        for layer in self.model.model.decoder.layers:
+            attention = layer.encoder_attn
+            heads = attention.num_heads, -1
+            wanted.append(attention.k_proj(encoded).unflatten(-1, heads).permute(0, 2, 3, 1))
+            wanted.append(attention.v_proj(encoded).unflatten(-1, heads).transpose(1, 2))
+        return max(difference(np.asarray(one), other.numpy()) for one, other in zip(graph, wanted, strict=True))
+
+    @torch.inference_mode()
+    def decoder_difference(self, log_mel: np.ndarray, encoded: Tensor, tokens: list[int]) -> float:
+        """Return how far the logits after each token are from transformers', both given the same tokens."""
+        ids = np.array([[self.rules["start_of_transcript"], *tokens]])
+        wanted = self.model(
+            encoder_outputs=BaseModelOutput(encoded), decoder_input_ids=torch.from_numpy(ids)
+        ).logits.numpy()
+        state = self.recogniser.model.encode(log_mel[None])
+        steps = range(ids.shape[1])
+        return max(difference(state.step(ids[:, step : step + 1]), wanted[:, step]) for step in steps)
