@@ -70,8 +70,15 @@ def of_sound(pcm: np.ndarray, repository: Path) -> dict[str, Feeds]:
         return made
     voice = _features(repository / "voice_features" / "1", spoken.voice_windows(pcm, speech).pcm)
     chunks = spoken.chunks(pcm, speech)
-    heard = {"log_mel": _log_mel(repository, chunks.pcm), "pieces": chunks.pieces}
+    bands = settings.read_int(repository / "whisper_features" / "1", "n_mels")
+    heard = {"log_mel": log_mels(chunks.pcm, bands), "pieces": chunks.pieces}
     return {**made, "voice_emotion": {"FEATURES": voice}, "whisper": heard}
+
+
+def log_mels(pcm: np.ndarray, bands: int) -> np.ndarray:
+    """Return the log-mels f32 [n, bands, 3000] of sounds f32 [n, samples] of at most 30 s, as transformers has them."""
+    extract = WhisperFeatureExtractor(feature_size=bands)
+    return extract(list(pcm), sampling_rate=SAMPLE_RATE_HZ, return_tensors="np").input_features
 
 
 def of_texts(texts: Sequence[str], repository: Path) -> Feeds:
@@ -119,12 +126,6 @@ def _seen(data: bytes, repository: Path) -> dict[str, Feeds]:
 def _features(folder: Path, windows: np.ndarray) -> np.ndarray:
     compute = mel.FEATURES[settings.read_text(folder, "features")]
     return np.stack([compute(window) for window in windows])
-
-
-def _log_mel(repository: Path, pcm: np.ndarray) -> np.ndarray:
-    bands = settings.read_int(repository / "whisper_features" / "1", "n_mels")
-    extract = WhisperFeatureExtractor(feature_size=bands)
-    return extract(list(pcm), sampling_rate=SAMPLE_RATE_HZ, return_tensors="np").input_features
 
 
 def _said(heard: Feeds, repository: Path) -> list[str]:

@@ -23,12 +23,21 @@ from triptych.words.whisper.recogniser import Recogniser
 ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
 
 
+def tokens(whisper: Whisper, log_mel: np.ndarray, language: str) -> list[int]:
+    """Return text and timestamps as transformers decodes a window [1, bands, 3000] greedily in a language."""
+    model: Any = whisper.model
+    asked = {"task": "transcribe", "language": language or None} if whisper.rules["multilingual"] else {}
+    found = model.generate(torch.from_numpy(log_mel), return_timestamps=True, **asked)[0].tolist()
+    end, last_special = whisper.rules["end_of_text"], whisper.rules["no_timestamps"]
+    return [token for token in found if token < end or token > last_special]
+
+
 class Comparison:
     """The graphs of a folder beside the model that they were made of; one window after the other, each by itself."""
 
     def __init__(self, entry: str, folder: Path, whisper: Whisper) -> None:
         logging.set_verbosity_error()
-        self.entry, self.folder, self.rules = entry, folder, whisper.rules
+        self.entry, self.folder, self.whisper = entry, folder, whisper
         self.model: Any = whisper.model  # what transformers' layers really hold, PyTorch's types do not tell
         self.recogniser = Recogniser(folder, cores())
 
@@ -38,7 +47,7 @@ class Comparison:
         for log_mel, pieces in zip(feeds["log_mel"], feeds["pieces"], strict=True):
             (ours,) = self.recogniser.transcribe(log_mel[None], pieces[None], [DecodingOptions()])
             encoded = self.encoded(log_mel)
-            theirs = self.tokens(encoded, ours.language)
+            theirs = tokens(self.whisper, log_mel[None], ours.language)
             others += theirs != list(ours.tokens)
             encoder = max(encoder, self.encoder_difference(log_mel, encoded))
             decoder = max(decoder, self.decoder_difference(log_mel, encoded, theirs))
@@ -58,18 +67,6 @@ class Comparison:
         """Return what transformers' encoder makes of a window: states [1, 1500, d]."""
         return self.model.model.encoder(torch.from_numpy(log_mel[None])).last_hidden_state
 
-    def tokens(self, encoded: Tensor, language: str) -> list[int]:
-        """Return text and timestamps as transformers decodes a window greedily in a language."""
-        asked = {"task": "transcribe", "language": language or None} if self.rules["multilingual"] else {}
-        found = self.model.generate(
-            encoder_outputs=BaseModelOutput(encoded),
-            return_timestamps=True,
-            force_unique_generate_call=True,
-            **asked,
-        )
-        end, last_special = self.rules["end_of_text"], self.rules["no_timestamps"]
-        return [token for token in found[0].tolist() if token < end or token > last_special]
-
     @torch.inference_mode()
     def encoder_difference(self, log_mel: np.ndarray, encoded: Tensor) -> float:
         """Return how far the keys and values of every decoder layer are from transformers'."""
@@ -85,7 +82,7 @@ class Comparison:
     @torch.inference_mode()
     def decoder_difference(self, log_mel: np.ndarray, encoded: Tensor, tokens: list[int]) -> float:
         """Return how far the logits after each token are from transformers', both given the same tokens."""
-        ids = np.array([[self.rules["start_of_transcript"], *tokens]])
+        ids = np.array([[self.whisper.rules["start_of_transcript"], *tokens]])
         wanted = self.model(
             encoder_outputs=BaseModelOutput(encoded), decoder_input_ids=torch.from_numpy(ids)
         ).logits.numpy()
