@@ -17,12 +17,15 @@ from export.gates import corpora, inputs, measure, report, whisper
 from export.gates.inputs import Feeds
 from export.gates.measure import Gate, Subject
 from export.gates.references import REFERENCES
+from export.tensorrt.shapes import SHAPES
 from networks.served import Derived, Part, Served
 from triptych.errors import TriptychError
 from triptych.paths import BUILD, CACHE, MODEL_REPOSITORY
 from triptych.serving.engines import Precision
 
-LOW = (Precision.FP16, Precision.BF16)
+LOW = (Precision.FP16,)
+OF_ENGINES = (Precision.FP16, Precision.BF16)
+"""bf16 can be asked for where a step becomes an engine."""
 WHISPER = "whisper"
 ELSEWHERE = {
     "whisper below fp32": "it is served in fp32 only. Words against real recordings: benchmarks/results/whisper_wer.md",
@@ -88,7 +91,8 @@ def of_graphs(entry: Entry, folders: Sequence[Path], exported: Path, feeds: dict
 def of_part(subject: Subject, part: Part, network: nn.Module | Part | None, feeds: dict[str, Feeds]) -> Iterator[Gate]:
     """Yield the comparisons of a file of a model: a graph of a network, one made of such a one, or one by hand."""
     reference = network if isinstance(network, nn.Module) else None
-    precisions = LOW if isinstance(part, (Served, GraphProto)) else ()
+    low = OF_ENGINES if subject.step in SHAPES else LOW
+    precisions = low if isinstance(part, (Served, GraphProto)) else ()
     if reference or precisions:
         for name, tensors in feeds.items():
             yield from measure.compare(subject, reference, precisions, name, tensors)
