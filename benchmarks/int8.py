@@ -1,6 +1,6 @@
 """How many points of its task does a model lose when its products run in 8 bits, on a CPU, and how much faster is it?
 
-python -m benchmarks.int8 --data DIR [--rows 1000] [--only text_emotion]
+python -m benchmarks.int8 --data DIR [--rows 1000] [--clips 200] [--only text_emotion]
 
 DIR holds fer2013_train_val.npz, text/, speech/ and asr/ as the recipes take them. ONNX Runtime's dynamic quantisation:
 weights of MatMul and Gemm in 8 bits a channel, what goes in quantised as it comes; once with all 8 bits, and once with
@@ -56,7 +56,7 @@ REPEATS = 3
 CORPORA = {"goemotions": "GoEmotions, English", "cedr": "CEDR, Russian", "ru_goemotions": "GoEmotions in Russian"}
 VOICES = ("emovo", "ased")
 POLISH = "speech/nemo"
-POLISH_CLIPS = 60
+POLISH_CLIPS = 40
 FORMS = {"int8": False, "int8, weights of 7 bits": True}
 """The name of a quantised form, and whether a bit is left out."""
 HEADER = ("within", "model", "inputs", "form", "measured", "points lost", "answers changed", "MiB", "ms")
@@ -66,15 +66,16 @@ Line = tuple[str, ...]
 
 def main(
     data: Annotated[Path, typer.Option()],
-    rows: Annotated[int, typer.Option(min=10, help="Texts of each corpus, clips of each of voices.")] = 1000,
+    rows: Annotated[int, typer.Option(min=10, help="Texts of each corpus.")] = 1000,
+    clips: Annotated[int, typer.Option(min=10, help="Clips of each corpus of voices.")] = 200,
     only: Annotated[list[str] | None, typer.Option(help="This step only; nothing is published.")] = None,
     seed: int = 7,
 ) -> None:
     """Quantise the exported models of faces, words and voice, and Whisper, and measure the forms of each."""
     measured: dict[str, Callable[[], Iterator[Line]]] = {
         "text_emotion": partial(_texts, data, rows, seed),
-        "voice_emotion": partial(_voices, data, rows, seed),
         "expression": partial(_faces, data),
+        "voice_emotion": partial(_voices, data, clips, seed),
         "whisper": partial(_words, data, seed),
     }
     logging.getLogger().setLevel(logging.ERROR)  # of each graph, quantisation warns that others are simplified first
@@ -85,7 +86,7 @@ def main(
             lines.append(line)
     if not only:
         lines.sort(key=lambda line: line[0] == "yes")
-        publish("int8", f"python -m benchmarks.int8 --data DIR --rows {rows}", table(HEADER, lines))
+        publish("int8", f"python -m benchmarks.int8 --data DIR --rows {rows} --clips {clips}", table(HEADER, lines))
 
 
 def _faces(data: Path) -> Iterator[Line]:
@@ -112,12 +113,12 @@ def _texts(data: Path, rows: int, seed: int) -> Iterator[Line]:
         yield from _classified("text_emotion", f"{title}, {len(sample)} held-out texts", batches, labels)
 
 
-def _voices(data: Path, rows: int, seed: int) -> Iterator[Line]:
+def _voices(data: Path, most: int, seed: int) -> Iterator[Line]:
     cut = Spoken(MODEL_REPOSITORY).cut
     compute = mel.FEATURES[settings.read_text(MODEL_REPOSITORY / "voice_features" / "1", "features")]
     for corpus in VOICES:
         clips = list(speech.recordings(data, [corpus]))
-        sample = [clips[number] for number in _sample(np.arange(len(clips)), rows, seed)]
+        sample = [clips[number] for number in _sample(np.arange(len(clips)), most, seed)]
         batches = [{"FEATURES": np.stack([compute(window) for window in cut(clip.pcm)[1].pcm])} for clip in sample]
         labels = np.array([clip.label for clip in sample])
         yield from _classified("voice_emotion", f"{corpus}, {len(sample)} clips", batches, labels, a_row_each=True)
