@@ -49,6 +49,11 @@ class Gate:
         """Whether the figure is within its limit: a cosine is at least that, anything else at most."""
         return self.figure >= self.limit if self.what.startswith("cosine") else self.figure <= self.limit
 
+    @property
+    def decides(self) -> bool:
+        """Whether a model has to pass it to be served: bf16 is taken by who asks for it, and knows what it costs."""
+        return self.precision != Precision.BF16.value
+
 
 @dataclass(frozen=True)
 class Subject:
