@@ -6,7 +6,7 @@ PYTHON is the interpreter of the host that is played: another than this one show
 The host has an empty folder, an empty environment and a network namespace of its own (unshare(1), ip(8)) with nothing
 but its loopback: it refuses a bundle with a damaged part, puts a whole one up, passes its doctor, serves, and answers a
 clip. `--gpu-check` also runs `gpu-check --device cpu` there. `--cuda` makes a bundle for a GPU host; it is put up, and
-served from on the CPU.
+served from in the profile `cuda` as well, whose networks go back to the CPU where there is no GPU.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def without_network(*arguments: str) -> None:
         raise SystemExit(done.returncode)
 
 
-def inside(bundle: Path, python: str, gpu_check: bool) -> None:
+def inside(bundle: Path, python: str, cuda: bool, gpu_check: bool) -> None:
     """Be the host: refuse what is damaged, put up, ask the doctor, serve, answer."""
     assert [name for _, name in socket.if_nameindex()] == ["lo"], "there is a network"
     target = bundle.parent / "triptych"
@@ -63,6 +63,8 @@ def inside(bundle: Path, python: str, gpu_check: bool) -> None:
     subprocess.run([python, str(bundle / "install.py"), "--to", str(target)], check=True)
     print(f"put up, and passed by its doctor, in {time.monotonic() - began:.0f} s", flush=True)
     serve(target)
+    if cuda:
+        serve(target, "--option=--model-config-name=cuda")
     if gpu_check:
         out = bundle.parent / "gpu-check"
         subprocess.run([str(target / "gpu-check"), "--device=cpu", f"--out={out}"], check=True)
@@ -85,9 +87,9 @@ def refuse_damage(bundle: Path, python: str) -> None:
     assert statuses == [1, 0], "a damaged part is taken, or a whole one refused"
 
 
-def serve(target: Path) -> None:
+def serve(target: Path, *options: str) -> None:
     """Serve until a clip is answered, then end it as an operator does."""
-    command = [str(target / "triptych"), "serve"]
+    command = [str(target / "triptych"), "serve", *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as service:
         assert service.stderr
         lines: list[str] = []
@@ -116,7 +118,7 @@ def main() -> None:
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.inside:
-        return inside(chosen.inside, chosen.python, chosen.gpu_check)
+        return inside(chosen.inside, chosen.python, chosen.cuda, chosen.gpu_check)
     work = (chosen.keep or WORK).absolute()
     shutil.rmtree(WORK, ignore_errors=True)
     work.mkdir(parents=True)
@@ -124,7 +126,7 @@ def main() -> None:
         make(work / "bundle", version_of(chosen.python), chosen.part_mib, chosen.cuda)
         files = list((work / "bundle").iterdir())
         print(f"{len(files)} files, {sum(path.stat().st_size for path in files) / 1e6:.0f} MB", flush=True)
-        flags = ["--gpu-check"] if chosen.gpu_check else []
+        flags = [*(["--cuda"] if chosen.cuda else []), *(["--gpu-check"] if chosen.gpu_check else [])]
         without_network(str(work / "bundle"), f"--python={chosen.python}", *flags)
     finally:
         if not chosen.keep:

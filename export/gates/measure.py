@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime as ort
 import torch
+from torch import nn
 
 from export.gates.inputs import Feeds
 from export.tensorrt.precision import emulated
-from networks.served import Served
 from triptych.serving.engines import Precision
+from triptych.sound.speech import SPEECH_PROBABILITY
 
 Outputs = Mapping[str, np.ndarray]
 
@@ -25,6 +27,8 @@ CHOICES = ("LOGITS", "TAGS")
 """Outputs whose largest value is the answer."""
 FOUND = "SCORES"
 """The output of a detector that is 0 where nothing is."""
+SPOKEN = "SPEECH"
+"""The output that is a probability of speech."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,11 @@ class Gate:
         """Whether the figure is within its limit: a cosine is at least that, anything else at most."""
         return self.figure >= self.limit if self.what.startswith("cosine") else self.figure <= self.limit
 
+    @property
+    def decides(self) -> bool:
+        """Whether a model has to pass it to be served: bf16 is taken by who asks for it, and knows what it costs."""
+        return self.precision != Precision.BF16.value
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -60,7 +69,7 @@ class Subject:
 
 
 def compare(
-    subject: Subject, network: Served | None, precisions: Sequence[Precision], inputs: str, feeds: Feeds
+    subject: Subject, network: nn.Module | None, precisions: Sequence[Precision], inputs: str, feeds: Feeds
 ) -> Iterator[Gate]:
     """Yield the comparisons of a graph in fp32 with its network, where it has one, and with itself in precisions."""
     model = onnx.load(subject.path)
@@ -71,13 +80,13 @@ def compare(
         yield from in_low_precision(subject, precision, inputs, exact, run(emulated(model, precision), feeds))
 
 
-def against_network(subject: Subject, network: Served, inputs: str, feeds: Feeds, graph: Outputs) -> Gate:
-    """Compare what the graph gives with what its network in PyTorch does."""
-    ours = list(feeds.values())[: len(network.example())]
+def against_network(subject: Subject, network: nn.Module, inputs: str, feeds: Feeds, graph: Outputs) -> Gate:
+    """Compare what the graph gives with what its network in PyTorch does, which may leave out the last inputs."""
+    ours = list(feeds.values())[: len(signature(network.forward).parameters)]
     with torch.inference_mode():
         answer = network.eval()(*map(torch.from_numpy, ours))
     wanted = [tensor.numpy() for tensor in (answer if isinstance(answer, tuple) else (answer,))]
-    figure = max(map(difference, graph.values(), wanted))
+    figure = max(difference(one, other) for one, other in zip(graph.values(), wanted, strict=True))
     return subject.gate(Precision.FP32, inputs, "largest difference from PyTorch", figure, MOST_DIFFERENCE)
 
 
@@ -95,6 +104,9 @@ def in_low_precision(
     if FOUND in exact:
         others = int(((exact[FOUND] > 0).sum(-1) != (low[FOUND] > 0).sum(-1)).sum())
         yield subject.gate(precision, inputs, "frames with another number of faces", others, 0)
+    if SPOKEN in exact:
+        others = int(((exact[SPOKEN] >= SPEECH_PROBABILITY) != (low[SPOKEN] >= SPEECH_PROBABILITY)).sum())
+        yield subject.gate(precision, inputs, "frames that are speech in one only", others, 0)
 
 
 def run(model: onnx.ModelProto, feeds: Feeds) -> Outputs:
@@ -115,8 +127,12 @@ def difference(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def least_cosine(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the least cosine of rows [n, ..] of both; of rows of zeros it is 1, and -1 where one is no number."""
-    rows, others = (array.reshape(len(array), -1).astype(np.float64) for array in (one, other))
+    """Return the least cosine of rows [n, ..] of both; of rows of zeros it is 1, and -1 where one is no number.
+
+    A list [n] is one row: of single numbers every cosine would be 1.
+    """
+    count = len(one) if one.ndim > 1 else 1
+    rows, others = (array.reshape(count, -1).astype(np.float64) for array in (one, other))
     lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(others, axis=1)
     cosines = np.divide((rows * others).sum(1), lengths, out=np.ones(len(rows)), where=lengths > 0)
     return float(cosines.min(initial=1)) if np.isfinite(lengths).all() else -1.0

@@ -31,8 +31,7 @@ def read_all(repository: Path) -> list[Gate]:
 
 def page(gates: Sequence[Gate], command: str, left_out: dict[str, str]) -> str:
     """Return a page: what does not pass, or is nearest to its limit, first."""
-    failed = [gate for gate in gates if not gate.passed]
-    verdict = f"{len(failed)} of {len(gates)} do not pass." if failed else f"All {len(gates)} pass."
+    verdict = f"{_verdict([gate for gate in gates if gate.decides])} {_of_bf16(gates)}".rstrip()
     rows = [_row(gate) for gate in worst_first(gates)]
     header = ("passes", "model", "file", "precision", "inputs", "what", "found", "limit")
     reasons = "\n".join(f"- `{name}`: {reason}" for name, reason in left_out.items())
@@ -41,6 +40,16 @@ def page(gates: Sequence[Gate], command: str, left_out: dict[str, str]) -> str:
         "the graph in fp32, rounded wherever an engine casts.\n\n"
         f"{_table([header, *rows])}\n\nNot measured here:\n{reasons}\n"
     )
+
+
+def _verdict(gates: Sequence[Gate]) -> str:
+    failed = sum(not gate.passed for gate in gates)
+    return f"{failed} of {len(gates)} do not pass." if failed else f"All {len(gates)} pass."
+
+
+def _of_bf16(gates: Sequence[Gate]) -> str:
+    failed = sum(not gate.passed for gate in gates if not gate.decides)
+    return f"In bf16, which nothing takes unless asked to, {failed} do not: use fp16 there." if failed else ""
 
 
 def _row(gate: Gate) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ type of what it reads. So one graph serves both, and what is built is what was c
   probabilities, boxes in pixels, calibration.
 - Sums over an axis, quotients, roots, powers and what normalises by them (`EXACT`) stay in fp32: LayerNorm, Softmax,
   and the normalisation of Swin-V2's cosine attention, whose least length of 1e-12 would be 0.
-- So does what lies between a product and the softmax that reads it: scale, logit scale, position bias, mask.
+- So does what lies between a product and the softmax, sum or root that reads it: scale, logit scale, position bias,
+  mask; the squares of a variance, which fp16 has no numbers for, and their difference from the square of the mean.
 - So does an operator with a number that the low precision does not have.
 - Operators that only move values (`MOVES`) take them as they come.
 """
@@ -39,6 +40,8 @@ MOVES = frozenset({
     "Squeeze", "Tile", "Transpose", "Unsqueeze",
 })
 # fmt: on
+READ_WHOLE = frozenset({"LogSoftmax", "ReduceL2", "ReduceMean", "ReduceSum", "ReduceSumSquare", "Softmax", "Sqrt"})
+"""Operators that want what they read in fp32, back to the product that it comes from."""
 SHAPES_ONLY = frozenset({"Shape", "Size"})
 """Operators that take a value of any type, and look at none of its numbers."""
 ALWAYS_FP32 = {("Resize", 1), ("Resize", 2)}
@@ -65,7 +68,7 @@ def low_nodes(values: Values) -> set[int]:
     nodes = values.graph.node
     products = {number for number, node in enumerate(nodes) if node.op_type in PRODUCTS}
     between = values.before(products) & values.after(products)
-    exact = {number for number in between if _is_exact(nodes[number], values)} | _to_softmax(values)
+    exact = {number for number in between if _is_exact(nodes[number], values)} | _to_be_read_whole(values)
     low: set[int] = set()
     for number, node in enumerate(nodes):
         if node.op_type in MOVES:
@@ -94,11 +97,11 @@ def _is_beyond(number: np.ndarray) -> bool:
     return size != 0 and not LEAST_FP16 <= size <= MOST_FP16
 
 
-def _to_softmax(values: Values) -> set[int]:
-    """Return the nodes between a product and a softmax."""
+def _to_be_read_whole(values: Values) -> set[int]:
+    """Return the nodes between a product and a softmax, a sum or a root."""
     nodes = values.graph.node
-    softmax = [number for number, node in enumerate(nodes) if node.op_type in {"Softmax", "LogSoftmax"}]
-    return values.before(softmax, lambda number: nodes[number].op_type not in PRODUCTS | EXACT)
+    readers = [number for number, node in enumerate(nodes) if node.op_type in READ_WHOLE]
+    return values.before(readers, lambda number: nodes[number].op_type not in PRODUCTS | EXACT)
 
 
 class _Writer:

@@ -110,11 +110,12 @@ def _config(dimensions: Mapping[str, int], end: int) -> WhisperConfig:
 
 def _renamed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the state of `WhisperForConditionalGeneration`, in float32; the projection is tied to the embedding."""
-    renamed = {f"model.{_name(name)}": tensor.float() for name, tensor in state.items()}
+    renamed = {f"model.{in_transformers(name)}": tensor.float() for name, tensor in state.items()}
     return renamed | {"proj_out.weight": renamed["model.decoder.embed_tokens.weight"]}
 
 
-def _name(name: str) -> str:
+def in_transformers(name: str) -> str:
+    """Return what a tensor of openai-whisper is called in transformers' `WhisperModel`."""
     for pattern, replacement in RENAMED:
         name = re.sub(pattern, replacement, name)
     return name

@@ -1,4 +1,4 @@
-"""A small network with everything that is delicate in half precision, as a graph."""
+"""Small networks with everything that is delicate in half precision, as graphs."""
 
 from __future__ import annotations
 
@@ -45,3 +45,29 @@ class Attention(Served):
         scores = cosines * self.scale.clamp(max=math.log(100)).exp() + self.mask
         hidden = self.norm(x + scores.softmax(-1) @ value)
         return self.head(functional.gelu(self.mix(hidden)).mean(1)) / 1.7
+
+
+class Deviation(Served):
+    """x f32 [n, 6, 24] -> logits [n, 7]: a head on the deviation of large states over time, as the voice has it."""
+
+    inputs = ("x",)
+    outputs = ("LOGITS",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.project = nn.Linear(WIDTH, WIDTH)
+        self.head = nn.Linear(WIDTH, 7)
+        with torch.no_grad():
+            self.project.bias += 300.0
+            self.head.weight /= 5
+
+    def example(self) -> tuple[Tensor]:
+        """Two rows."""
+        return (torch.ones(2, 6, WIDTH),)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits [n, 7]."""
+        hidden = 3 * self.project(x)
+        variance = (hidden * hidden).mean(1) - hidden.mean(1) * hidden.mean(1)
+        return self.head(variance.clamp(min=1e-8).sqrt()) / 1.7

@@ -101,6 +101,7 @@ def serve(
 ) -> None:
     """Serve every exported model until Ctrl-C or SIGTERM."""
     from export import manifest
+    from triptych import providers
     from triptych.serving import engines, events, run
 
     events.configure(log_format)
@@ -108,6 +109,8 @@ def serve(
     with console.status("Looking at the exported models"):
         manifest.check(repository)
         engines.check(repository, option or ())
+    if slower := providers.lacking(option or ()):
+        console.print(f"Note: {slower}.", highlight=False, soft_wrap=True)
     settings = run.Settings(
         door=Address(host, grpc_port),
         web=Address(metrics_host, metrics_port),

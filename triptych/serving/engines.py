@@ -27,8 +27,6 @@ PLAN = "model.plan"
 STAMP = "engine.json"
 PLATFORM = "tensorrt_plan"
 """Triton's name, in a profile, for a step that is an engine."""
-OPTION = "--model-config-name="
-"""The flag of tritonserver that names a profile."""
 REMEDY = "Run, on the GPU that serves: triptych export --target tensorrt"
 
 
@@ -119,10 +117,9 @@ def check(repository: Path, options: Sequence[str]) -> None:
 
 
 def steps_of(options: Sequence[str]) -> list[str]:
-    """Return the steps that are engines in the profile that flags of tritonserver name: the last one counts."""
-    named = [option.removeprefix(OPTION) for option in options if option.startswith(OPTION)]
-    chosen = [item for item in profile.read_all() if named and item.name == named[-1]]
-    return [step for item in chosen for step, table in item.steps.items() if table.get("platform") == PLATFORM]
+    """Return the steps that are engines in the profile that flags of tritonserver name."""
+    chosen = profile.named_by(options)
+    return [step for step, table in chosen.steps.items() if table.get("platform") == PLATFORM] if chosen else []
 
 
 def built(repository: Path) -> dict[str, Engine]:

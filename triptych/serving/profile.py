@@ -7,7 +7,7 @@ is none. What a profile says, and how, is told in `profiles/cpu.toml`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ else:
 PROFILES = Path(__file__).with_name("profiles")
 DEFAULT = "cpu"
 """The profile of config.pbtxt, which Triton reads without --model-config-name; another's is configs/<profile>.pbtxt."""
+OPTION = "--model-config-name="
+"""The flag of tritonserver that names a profile."""
 
 TABLES = ("all", "backends", "steps")
 ENGINES = ("backend", "platform")
@@ -90,6 +92,12 @@ def read_all(folder: Path = PROFILES) -> list[Profile]:
     if DEFAULT not in {profile.name for profile in profiles}:
         raise TriptychError(f"there is no {folder / DEFAULT}.toml, the profile that config.pbtxt is made of")
     return profiles
+
+
+def named_by(options: Sequence[str]) -> Profile | None:
+    """Return the profile that flags of tritonserver name, the last one counts; None where they name none of ours."""
+    named = [option.removeprefix(OPTION) for option in options if option.startswith(OPTION)]
+    return next((item for item in read_all() if named and item.name == named[-1]), None)
 
 
 def _engine(table: Table) -> tuple[str, str]:

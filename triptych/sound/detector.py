@@ -42,9 +42,13 @@ class SpeechDetector:
 
     def probabilities(self, pcm: np.ndarray) -> np.ndarray:
         """Return the probability of speech in each frame [n] of sound FP32 [samples] that is not empty."""
-        whole_frames = np.pad(speech.at_level(pcm), (0, -len(pcm) % FRAME_SAMPLES))
-        (found,) = self.session.run(["SPEECH"], {"PCM": whole_frames})
+        (found,) = self.session.run(["SPEECH"], {"PCM": whole_frames(pcm)})
         return np.asarray(found)
+
+
+def whole_frames(pcm: np.ndarray) -> np.ndarray:
+    """Return sound FP32 [samples] as the graph is given it: at its level, its last frame filled with silence."""
+    return np.pad(speech.at_level(pcm), (0, -len(pcm) % FRAME_SAMPLES))
 
 
 def beside(folder: Path) -> Callable[[np.ndarray], float]:

@@ -34,3 +34,20 @@ def test_cuda_comes_before_the_cpu_and_computes_in_float32():
     assert options["device_id"] == 3
     assert options["use_tf32"] == "0"
     assert providers.listed(cuda=False) == [providers.CPU]
+
+
+def test_a_profile_for_cuda_without_it_is_told_with_its_steps():
+    said = providers.lacking(["--log-verbose=1", "--model-config-name=cuda"])
+    assert said.startswith(f"the profile cuda computes on CUDA, and onnxruntime {ort.__version__} is built without it")
+    assert "whisper" in said
+    assert "sound_emotion" not in said, "it is on the CPU in that profile as well"
+
+
+@pytest.mark.parametrize("options", [[], ["--model-config-name=cpu"], ["--model-config-name=elsewhere"]])
+def test_a_profile_that_wants_no_cuda_lacks_nothing(options: list[str]):
+    assert not providers.lacking(options)
+
+
+@pytest.mark.usefixtures("with_cuda")
+def test_with_cuda_nothing_is_lacking():
+    assert not providers.lacking(["--model-config-name=cuda"])

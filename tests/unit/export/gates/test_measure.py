@@ -61,6 +61,10 @@ def test_what_is_no_number_never_passes():
     assert measure.least_cosine(np.zeros((2, 3)), np.zeros((2, 3))) == 1
 
 
+def test_a_list_of_numbers_is_compared_as_one():
+    assert measure.least_cosine(np.array([0.9, 0.1]), np.array([0.1, 0.9])) == pytest.approx(0.22, abs=0.01)
+
+
 def test_the_report_lies_beside_the_export_and_its_page_begins_with_what_fails(subject: Subject):
     good = Gate("expression", "toy", "model.onnx", "fp16", "noise", "cosine of LOGITS", 0.99995, 0.999)
     bad = replace(good, what="rows whose first of LOGITS is another", figure=2, limit=0)
@@ -69,7 +73,9 @@ def test_the_report_lies_beside_the_export_and_its_page_begins_with_what_fails(s
     written = json.loads((subject.path.parent / report.FILE).read_text())
     assert [(gate["figure"], gate["passed"]) for gate in written["gates"]] == [(0.99995, True), (2, False)]
     assert report.read_all(repository) == [good, bad]
-    page = report.page([good, bad], "python -m export.gates", {"other": "held elsewhere"})
-    assert "1 of 2 do not pass" in page
+    low = replace(bad, precision="bf16")
+    page = report.page([good, bad, low], "python -m export.gates", {"other": "held elsewhere"})
+    assert "1 of 2 do not pass. In bf16, which nothing takes unless asked to, 1 do not" in page
+    assert [gate.decides for gate in (good, bad, low)] == [True, True, False]
     assert page.index("**no**") < page.index("| yes |")
     assert "- `other`: held elsewhere" in page

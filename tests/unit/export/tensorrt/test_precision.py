@@ -15,7 +15,7 @@ from export.gates.measure import run
 from export.onnx import checked, to_onnx
 from export.tensorrt.precision import EXACT, PRODUCTS, emulated, low_nodes, lowered
 from export.tensorrt.values import Values, constant
-from samples.attention import WIDTH, Attention
+from samples.attention import WIDTH, Attention, Deviation
 from triptych.errors import TriptychError
 from triptych.serving.engines import Precision
 
@@ -53,6 +53,14 @@ def test_between_a_product_and_its_softmax_all_is_fp32(model: onnx.ModelProto):
     between = values.before([softmax], lambda number: nodes[number].op_type not in PRODUCTS)
     assert {"Mul", "Add"} <= {nodes[number].op_type for number in between}
     assert between.isdisjoint(low_nodes(values))
+
+
+def test_squares_that_half_precision_has_no_numbers_for_are_fp32():
+    """900 squared is more than fp16 holds, and the deviation is the small difference of two such numbers."""
+    model = to_onnx(Deviation())
+    exact, low = run(model, {"x": INPUT})["LOGITS"], run(emulated(model, Precision.FP16), {"x": INPUT})["LOGITS"]
+    assert np.isfinite(low).all()
+    assert 0 < np.abs(low - exact).max() < 0.2
 
 
 @pytest.mark.parametrize("precision", LOW)

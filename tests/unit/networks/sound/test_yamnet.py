@@ -6,51 +6,12 @@ import onnxruntime
 import pytest
 import torch
 from onnx import helper, numpy_helper
-from torch import nn
 
+from export.gates.references import Yamnet
 from networks.sound import voiced
 from networks.sound import yamnet as sound_tagger
 from triptych.errors import TriptychError
 from triptych.sound import mel
-
-SEPARABLE = [  # stride, channels: yamnet.py of tensorflow/models
-    (1, 64), (2, 128), (1, 128), (2, 256), (1, 256), (2, 512),
-    (1, 512), (1, 512), (1, 512), (1, 512), (1, 512), (2, 1024), (1, 1024),
-]  # fmt: skip
-
-
-class SamePadding(nn.Module):
-    """TensorFlow's "same" for a 3x3 kernel: an even size halved is padded at the end only."""
-
-    def __init__(self, stride):
-        super().__init__()
-        self.pads = (0, 1, 0, 1) if stride == 2 else (1, 1, 1, 1)
-
-    def forward(self, x):
-        return nn.functional.pad(x, self.pads)
-
-
-def yamnet():
-    layers = [SamePadding(2), nn.Conv2d(1, 32, 3, stride=2), nn.ReLU()]
-    channels = 32
-    for stride, wider in SEPARABLE:
-        layers += [SamePadding(stride), nn.Conv2d(channels, channels, 3, stride=stride, groups=channels), nn.ReLU()]
-        layers += [nn.Conv2d(channels, wider, 1), nn.ReLU()]
-        channels = wider
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 521))
-
-
-def with_weights(model, quantised):
-    """Fill the layers, in order, from the file's float weights."""
-    stored = {weight.name: torch.from_numpy(numpy_helper.to_array(weight).copy()) for weight in quantised.initializer}
-    origins = {node.output[0]: node.input[0] for node in quantised.node if node.op_type == "QuantizeLinear"}
-    origins |= {node.output[0]: node.input[0] for node in quantised.node if node.op_type == "DequantizeLinear"}
-    operators = [node for node in quantised.node if node.op_type in ("Conv", "Gemm")]
-    layers = [layer for layer in model if isinstance(layer, nn.Conv2d | nn.Linear)]
-    for node, layer in zip(operators, layers, strict=True):
-        weight, bias = (stored[origins.get(origins.get(name, name), name)] for name in node.input[1:])
-        layer.load_state_dict({"weight": weight, "bias": bias})
-    return model.eval()
 
 
 def patches():
@@ -87,11 +48,11 @@ def labels(repository):
     return (repository / "sound_tagger" / "1" / "labels.txt").read_text(encoding="utf-8").splitlines()
 
 
-def test_parity_with_pytorch(tags, quantised):
-    model = with_weights(yamnet(), quantised)
+def test_parity_with_pytorch(tags, quantised, labels):
+    model = Yamnet(quantised, labels).eval()
     log_mel = torch.from_numpy(np.stack(list(patches().values())))
     with torch.inference_mode():
-        expected = model(log_mel.unsqueeze(1)).sigmoid().numpy()
+        expected = model(log_mel)[0].numpy()
     np.testing.assert_allclose(tags, expected, atol=1e-4)
 
 
