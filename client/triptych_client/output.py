@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from triptych_client import files, formats, report
 from triptych_client.characters import printable, to_json
 from triptych_client.clips import Search
 from triptych_client.errors import TriptychClientError
+from triptych_client.extras import needed_for
 from triptych_client.progress import ClipProgress
 from triptych_client.results import Analysis, Outcome
 
@@ -32,6 +34,7 @@ class Format(str, Enum):
     JSONL = "jsonl"
     CSV = "csv"
     VTT = "vtt"
+    HTML = "html"
 
     @property
     def suffix(self) -> str:
@@ -39,8 +42,24 @@ class Format(str, Enum):
         return ".txt" if self is Format.TEXT else f".{self.value}"
 
 
-def writer(format: Format, lang: str, console: Console, *, several: bool) -> Writer:
-    """Return the function that writes answers; JSON of several is an array. Only reports are made for the console."""
+@dataclass(frozen=True)
+class Look:
+    """How people see answers: in which language, with faces hidden or not; pages embed clips up to a size."""
+
+    lang: str = "en"
+    redact: bool = False
+    embedded_bytes: int | None = None
+
+
+def writer(format: Format, look: Look, console: Console, *, several: bool, folder: Path | None = None) -> Writer:
+    """Return the function that writes answers; JSON of several is an array. Only reports are made for the console.
+
+    `folder` is where a page will lie, None for nowhere that is known. TriptychClientError when what pages are made with
+    is not installed.
+    """
+    if format is Format.HTML:
+        return _pages(look, folder)
+    lang = look.lang
     writers: dict[Format, Writer] = {
         Format.TEXT: partial(report.text, console=console, lang=lang),
         Format.JSON: formats.json_array if several else formats.json_object,
@@ -49,6 +68,14 @@ def writer(format: Format, lang: str, console: Console, *, several: bool) -> Wri
         Format.VTT: partial(formats.vtt, lang=lang),
     }
     return writers[format]
+
+
+def _pages(look: Look, folder: Path | None) -> Writer:
+    with needed_for("--format html", "report"):
+        from triptych_client.page.html import pages
+        from triptych_client.page.media import EMBEDDED_BYTES
+    most_bytes = EMBEDDED_BYTES if look.embedded_bytes is None else look.embedded_bytes
+    return partial(pages, lang=look.lang, folder=folder, redact=look.redact, most_bytes=most_bytes)
 
 
 class Sieve:
@@ -97,11 +124,11 @@ def write_stream(analyses: Iterable[Analysis], stream: TextIO, write: Writer, pr
             stream.flush()
 
 
-def write_folder(answers: Iterable[tuple[int, Analysis]], targets: list[Path], format: Format, lang: str) -> None:
+def write_folder(answers: Iterable[tuple[int, Analysis]], targets: list[Path], format: Format, look: Look) -> None:
     """Write each answer to its own file; `targets` has one for each index."""
     for index, analysis in answers:
         with files.whole(targets[index]) as stream:
-            stream.writelines(writer(format, lang, file_console(stream), several=False)([analysis]))
+            stream.writelines(writer(format, look, file_console(stream), several=False, folder=targets[index].parent)([analysis]))
 
 
 def file_console(stream: TextIO) -> Console:
