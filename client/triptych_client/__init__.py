@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from triptych_client.errors import (
         Cancelled,
         DeadlineExceeded,
+        FolderInUse,
+        ForeignClient,
         InvalidClip,
         InvalidRequest,
         ServerBusy,
@@ -34,6 +36,8 @@ __all__ = [
     "Cancelled",
     "Client",
     "DeadlineExceeded",
+    "FolderInUse",
+    "ForeignClient",
     "InvalidClip",
     "InvalidRequest",
     "Limits",

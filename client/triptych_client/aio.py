@@ -12,7 +12,7 @@ import grpc.aio
 
 from triptych_client.call import MOST_WAITS, Call
 from triptych_client.connection import LOOK_AHEAD, Connection, Limits, Options, ServerFacts, of_one
-from triptych_client.errors import InvalidRequest, ServerBusy, TriptychClientError, Unavailable
+from triptych_client.errors import ForeignClient, InvalidRequest, ServerBusy, TriptychClientError, Unavailable
 from triptych_client.request import Ask, ClipSource, check, path_of, prepare
 from triptych_client.results import Analysis, Outcome
 
@@ -23,9 +23,20 @@ class AsyncClient(Connection):
     """A connection to a Triptych server, made and used inside one event loop; the arguments are `Connection`'s."""
 
     def _connect(self, credentials: grpc.ChannelCredentials | None, options: Options) -> grpc.aio.Channel:
+        self._loop = _running_loop()
         if credentials is None:
-            return grpc.aio.insecure_channel(self.url, options)
-        return grpc.aio.secure_channel(self.url, credentials, options)
+            return grpc.aio.insecure_channel(self._target, options)
+        return grpc.aio.secure_channel(self._target, credentials, options)
+
+    def _check_home(self) -> None:
+        """Raise ForeignClient in another process or event loop than the client was made in."""
+        super()._check_home()
+        self._loop = self._loop or _running_loop()
+        if _running_loop() is not self._loop:
+            raise ForeignClient(
+                "this client was made in another event loop, and cannot be used in this one: make a client in each "
+                "(`async with AsyncClient(...)` inside the coroutine that asyncio.run is given)"
+            )
 
     async def __aenter__(self) -> AsyncClient:
         return self
@@ -142,6 +153,13 @@ class AsyncClient(Connection):
             raise
         except TriptychClientError as error:
             return Outcome(index, path_of(clip), error=error)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 async def _any_done(pending: list[Task]) -> list[Task]:

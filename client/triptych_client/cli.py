@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
@@ -17,22 +17,29 @@ import typer
 from rich.console import Console
 
 from triptych_client import __version__, clips, files
+from triptych_client.archive import run
+from triptych_client.archive.run import Wish
+from triptych_client.asking import Asking
 from triptych_client.call import DEFAULT_TIMEOUT_S
 from triptych_client.characters import prepare_console, printable
+from triptych_client.copies import Copies, written
 from triptych_client.errors import TriptychClientError, mebibytes
+from triptych_client.formats import Failed
 from triptych_client.output import (
     Format,
+    Look,
     Sieve,
+    check,
     complain,
     file_console,
     tell_skipped,
-    write_folder,
     write_stream,
     writer,
 )
 from triptych_client.peer import DEFAULT_URL
 from triptych_client.plugins import Commands
 from triptych_client.progress import ClipProgress
+from triptych_client.results import Analysis
 from triptych_client.schema import load as schema_of_answer
 
 if TYPE_CHECKING:
@@ -43,7 +50,13 @@ TOKEN_VARIABLE = "TRIPTYCH_TOKEN"
 INTERRUPTED = 128 + signal.SIGINT
 """The exit code that typer gives a command that was interrupted."""
 
-Url = Annotated[str, typer.Option(help="host:port of the server's gRPC service, [address]:port or unix:PATH.")]
+UNFINISHED = 3
+"""The exit code of a run into a folder that ended before every clip was tried; given again, it goes on."""
+
+Url = Annotated[
+    str,
+    typer.Option(help="host:port of the server's gRPC service (of several: with commas), [address]:port or unix:PATH."),
+]
 Tls = Annotated[bool, typer.Option("--tls", help="Encrypt; implied by any PEM file.")]
 RootCertificates = Annotated[Path | None, typer.Option(help="PEM file: whom to trust.")]
 PrivateKey = Annotated[Path | None, typer.Option(help="PEM file: the client's key.")]
@@ -52,6 +65,7 @@ TokenFile = Annotated[Path | None, typer.Option(help=f"File with the server's to
 PlaintextToken = Annotated[
     bool, typer.Option("--allow-plaintext-token", help="Send the token without TLS, to another machine too.")
 ]
+Metadata = Annotated[list[str] | None, typer.Option(help="NAME=VALUE sent with every call; may be given again.")]
 
 app = typer.Typer(
     cls=Commands,
@@ -137,32 +151,74 @@ def analyze(
     certificate_chain: CertificateChain = None,
     token_file: TokenFile = None,
     allow_plaintext_token: PlaintextToken = False,
+    metadata: Metadata = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Into a folder: ask again about clips that failed.")
+    ] = False,
+    bom: Annotated[bool, typer.Option("--bom", help="Begin CSV with a byte order mark, for Excel.")] = False,
+    annotate: Annotated[
+        str | None, typer.Option(help="Also write the clip with the answer drawn on it: an .mp4, or a folder/ of them.")
+    ] = None,
+    redact: Annotated[bool, typer.Option("--redact", help="Blur faces in pages and annotated clips.")] = False,
+    embed: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="MIB", help="A page holds clips up to this size; larger ones are linked."),
+    ] = None,
+    window: Annotated[
+        float | None, typer.Option(min=6.0, help="Seconds of a part of long footage; as many as the server takes.")
+    ] = None,
 ) -> None:
-    """Analyse clips and folders of clips.
+    """Analyse clips and folders of clips; what is longer than a clip may be is cut into parts, and stitched again.
 
-    Exits with 1 when a clip failed; the answers for the others are written all the same. A file of --out is there when
-    all of it is written, and not before: in a folder, that is after each clip.
+    A file of --out is there when all of it is written, and not before: in a folder, that is after each clip. A run into
+    a folder that was ended goes on when it is given again.
+
+    Exits with 0 when every clip is answered, with 1 when some failed (the answers for the others are written all the
+    same), 2 for a command line that makes no sense, 3 when a run into a folder ended before every clip was tried, 130
+    when it was interrupted.
     """
+    check(format)
     search = clips.find(paths)
-    found = search.found
-    targets = _targets(search, out, format, paths)
-    with _client(
-        url, timeout, tls, root_certificates, private_key, certificate_chain, token_file, allow_plaintext_token
-    ) as client:
-        client.triton_version()
-        with ClipProgress(len(found)) as progress:
-            sieve = Sieve(progress, format)
-            outcomes = client.map(
-                [item.path for item in found], concurrency=concurrency, task=task.value, language=language
+    _check(search, out, format, paths)
+    if redact and annotate is None and format is not Format.HTML:
+        raise typer.BadParameter("faces are seen with --format html and --annotate only", param_hint="--redact")
+    copies = _copies(search, annotate, lang, redact)
+    look = Look(lang.value, bom, redact, None if embed is None else embed << 20)
+    with (
+        _client(
+            url,
+            timeout,
+            tls,
+            root_certificates,
+            private_key,
+            certificate_chain,
+            token_file,
+            allow_plaintext_token,
+            metadata,
+        ) as client,
+        ClipProgress(len(search.found)) as progress,
+    ):
+        asking = Asking(client, progress, concurrency, task.value, language, window_s=window)
+        sieve = Sieve(progress, format)
+        if out and clips.is_folder(out):
+            wish = Wish(
+                format,
+                lang.value,
+                task.value,
+                language,
+                again=retry_failed,
+                bom=bom,
+                redact=redact,
+                embedded_bytes=look.embedded_bytes,
+                copies=copies,
             )
-            answers = ((index, answer.in_language(lang.value)) for index, answer in sieve.passed(outcomes))
-            if targets:
-                write_folder(answers, targets, format, lang.value)
-            else:
-                with _opened(out, format) as (stream, console):
-                    write = writer(format, lang.value, console, several=len(found) > 1)
-                    write_stream((answer for _, answer in answers), stream, write, progress)
+            _into_folder(search, Path(out), wish, asking, sieve)
+        else:
+            client.triton_version()
+            _into_one(search, out, format, look, copies, asking, sieve)
     tell_skipped(search, format)
+    if asking.interrupted:
+        raise KeyboardInterrupt
     raise typer.Exit(1 if sieve.failed else 0)
 
 
@@ -176,13 +232,25 @@ def limits(
     certificate_chain: CertificateChain = None,
     token_file: TokenFile = None,
     allow_plaintext_token: PlaintextToken = False,
+    metadata: Metadata = None,
 ) -> None:
-    """Ask a server how large a clip it takes."""
+    """Ask a server how large a clip it takes, and how long."""
     with _client(
-        url, timeout, tls, root_certificates, private_key, certificate_chain, token_file, allow_plaintext_token
+        url,
+        timeout,
+        tls,
+        root_certificates,
+        private_key,
+        certificate_chain,
+        token_file,
+        allow_plaintext_token,
+        metadata,
     ) as client:
-        largest = client.limits().max_clip_bytes
-    typer.echo("the server does not say" if largest is None else f"a clip of at most {mebibytes(largest)}")
+        told = client.limits()
+    largest = None if told.max_clip_bytes is None else f"at most {mebibytes(told.max_clip_bytes)}"
+    longest = None if told.max_seconds is None else f"{told.max_seconds:g} s"
+    said = " and ".join(filter(None, (largest, longest)))
+    typer.echo(f"a clip of {said}" if said else "the server does not say")
 
 
 @app.command()
@@ -201,6 +269,7 @@ def _client(
     certificate_chain: Path | None,
     token_file: Path | None,
     allow_plaintext_token: bool,
+    metadata: list[str] | None,
 ) -> Client:
     """Return a client; gRPC is imported here, for its own log on standard error is switched off before that."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -215,7 +284,16 @@ def _client(
         certificate_chain=certificate_chain,
         token=_token(token_file),
         allow_plaintext_token=allow_plaintext_token,
+        metadata=_metadata(metadata or []),
     )
+
+
+def _metadata(given: list[str]) -> dict[str, str]:
+    """Return entries NAME=VALUE by name."""
+    pairs = [entry.partition("=") for entry in given]
+    if wrong := [name for name, sign, _ in pairs if not sign]:
+        raise typer.BadParameter(f"{printable(wrong[0])!r} is not NAME=VALUE", param_hint="--metadata")
+    return {name: value for name, _, value in pairs}
 
 
 def _token(file: Path | None) -> str | None:
@@ -229,20 +307,69 @@ def _token(file: Path | None) -> str | None:
         raise TriptychClientError(f"cannot be read: {words}", str(file)) from None
 
 
-def _targets(search: clips.Search, out: str | None, format: Format, paths: list[Path]) -> list[Path]:
-    """Return a file for each clip, or none where all go to one place; usage errors are told here, before any work."""
+def _check(search: clips.Search, out: str | None, format: Format, paths: list[Path]) -> None:
+    """Tell usage errors before any work."""
     found = search.found
     if not found:
         said = "; ".join(filter(None, (f"no media file in {', '.join(map(str, paths))}", search.summary())))
         raise typer.BadParameter(printable(said), param_hint="CLIP")
     if out and clips.is_folder(out):
         try:
-            return clips.targets(found, Path(out), format.suffix)
+            clips.targets(found, Path(out), format.suffix)
         except ValueError as error:
             raise typer.BadParameter(printable(str(error)), param_hint="--out") from None
-    if format is Format.VTT and len(found) > 1:
-        raise typer.BadParameter("subtitles of several clips need a folder, like --out subtitles/", param_hint="--out")
-    return []
+    elif format is Format.PARQUET or (format.needs_folder and len(found) > 1):
+        raise typer.BadParameter(
+            f"{format.value} of {len(found)} clips needs a folder, like --out answers/", param_hint="--out"
+        )
+
+
+def _copies(search: clips.Search, annotate: str | None, lang: Lang, redact: bool) -> Copies:
+    if annotate is None:
+        return Copies()
+    try:
+        return Copies.of(search.found, annotate, lang.value, redact=redact)
+    except ValueError as error:
+        raise typer.BadParameter(printable(str(error)), param_hint="--annotate") from None
+
+
+def _into_folder(search: clips.Search, folder: Path, wish: Wish, asking: Asking, sieve: Sieve) -> None:
+    """Analyse into a folder; what ends the run before its end is one line, and exit code 3."""
+    try:
+        with run.opened(folder, wish) as archive:
+            asking.journals = archive.private
+            asking.client.triton_version()
+            tally = archive.analyse(search.found, asking.as_done, sieve)
+            asking.forget()
+    except TriptychClientError as error:
+        complain(error)
+        raise typer.Exit(UNFINISHED) from None
+    if tally.before or tally.failed > sieve.failed:
+        typer.echo(printable(tally.summary()), err=True)
+    sieve.failed = tally.failed
+
+
+def _into_one(
+    search: clips.Search, out: str | None, format: Format, look: Look, copies: Copies, asking: Asking, sieve: Sieve
+) -> None:
+    """Analyse into one file, or to standard output."""
+    if out:
+        asking.journals = Path(out).resolve().parent
+    outcomes = asking.in_order([item.path for item in search.found])
+    answers = _copied((answer for _, answer in sieve.passed(outcomes, look.lang)), copies, sieve)
+    with _opened(out, format) as (stream, console):
+        folder = Path(out).resolve().parent if out else None
+        write = writer(format, look, console, several=len(search.found) > 1, folder=folder)
+        write_stream(answers, stream, write, sieve.progress)
+    asking.forget()
+
+
+def _copied(answers: Iterable[Analysis | Failed], copies: Copies, sieve: Sieve) -> Iterator[Analysis | Failed]:
+    """Pass answers on, and write the copies of their clips."""
+    for answer in answers:
+        yield answer
+        if isinstance(answer, Analysis) and (error := written(answer, copies)) is not None:
+            sieve.tell(answer.clip.path, error)
 
 
 @contextmanager

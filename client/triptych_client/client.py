@@ -24,8 +24,8 @@ class Client(Connection):
     def _connect(self, credentials: grpc.ChannelCredentials | None, options: Options) -> grpc.Channel:
         self._closed = Event()
         if credentials is None:
-            return grpc.insecure_channel(self.url, options)
-        return grpc.secure_channel(self.url, credentials, options)
+            return grpc.insecure_channel(self._target, options)
+        return grpc.secure_channel(self._target, credentials, options)
 
     def __enter__(self) -> Client:
         return self
@@ -45,6 +45,10 @@ class Client(Connection):
     def limits(self) -> Limits:
         """Ask the server what it accepts. Clips above it are refused before they are read."""
         return self._ask_server(self._call()).limits
+
+    def known_limits(self) -> Limits:
+        """Return what the server accepts, asked for once."""
+        return self._known_server(self._call()).limits
 
     def _known_server(self, call: Call) -> ServerFacts:
         return self._server or self._ask_server(call)

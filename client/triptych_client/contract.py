@@ -194,6 +194,16 @@ FACE_MOUTHS = Tensor(
 FACE_VISIBLE = Tensor(
     "FACE_VISIBLE", "FP32", (-1,), "[m] how much of the face is seen, not hidden or blurred: 0 to 1, which is all"
 )
+LOOKS_EACH = 6
+"""Of so many of a person's faces the look is told, evenly over the clip; of fewer, the rows left are 0."""
+LOOK_COUNTS = 8 * 8 * 59
+"""A look is a histogram of 59 local patterns in each of 8 x 8 cells, in pixels (`triptych/face/appearance.py`)."""
+TRACK_LOOKS = Tensor(
+    "TRACK_LOOKS",
+    "UINT8",
+    (-1, LOOKS_EACH, LOOK_COUNTS),
+    "[j, 6, 3776] how each person looks, for joining the windows of one film; all 0: not told, or a blank",
+)
 UTTERANCES = Tensor("UTTERANCES", "BYTES", (-1, -1), "[c, s] text of each utterance, UTF-8; empty: padding")
 UTTERANCE_SPANS = Tensor("UTTERANCE_SPANS", "FP32", (-1, -1, 2), "[c, s, 2] start and end in the clip; NaN: padding")
 UTTERANCE_LOGPROBS = Tensor("UTTERANCE_LOGPROBS", "FP32", (-1, -1), "[c, s] mean log-probability a token; NaN: padding")
@@ -301,6 +311,7 @@ STEPS = {
                 FACE_STANDS_FOR,
                 FACE_MOUTHS,
                 FACE_VISIBLE,
+                TRACK_LOOKS,
             ),
         ),
         Step(
@@ -527,6 +538,9 @@ EMBEDDINGS = (
     EVIDENCE,
 )
 """Outputs of the ensemble that are sent on request only."""
+
+LOOKS = (TRACK_LOOKS,)
+"""Outputs of the ensemble that are sent only to who stitches the windows of a film."""
 
 ANSWER = (CLIP, AUDIO_TRACKS, *(tensor for tensor in STEPS["fusion"].outputs if tensor not in EMBEDDINGS))
 """Outputs of the ensemble that every client asks for."""

@@ -14,6 +14,7 @@ from triptych_client.contract import (
     CLIP_FIELDS,
     EMBEDDINGS,
     EMOTIONS,
+    LOOKS,
     MODEL_FIELDS,
     RATIONALE_FIELDS,
     RELIABILITY_FIELDS,
@@ -47,7 +48,7 @@ def analysis(arrays: Arrays, path: str | None, triton_version: str) -> Analysis:
     """Return the answer that the tensors hold.
 
     `arrays` has every tensor of contract.ANSWER in its shape and dtype (BYTES: object arrays of UTF-8 bytes), and may
-    have those of contract.EMBEDDINGS. NaN becomes None.
+    have those of contract.EMBEDDINGS and LOOKS. NaN becomes None.
     """
     answer = Analysis(
         clip=_clip(arrays["CLIP"], path),
@@ -63,7 +64,7 @@ def analysis(arrays: Arrays, path: str | None, triton_version: str) -> Analysis:
         rationale_parts=_rationale_parts(arrays),
         models={row[0]: _model(row) for row in _texts(arrays["MODELS"])},
         server=Server(triton=triton_version, triptych=_texts(arrays["VERSION"])[0]),
-        embeddings={tensor.name: arrays[tensor.name] for tensor in EMBEDDINGS if tensor.name in arrays},
+        embeddings={tensor.name: arrays[tensor.name] for tensor in (*EMBEDDINGS, *LOOKS) if tensor.name in arrays},
     )
     return answer.in_language("en")
 
@@ -149,7 +150,7 @@ def _transcript(arrays: Arrays) -> Transcript:
         for (start_s, end_s), text, probabilities, confidence, spoken, expressed, language_confidence in columns
     )
     language = _texts(arrays["LANGUAGE"])[0] or None
-    return Transcript(language, _joined((u.text for u in utterances), language), utterances)
+    return Transcript(language, joined((u.text for u in utterances), language), utterances)
 
 
 def _audio_tags(arrays: Arrays) -> tuple[AudioTag, ...]:
@@ -220,7 +221,7 @@ def _model(row: list[str]) -> Model:
     return Model(name=column["name"], sha256=column["sha256"] or None, licence=column["licence"])
 
 
-def _joined(texts: Iterable[str], language: str | None) -> str:
+def joined(texts: Iterable[str], language: str | None) -> str:
     """Join utterances with spaces, or without in a language written so (a translation into English has them again)."""
     joined = ""
     for text in texts:

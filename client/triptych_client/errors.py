@@ -108,6 +108,14 @@ class Cancelled(TriptychClientError):
     """
 
 
+class ForeignClient(TriptychClientError):
+    """The client was made in another process (before a fork), or in another event loop; it cannot be used here."""
+
+
+class FolderInUse(TriptychClientError):
+    """Another run writes its answers into the same folder."""
+
+
 class ServerError(TriptychClientError):
     """The server failed at something that is not the caller's fault."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 import shutil
@@ -37,10 +38,16 @@ def whole(path: Path) -> Iterator[TextIO]:
 @contextmanager
 def _replacing(target: Path) -> Iterator[TextIO]:
     """Give a stream to a new file beside `target`, which takes its place at the end."""
+    with placed(target) as partial, _opened(partial, "x") as stream:
+        yield stream
+
+
+@contextmanager
+def placed(target: Path) -> Iterator[Path]:
+    """Give the path of a file to write beside `target`, which takes its place at the end, and is gone otherwise."""
     partial = target.with_name(f"{PREFIX}{secrets.token_hex(8)}.part")
     try:
-        with _opened(partial, "x") as stream:
-            yield stream
+        yield partial
         if target.exists():
             shutil.copymode(target, partial)
         os.replace(partial, target)
@@ -52,3 +59,43 @@ def _replacing(target: Path) -> Iterator[TextIO]:
 def _opened(path: Path, mode: Literal["w", "x"]) -> TextIO:
     """Open a file for text in UTF-8; names of files, which answers hold, can have what that has not."""
     return path.open(mode, encoding="utf-8", errors="backslashreplace", newline="\n")
+
+
+def whole_lines(path: Path) -> Iterator[str]:
+    """Yield the lines of a file that `append` wrote, the torn end that a killed run may have left cut off."""
+    if not path.exists():
+        return
+    with path.open("rb+") as file:
+        end = 0
+        for line in file:
+            if not line.endswith(b"\n"):
+                file.truncate(end)
+                return
+            end += len(line)
+            yield line.decode("utf-8")
+
+
+def append(path: Path, data: bytes) -> int:
+    """Write data to the end of a file and see that it is on the disk; return where it begins.
+
+    On a full disk nothing of it is left, and the error is one line.
+    """
+    try:
+        with path.open("ab", buffering=0) as file:
+            start = file.seek(0, os.SEEK_END)
+            try:
+                _write(file, data)
+            except OSError:
+                file.truncate(start)
+                raise
+    except OSError as error:
+        words = error.strerror or error
+        raise TriptychClientError(f"cannot be written: {words}. What came before is kept", str(path)) from error
+    return start
+
+
+def _write(file: io.FileIO, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) or 0 :]
+    os.fsync(file.fileno())

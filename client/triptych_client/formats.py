@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from triptych_client.characters import to_json
 from triptych_client.contract import CHANNELS, EMOTIONS
@@ -21,8 +22,24 @@ CSV_COLUMNS = (
     *("path", "duration_s", "label", "confidence", "abstained", "conflict"),
     *EMOTIONS,
     *(f"{channel}_{column}" for channel in CHANNELS for column in ("status", "weight", "label")),
-    *("language", "text", "audio_tags", "faces", "rationale"),
+    *("language", "text", "audio_tags", "faces", "rationale", "error"),
 )
+"""Columns of the table with a row a clip; a clip that failed has `path` and `error` only, which the others lack."""
+
+BYTE_ORDER_MARK = "\ufeff"
+"""Without it Excel takes UTF-8 for the encoding of the country."""
+
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+"""What begins so, a spreadsheet computes, whoever wrote it (OWASP, "CSV Injection"): names of files and speech are
+others' words."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A clip without an answer, as tables show it: `error` says why."""
+
+    path: str | None
+    error: str
 
 
 def json_object(analyses: Iterable[Analysis]) -> Iterator[str]:
@@ -51,13 +68,14 @@ def error_line(path: str | None, error: TriptychClientError) -> str:
     return to_json({"path": path, "error": error.reason})
 
 
-def csv_rows(analyses: Iterable[Analysis]) -> Iterator[str]:
-    """Yield a header, then a row an answer."""
+def csv_rows(clips: Iterable[Analysis | Failed], *, bom: bool = False) -> Iterator[str]:
+    """Yield a header, then a row a clip, failed ones too; no cell is a formula. `bom`: for Excel."""
     buffer = io.StringIO()
+    buffer.write(BYTE_ORDER_MARK if bom else "")
     writer = csv.DictWriter(buffer, CSV_COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for analysis in analyses:
-        writer.writerow(_row(analysis))
+    for clip in clips:
+        writer.writerow({column: inert(cell) for column, cell in clip_row(clip).items()})
         yield _drained(buffer)
     yield _drained(buffer)
 
@@ -67,6 +85,18 @@ def vtt(analyses: Iterable[Analysis], lang: str = "en") -> Iterator[str]:
     for analysis in analyses:
         yield "WEBVTT\n\n"
         yield from (_cue(*cue) for cue in _cues(analysis, labels_of(lang)))
+
+
+def inert(cell: object) -> object:
+    """Return a cell that no spreadsheet takes for a formula: an apostrophe goes before what would be one."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULAS) else cell
+
+
+def clip_row(clip: Analysis | Failed) -> dict[str, object]:
+    """Return a clip's row: values by CSV_COLUMNS, those that are missing left out."""
+    if isinstance(clip, Failed):
+        return {"path": clip.path, "error": clip.error}
+    return _row(clip)
 
 
 def _row(analysis: Analysis) -> dict[str, object]:

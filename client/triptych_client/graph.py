@@ -9,7 +9,7 @@ ensemble, made by the last step that has an output so named. Only what goes by a
 
 from __future__ import annotations
 
-from triptych_client.contract import ANSWER, EMBEDDINGS, ENSEMBLE, VIDEO, Step
+from triptych_client.contract import ANSWER, EMBEDDINGS, ENSEMBLE, LOOKS, VIDEO, Step
 
 WHOLE = Step(
     ENSEMBLE,
@@ -20,7 +20,7 @@ WHOLE = Step(
     "stay inside.",
     0,
     (VIDEO,),
-    (*ANSWER, *EMBEDDINGS),
+    (*ANSWER, *EMBEDDINGS, *LOOKS),
 )
 """The ensemble, as clients see it."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import typer
 from rich.console import Console
@@ -17,10 +17,12 @@ from triptych_client.characters import printable, to_json
 from triptych_client.clips import Search
 from triptych_client.errors import TriptychClientError
 from triptych_client.extras import needed_for
+from triptych_client.formats import Failed
 from triptych_client.progress import ClipProgress
 from triptych_client.results import Analysis, Outcome
 
-Writer = Callable[[Iterable[Analysis]], Iterator[str]]
+Writer = Callable[[Iterable[Any]], Iterator[str]]
+"""From answers to pieces of text; that of a table takes `formats.Failed` as well."""
 
 FILE_WIDTH = 100
 """Columns of a report in a file."""
@@ -34,6 +36,7 @@ class Format(str, Enum):
     JSONL = "jsonl"
     CSV = "csv"
     VTT = "vtt"
+    PARQUET = "parquet"
     HTML = "html"
 
     @property
@@ -41,12 +44,26 @@ class Format(str, Enum):
         """Suffix of a file in this format."""
         return ".txt" if self is Format.TEXT else f".{self.value}"
 
+    @property
+    def is_table(self) -> bool:
+        """Whether a folder has one file for all clips, failed ones too, and not a file each."""
+        return self in (Format.CSV, Format.PARQUET)
+
+    @property
+    def needs_folder(self) -> bool:
+        """Whether several clips cannot share a file."""
+        return self in (Format.VTT, Format.PARQUET, Format.HTML)
+
 
 @dataclass(frozen=True)
 class Look:
-    """How people see answers: in which language, with faces hidden or not; pages embed clips up to a size."""
+    """How people see answers: in which language, tables with a byte order mark, faces hidden or not.
+
+    A page holds clips of up to `embedded_bytes`, None for as many as browsers take.
+    """
 
     lang: str = "en"
+    bom: bool = False
     redact: bool = False
     embedded_bytes: int | None = None
 
@@ -59,15 +76,20 @@ def writer(format: Format, look: Look, console: Console, *, several: bool, folde
     """
     if format is Format.HTML:
         return _pages(look, folder)
-    lang = look.lang
     writers: dict[Format, Writer] = {
-        Format.TEXT: partial(report.text, console=console, lang=lang),
+        Format.TEXT: partial(report.text, console=console, lang=look.lang),
         Format.JSON: formats.json_array if several else formats.json_object,
         Format.JSONL: formats.jsonl,
-        Format.CSV: formats.csv_rows,
-        Format.VTT: partial(formats.vtt, lang=lang),
+        Format.CSV: partial(formats.csv_rows, bom=look.bom),
+        Format.VTT: partial(formats.vtt, lang=look.lang),
     }
     return writers[format]
+
+
+def check(format: Format) -> None:
+    """Say before any work that what a format is made with is not installed: TriptychClientError."""
+    if format is Format.HTML:
+        _pages(Look(), None)
 
 
 def _pages(look: Look, folder: Path | None) -> Writer:
@@ -83,21 +105,25 @@ class Sieve:
 
     def __init__(self, progress: ClipProgress, format: Format) -> None:
         self.failed = 0
-        self._progress = progress
+        self.progress = progress
         self._as_json = format is Format.JSONL
+        self._is_table = format.is_table
 
-    def passed(self, outcomes: Iterable[Outcome]) -> Iterator[tuple[int, Analysis]]:
-        """Yield index and answer of the clips that did not fail."""
+    def passed(self, outcomes: Iterable[Outcome], lang: str = "en") -> Iterator[tuple[int, Analysis | Failed]]:
+        """Yield index and answer of the clips that did not fail; for a table, the failed ones as well."""
         for outcome in outcomes:
-            self._progress.advance()
+            self.progress.advance()
             if outcome.analysis is not None:
-                yield outcome.index, outcome.analysis
+                yield outcome.index, outcome.analysis.in_language(lang)
             if outcome.error is not None:
-                self.failed += 1
-                self._tell(outcome.path, outcome.error)
+                self.tell(outcome.path, outcome.error)
+                if self._is_table:
+                    yield outcome.index, Failed(outcome.path, outcome.error.reason)
 
-    def _tell(self, path: str | None, error: TriptychClientError) -> None:
-        with self._progress.paused():
+    def tell(self, path: str | None, error: TriptychClientError) -> None:
+        """Say that a clip failed, and count it."""
+        self.failed += 1
+        with self.progress.paused():
             if self._as_json:
                 typer.echo(formats.error_line(path, error), err=True)
             else:
@@ -116,7 +142,7 @@ def tell_skipped(search: Search, format: Format) -> None:
         typer.echo(line, err=True)
 
 
-def write_stream(analyses: Iterable[Analysis], stream: TextIO, write: Writer, progress: ClipProgress) -> None:
+def write_stream(analyses: Iterable[Analysis | Failed], stream: TextIO, write: Writer, progress: ClipProgress) -> None:
     """Write all answers to one stream, each as soon as it is there."""
     for piece in write(analyses):
         with progress.paused():
@@ -128,7 +154,8 @@ def write_folder(answers: Iterable[tuple[int, Analysis]], targets: list[Path], f
     """Write each answer to its own file; `targets` has one for each index."""
     for index, analysis in answers:
         with files.whole(targets[index]) as stream:
-            stream.writelines(writer(format, look, file_console(stream), several=False, folder=targets[index].parent)([analysis]))
+            write = writer(format, look, file_console(stream), several=False, folder=targets[index].parent)
+            stream.writelines(write([analysis]))
 
 
 def file_console(stream: TextIO) -> Console:

@@ -18,3 +18,6 @@ https://github.com/grpc/proposal/blob/master/A6-client-retries.md
 
 CLIP_LIMIT = "triptych:max_clip_bytes="
 """How the entry of a server's extensions begins that says the largest clip it takes, in bytes: a decimal follows."""
+
+SECONDS_LIMIT = "triptych:max_seconds="
+"""The same for the longest clip, in seconds; a server that says it can also be asked for `contract.LOOKS`."""

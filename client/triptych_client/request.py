@@ -36,6 +36,8 @@ class Ask:
     task: str = "transcribe"
     language: str | None = None
     embeddings: bool = False
+    looks: bool = False
+    """How people look, for joining the windows of a film; a server that is older cannot be asked."""
 
     def __post_init__(self) -> None:
         if self.task not in contract.TASKS:
@@ -53,7 +55,10 @@ class Ask:
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the tensors that the answer is made of."""
-        return tuple(tensor.name for tensor in (*contract.ANSWER, *(contract.EMBEDDINGS if self.embeddings else ())))
+        wanted = [*contract.ANSWER]
+        wanted += contract.EMBEDDINGS if self.embeddings else ()
+        wanted += contract.LOOKS if self.looks else ()
+        return tuple(tensor.name for tensor in wanted)
 
 
 @dataclass(frozen=True)

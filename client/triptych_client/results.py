@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from triptych_client import tables
 from triptych_client.characters import to_json
 from triptych_client.contract import CHANNELS, EMOTIONS, RATIONALE_KINDS, REASONS, SCHEMA, STATES, TRACK_REASONS
 from triptych_client.dimensions import Dimensions, derived
@@ -262,11 +263,33 @@ class Server:
 
 
 @dataclass(frozen=True)
+class FootagePart:
+    """A stretch of a film that was analysed by itself; `error` says why it could not be, "" where it was."""
+
+    start_s: Seconds
+    end_s: Seconds
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Footage:
+    """How a long film was analysed: in parts. `complete`: none of them failed, and none is missing.
+
+    `interrupted`: there are further parts, which were not analysed.
+    """
+
+    complete: bool
+    interrupted: bool
+    parts: tuple[FootagePart, ...]
+
+
+@dataclass(frozen=True)
 class Analysis:
     """The answer for one clip: the emotion that it expresses.
 
     `audio_tags` and the causes in `rationale_parts` are strongest first, `people` by track, `models` by role. The
     rationale is one or two sentences for people, made from its parts, which are None in an answer of an older server.
+    `footage` is None for a clip that was analysed at once.
     """
 
     clip: Clip
@@ -282,6 +305,7 @@ class Analysis:
     rationale_parts: tuple[RationalePart, ...] | None = field(default=None, kw_only=True)
     models: Annotated[Mapping[str, Model], Meta(extra_json_schema={"propertyNames": {"minLength": 1}})]
     server: Server
+    footage: Footage | None = field(default=None, kw_only=True)
     embeddings: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
     """Not part of the JSON: the arrays [rows, width] float32 by name that `embeddings=True` asked for."""
 
@@ -293,6 +317,13 @@ class Analysis:
     def to_json(self, *, indent: int | None = 2) -> str:
         """Return the JSON answer; `indent=None` gives one line."""
         return to_json(self.to_dict(), indent)
+
+    def to_frame(self, library: str | None = None) -> Any:
+        """Return the timeline as a data frame with a row a window, see `tables.WINDOW_COLUMNS`.
+
+        `library` is pandas or polars; None: the first of them that is installed. InvalidRequest where there is none.
+        """
+        return tables.frame(self, library)
 
     def in_language(self, lang: str) -> Analysis:
         """Return the same answer with its reasons and rationale in a language; ValueError for one without words.

@@ -4,7 +4,8 @@ The face itself is the texture of its aligned crop: histograms of local binary p
 Pietikäinen 2006, "Face description with local binary patterns", IEEE TPAMI): of each pixel, which of its eight
 neighbours are lighter. They do not change with brightness or contrast; pose, expression and strong shadows do change
 them. Enough for the few people of one clip filmed in one light, too weak to recognise anybody across clips, and not
-used for that: the vectors never leave the step. Around the face it is colours, which a movement leaves and a cut to
+used for that: the vectors leave the server only where a client asks for them, to join the windows of one film, and
+no answer holds them. Around the face it is colours, which a movement leaves and a cut to
 another person changes.
 """
 
@@ -105,6 +106,12 @@ def colours(picture: np.ndarray) -> np.ndarray:
 
 def describe(crops: np.ndarray) -> np.ndarray:
     """Return the appearance of aligned faces UINT8 [m, side, side, 3]: f32 [m, WIDTH] of unit length, 0 for a blank."""
+    # the product of roots is Bhattacharyya's likeness of histograms
+    return np.sqrt(histograms(crops) / np.float32(SIDE_PX * SIDE_PX))
+
+
+def histograms(crops: np.ndarray) -> np.ndarray:
+    """Return the patterns of aligned faces UINT8 [m, side, side, 3], counted: UINT8 [m, WIDTH], 0 for a blank."""
     small = [cv2.resize(crop, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA) for crop in crops]
     greys = np.stack([cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY) for crop in small])
     patterns = np.stack([_patterns(grey) for grey in greys])
@@ -112,9 +119,8 @@ def describe(crops: np.ndarray) -> np.ndarray:
     place = (cell[:, None] * GRID + cell) * PATTERNS
     flat = patterns + place + (np.arange(len(crops)) * WIDTH)[:, None, None]
     counts = np.bincount(flat.ravel(), minlength=len(crops) * WIDTH).reshape(len(crops), WIDTH)
-    roots = np.sqrt(counts / (SIDE_PX * SIDE_PX))  # the product of roots is Bhattacharyya's likeness of histograms
     textured = greys.std(axis=(1, 2)) >= MIN_CONTRAST
-    return (roots * textured[:, None]).astype(np.float32)
+    return (counts * textured[:, None]).astype(np.uint8)  # a cell has 64 pixels
 
 
 def likeness(one: np.ndarray, other: np.ndarray) -> np.ndarray:

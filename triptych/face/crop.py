@@ -74,6 +74,7 @@ class FaceCrops:
     source picture, scores FP32 [m], count INT32 [1]: -1 where faces could not be looked for; found INT32 [1], how many
     there were, and stands_for INT32 [m], for how many of them each one stands, see `chosen`. mouths FP32 [m]: how much
     each one's mouth has moved, see `mouth.movements`; visible FP32 [m]: how much of it is seen, see `hidden.visible`.
+    looks UINT8 [j, 6, 3776]: how each of the j people looks, see `looks_of`.
     """
 
     crops: np.ndarray
@@ -86,6 +87,7 @@ class FaceCrops:
     stands_for: np.ndarray
     mouths: np.ndarray
     visible: np.ndarray
+    looks: np.ndarray
 
 
 def max_faces(limits: Limits) -> int:
@@ -117,11 +119,11 @@ def crop_all(seen: DetectedFrames, most: int) -> FaceCrops:
     few, stands_for = chosen(_renumbered(linked[people]), boxes[people], most)
     kept = people[few]
     joined = tracks.rejoin(linked[kept], times[kept], looks.of(kept.tolist()))
-    crops = np.stack([aligned(face) for face in kept.tolist()])
+    crops, numbers = np.stack([aligned(face) for face in kept.tolist()]), _renumbered(joined)
     return FaceCrops(
         crops,
         times[kept].astype(np.float32),
-        _renumbered(joined),
+        numbers,
         box_ops.scaled(boxes[kept], seen.size, seen.source_size).astype(np.float32),
         scores[kept].astype(np.float32),
         np.array([len(kept)], np.int32),
@@ -129,6 +131,7 @@ def crop_all(seen: DetectedFrames, most: int) -> FaceCrops:
         stands_for,
         mouth.movements(joined, times[kept], lambda face: crops[face]),
         hidden.visible(crops),
+        looks_of(crops, numbers),
     )
 
 
@@ -148,7 +151,21 @@ def _none() -> FaceCrops:
     blank = np.zeros((1, FACE_PX, FACE_PX, 3), np.uint8)
     row = np.zeros(1, np.float32)
     none = np.zeros(1, np.int32)
-    return FaceCrops(blank, row, none, np.zeros((1, 4), np.float32), row, none, none, none, row, row)
+    looks = np.zeros((1, contract.LOOKS_EACH, contract.LOOK_COUNTS), np.uint8)
+    return FaceCrops(blank, row, none, np.zeros((1, 4), np.float32), row, none, none, none, row, row, looks)
+
+
+def looks_of(crops: np.ndarray, linked: np.ndarray) -> np.ndarray:
+    """Return how people look, from faces UINT8 [m, 112, 112, 3] and their tracks [m], in order of time.
+
+    Of each, up to LOOKS_EACH faces, the first and the last among them: UINT8 [j, 6, 3776] of `appearance.histograms`.
+    """
+    looks = np.zeros((int(linked.max()) + 1, contract.LOOKS_EACH, contract.LOOK_COUNTS), np.uint8)
+    for track, rows in enumerate(looks):
+        faces = np.flatnonzero(linked == track)
+        some = faces[np.unique(np.linspace(0, len(faces) - 1, contract.LOOKS_EACH).round().astype(int))]
+        rows[: len(some)] = appearance.histograms(crops[some])
+    return looks
 
 
 def chosen(linked: np.ndarray, boxes: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer  # what `health.aio` is, by a name that type checkers see
 
 from triptych.errors import TriptychError
-from triptych.media.limits import Limits
+from triptych.media.limits import Limits, longest_s
 from triptych.paths import BUILD, MODEL_REPOSITORY
 from triptych.serving import control, metrics
 from triptych.serving.door import tracing
@@ -76,7 +76,8 @@ class Serving:
         self.admission = Admission(settings.bounds)
         metrics.IN_FLIGHT.set_function(lambda: self.admission.in_flight)
         metrics.WAITING.set_function(lambda: self.admission.waiting)
-        self.max_clip_bytes = round(Limits.from_environment().mebibytes * (1 << 20))
+        limits = Limits.from_environment()
+        self.max_clip_bytes = round(limits.mebibytes * (1 << 20))
         self.message_options = [
             ("grpc.max_receive_message_length", self.max_clip_bytes + MESSAGE_SLACK_BYTES),
             ("grpc.max_send_message_length", self.max_clip_bytes + MESSAGE_SLACK_BYTES),
@@ -84,7 +85,9 @@ class Serving:
         ]
         token = settings.security.token()
         self.spans = tracing.Spans(settings.otlp_endpoint)
-        self.gate = Gate(self.admission, tickets, self.max_clip_bytes, self.spans, token)
+        self.gate = Gate(
+            self.admission, tickets, self.max_clip_bytes, min(limits.seconds, longest_s()), self.spans, token
+        )
         self.health = HealthServicer()
         self._telling: set[asyncio.Task[None]] = set()
 

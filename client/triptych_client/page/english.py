@@ -26,14 +26,15 @@ ENGLISH = PageLabels(
         "transcript": "Each sentence has the emotion of all channels meanwhile; click it to hear it.",
         "tags": "How probable each sound is at each moment.",
         "people": "Each face alone, without sound and words. Click a picture to go to its moment.",
-        "channels": "What each channel adds to the logit of each emotion. The sums decide: the contributions are exact, "
-        "not an estimate.",
+        "channels": "What each channel adds to the logit of each emotion. The sums decide: the contributions are "
+        "exact.",
         "dimensions": "Derived from the seven probabilities, not read from the clip: each emotion stands for the mean "
         "rating of its term by Russell and Mehrabian (1977), neutral for the middle.",
     },
     reliability="Of 100 answers as sure as this one ({least} to {most} for the first emotion), about {right} are right "
     "on {on}: so it was in {clips} of them. On other clips it can be less often.",
-    not_reliable="How often answers as sure as this are right was not measured for these models and these channels. Take "
+    not_reliable="How often answers as sure as this are right was not measured for these models and these channels. "
+    "Take "
     "the percentages as an order, not as a promise.",
     corpora={
         "ravdess-126": "126 acted clips of two actors, of the corpus that the voice was trained on (RAVDESS), whom it "
@@ -57,8 +58,10 @@ ENGLISH = PageLabels(
     no_tags_over_time="This answer does not say when each sound is heard.",
     about=(
         "Triptych reads the emotion that a clip expresses, as an onlooker might, from face, sounds, voice and words.",
-        "It does not read what a person feels. A calm face can hide grief, and an actor feels nothing of what he shows.",
-        "It names seven emotions only, and people of one culture and one way of filming taught it most of what it knows.",
+        "It does not read what a person feels. A calm face can hide grief, and an actor feels nothing of what he "
+        "shows.",
+        "It names seven emotions only, and people of one culture and one way of filming taught it most of what it "
+        "knows.",
     ),
     limits=(
         "Do not decide about anyone by it. In the European Union, inferring emotions at work and in education is "

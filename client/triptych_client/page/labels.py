@@ -10,9 +10,9 @@ from dataclasses import dataclass
 class PageLabels:
     """The words of a page in one language.
 
-    `headings` are by section, `notes` are sentences under them. `reliability` says how often answers as sure were right:
-    `{least}`, `{most}` and `{right}` are percentages, `{clips}` a number, `{on}` the clips, of `corpora` by the name that
-    the server gives. `no_video` is by reason, see `media.Media`.
+    `headings` are by section, `notes` are sentences under them. `reliability` says how often answers as sure were
+    right: `{least}`, `{most}` and `{right}` are percentages, `{clips}` a number, `{on}` the clips, of `corpora` by the
+    name that the server gives. `no_video` is by reason, see `media.Media`.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""What a page shows, made from an answer: words in the page's language, charts, pictures. The template only lays it out."""
+"""What a page shows, made from an answer: words, charts and pictures. The template only lays it out."""
 
 from __future__ import annotations
 

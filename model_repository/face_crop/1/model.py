@@ -35,4 +35,5 @@ class TritonPythonModel:
             "FACE_STANDS_FOR": found.stands_for,
             "FACE_MOUTHS": found.mouths,
             "FACE_VISIBLE": found.visible,
+            "TRACK_LOOKS": found.looks,
         }

@@ -25,7 +25,7 @@ from triptych.serving.door.readiness import Readiness
 from triptych.serving.door.tickets import Tickets
 from triptych.serving.door.tracing import Headers, Spans
 from triptych.serving.supervision.state import State
-from triptych_client.protocol import CLIP_LIMIT, REQUEST_ID, RETRY_AFTER_MS, SERVICE
+from triptych_client.protocol import CLIP_LIMIT, REQUEST_ID, RETRY_AFTER_MS, SECONDS_LIMIT, SERVICE
 
 PASSED = ("ModelMetadata", "ModelConfig", "ModelStatistics")
 """What clients may ask besides: nothing that changes the server, or lets it open files or memory."""
@@ -59,6 +59,7 @@ class Gate(grpc.GenericRpcHandler):
         admission: Admission,
         tickets: Tickets,
         max_clip_bytes: int,
+        max_seconds: float,
         spans: Spans,
         token: str | None = None,
     ) -> None:
@@ -66,7 +67,7 @@ class Gate(grpc.GenericRpcHandler):
         self._channel: grpc.aio.Channel | None = None
         self._admission = admission
         self._tickets = tickets
-        self._extensions = (f"{CLIP_LIMIT}{max_clip_bytes}",)
+        self._extensions = (f"{CLIP_LIMIT}{max_clip_bytes}", f"{SECONDS_LIMIT}{max_seconds:g}")
         self._spans = spans
         self._token = token
         self._work: set[asyncio.Task[bytes]] = set()
