@@ -26,8 +26,8 @@ class Copies:
     def of(cls, found: list[clips.Found], out: str, lang: str, *, redact: bool) -> Copies:
         """Return the copies of clips: one file for one clip, else a folder.
 
-        ValueError when several clips have one file, or a copy would take its clip's place. TriptychClientError when what
-        it takes is not installed.
+        ValueError when several clips have one file, or a copy would take its clip's place. TriptychClientError when
+        what it takes is not installed.
         """
         with needed_for("--annotate", "report"):
             from triptych_client.picture import annotate  # noqa: F401

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class Wish:
     bom: bool = False
     redact: bool = False
     embedded_bytes: int | None = None
-    copies: Copies = Copies()
+    copies: Copies = field(default_factory=Copies)
 
     @property
     def look(self) -> Look:
