@@ -24,6 +24,7 @@ from triptych_client.call import DEFAULT_TIMEOUT_S
 from triptych_client.characters import prepare_console, printable
 from triptych_client.copies import Copies, written
 from triptych_client.errors import TriptychClientError, mebibytes
+from triptych_client.extras import needed_for
 from triptych_client.formats import Failed
 from triptych_client.output import (
     Format,
@@ -251,6 +252,43 @@ def limits(
     longest = None if told.max_seconds is None else f"{told.max_seconds:g} s"
     said = " and ".join(filter(None, (largest, longest)))
     typer.echo(f"a clip of {said}" if said else "the server does not say")
+
+
+@app.command()
+def ui(
+    url: Url = DEFAULT_URL,
+    host: Annotated[str, typer.Option(help="Where the page listens; other than 127.0.0.1: for everybody there.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page.")] = 7860,
+    lang: Annotated[Lang, typer.Option(help="Language of the page, and of reports to begin with.")] = Lang.EN,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for one answer.")] = DEFAULT_TIMEOUT_S,
+    concurrency: Annotated[int, typer.Option(min=1, help="Visitors that are answered at the same time.")] = 4,
+    tls: Tls = False,
+    root_certificates: RootCertificates = None,
+    private_key: PrivateKey = None,
+    certificate_chain: CertificateChain = None,
+    token_file: TokenFile = None,
+    allow_plaintext_token: PlaintextToken = False,
+    metadata: Metadata = None,
+) -> None:
+    """Serve a page in the browser to try it on: drop a clip or record one, and see the report. Needs the extra `ui`."""
+    with _client(
+        url,
+        timeout,
+        tls,
+        root_certificates,
+        private_key,
+        certificate_chain,
+        token_file,
+        allow_plaintext_token,
+        metadata,
+    ) as client:
+        with needed_for("triptych ui", "ui"):
+            from triptych_client.ui.app import serve
+        client.limits()  # no server is said before the page is there
+        typer.echo(f"http://{host}:{port}")
+        serve(client, host, port, lang.value, concurrency)
 
 
 @app.command()
