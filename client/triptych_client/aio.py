@@ -20,7 +20,16 @@ Task = asyncio.Task[Outcome]
 
 
 class AsyncClient(Connection):
-    """A connection to a Triptych server, made and used inside one event loop; the arguments are `Connection`'s."""
+    """A connection to a Triptych server, made and used inside one event loop; the arguments are `Connection`'s.
+
+    >>> import asyncio
+    >>> from triptych_client import AsyncClient
+    >>> async def channels():
+    ...     async with AsyncClient("localhost:8001") as client:
+    ...         return (await client.analyze("clip.mp4")).channels
+    >>> list(asyncio.run(channels()))
+    ['face', 'sound', 'voice', 'words']
+    """
 
     def _connect(self, credentials: grpc.ChannelCredentials | None, options: Options) -> grpc.aio.Channel:
         self._loop = _running_loop()

@@ -118,7 +118,7 @@ class Asking:
                     raise
                 self.interrupted = True
             duration_s = film.duration_s
-        if journal and not self.interrupted:
+        if journal and not self.interrupted and not any(part.error for part in done):
             self._kept.append(journal)
         return stitching.stitch(done, os.fspath(path), duration_s, interrupted=self.interrupted)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
 from collections.abc import Iterable, Iterator
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import Annotated, TextIO
 
 import typer
 from rich.console import Console
@@ -26,6 +25,17 @@ from triptych_client.copies import Copies, written
 from triptych_client.errors import TriptychClientError, mebibytes
 from triptych_client.extras import needed_for
 from triptych_client.formats import Failed
+from triptych_client.options import (
+    CertificateChain,
+    Metadata,
+    PlaintextToken,
+    PrivateKey,
+    RootCertificates,
+    Tls,
+    TokenFile,
+    Url,
+    connected,
+)
 from triptych_client.output import (
     Format,
     Look,
@@ -43,30 +53,11 @@ from triptych_client.progress import ClipProgress
 from triptych_client.results import Analysis
 from triptych_client.schema import load as schema_of_answer
 
-if TYPE_CHECKING:
-    from triptych_client.client import Client
-
-TOKEN_VARIABLE = "TRIPTYCH_TOKEN"
-
 INTERRUPTED = 128 + signal.SIGINT
 """The exit code that typer gives a command that was interrupted."""
 
 UNFINISHED = 3
 """The exit code of a run into a folder that ended before every clip was tried; given again, it goes on."""
-
-Url = Annotated[
-    str,
-    typer.Option(help="host:port of the server's gRPC service (of several: with commas), [address]:port or unix:PATH."),
-]
-Tls = Annotated[bool, typer.Option("--tls", help="Encrypt; implied by any PEM file.")]
-RootCertificates = Annotated[Path | None, typer.Option(help="PEM file: whom to trust.")]
-PrivateKey = Annotated[Path | None, typer.Option(help="PEM file: the client's key.")]
-CertificateChain = Annotated[Path | None, typer.Option(help="PEM file: the client's certificate.")]
-TokenFile = Annotated[Path | None, typer.Option(help=f"File with the server's token; else {TOKEN_VARIABLE} has it.")]
-PlaintextToken = Annotated[
-    bool, typer.Option("--allow-plaintext-token", help="Send the token without TLS, to another machine too.")
-]
-Metadata = Annotated[list[str] | None, typer.Option(help="NAME=VALUE sent with every call; may be given again.")]
 
 app = typer.Typer(
     cls=Commands,
@@ -186,7 +177,7 @@ def analyze(
     copies = _copies(search, annotate, lang, redact)
     look = Look(lang.value, bom, redact, None if embed is None else embed << 20)
     with (
-        _client(
+        connected(
             url,
             timeout,
             tls,
@@ -236,7 +227,7 @@ def limits(
     metadata: Metadata = None,
 ) -> None:
     """Ask a server how large a clip it takes, and how long."""
-    with _client(
+    with connected(
         url,
         timeout,
         tls,
@@ -273,7 +264,7 @@ def ui(
     metadata: Metadata = None,
 ) -> None:
     """Serve a page in the browser to try it on: drop a clip or record one, and see the report. Needs the extra `ui`."""
-    with _client(
+    with connected(
         url,
         timeout,
         tls,
@@ -296,53 +287,6 @@ def schema() -> None:
     """Print the JSON Schema of an answer."""
     prepare_console(sys.stdout, for_machines=True)
     typer.echo(json.dumps(schema_of_answer(), indent=2, ensure_ascii=False))
-
-
-def _client(
-    url: str,
-    timeout_s: float,
-    tls: bool,
-    root_certificates: Path | None,
-    private_key: Path | None,
-    certificate_chain: Path | None,
-    token_file: Path | None,
-    allow_plaintext_token: bool,
-    metadata: list[str] | None,
-) -> Client:
-    """Return a client; gRPC is imported here, for its own log on standard error is switched off before that."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from triptych_client.client import Client
-
-    return Client(
-        url,
-        timeout_s=timeout_s,
-        ssl=tls,
-        root_certificates=root_certificates,
-        private_key=private_key,
-        certificate_chain=certificate_chain,
-        token=_token(token_file),
-        allow_plaintext_token=allow_plaintext_token,
-        metadata=_metadata(metadata or []),
-    )
-
-
-def _metadata(given: list[str]) -> dict[str, str]:
-    """Return entries NAME=VALUE by name."""
-    pairs = [entry.partition("=") for entry in given]
-    if wrong := [name for name, sign, _ in pairs if not sign]:
-        raise typer.BadParameter(f"{printable(wrong[0])!r} is not NAME=VALUE", param_hint="--metadata")
-    return {name: value for name, _, value in pairs}
-
-
-def _token(file: Path | None) -> str | None:
-    """Return the token in a file, or in the environment; a command line would show it to every user of the machine."""
-    if file is None:
-        return os.environ.get(TOKEN_VARIABLE) or None
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        words = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise TriptychClientError(f"cannot be read: {words}", str(file)) from None
 
 
 def _check(search: clips.Search, out: str | None, format: Format, paths: list[Path]) -> None:

@@ -19,7 +19,14 @@ from triptych_client.results import Analysis, Outcome
 
 
 class Client(Connection):
-    """A connection to a Triptych server; threads may share it. The arguments are those of `Connection`."""
+    """A connection to a Triptych server; threads may share it. The arguments are those of `Connection`.
+
+    >>> from triptych_client import Client
+    >>> with Client("localhost:8001") as client:
+    ...     answer = client.analyze("clip.mp4")
+    >>> answer.emotion.label in answer.emotion.probabilities
+    True
+    """
 
     def _connect(self, credentials: grpc.ChannelCredentials | None, options: Options) -> grpc.Channel:
         self._closed = Event()
@@ -43,7 +50,13 @@ class Client(Connection):
         return self._known_server(self._call()).triton_version
 
     def limits(self) -> Limits:
-        """Ask the server what it accepts. Clips above it are refused before they are read."""
+        """Ask the server what it accepts. Clips above it are refused before they are read.
+
+        >>> from triptych_client import Client
+        >>> with Client("localhost:8001") as client:
+        ...     client.limits()
+        Limits(max_clip_bytes=67108864, max_seconds=60.0)
+        """
         return self._ask_server(self._call()).limits
 
     def known_limits(self) -> Limits:
@@ -116,7 +129,15 @@ class Client(Connection):
         return self._outcomes(clips, concurrency, concurrency, _any_done, options)
 
     def map(self, clips: Iterable[ClipSource], *, concurrency: int = 4, **options: Any) -> Iterator[Outcome]:
-        """Do as `stream` does, with the outcomes in the order of the clips; while one is slow, LOOK_AHEAD bounds."""
+        """Do as `stream` does, with the outcomes in the order of the clips; while one is slow, LOOK_AHEAD bounds.
+
+        >>> from triptych_client import Client
+        >>> with Client("localhost:8001") as client:
+        ...     for outcome in client.map(["clip.mp4", "gone.mp4"], concurrency=2):
+        ...         print(outcome.path, outcome.error.reason if outcome.error else "answered")
+        clip.mp4 answered
+        gone.mp4 cannot be read: No such file or directory
+        """
         return self._outcomes(clips, concurrency, LOOK_AHEAD * concurrency, _leading_done, options)
 
     def _outcomes(

@@ -88,8 +88,14 @@ def vtt(analyses: Iterable[Analysis], lang: str = "en") -> Iterator[str]:
 
 
 def inert(cell: object) -> object:
-    """Return a cell that no spreadsheet takes for a formula: an apostrophe goes before what would be one."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULAS) else cell
+    """Return a cell that no spreadsheet takes for a formula: an apostrophe goes before what would be one.
+
+    A carriage return becomes a line feed, since Python's csv quotes cells for that only.
+    """
+    if not isinstance(cell, str):
+        return cell
+    text = cell.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{text}" if cell.startswith(FORMULAS) else text
 
 
 def clip_row(clip: Analysis | Failed) -> dict[str, object]:

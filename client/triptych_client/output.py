@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import typer
 from rich.console import Console
 
-from triptych_client import files, formats, report
+from triptych_client import files, formats, report, tiers
 from triptych_client.characters import printable, to_json
 from triptych_client.clips import Search
 from triptych_client.errors import TriptychClientError
@@ -37,12 +37,15 @@ class Format(str, Enum):
     CSV = "csv"
     VTT = "vtt"
     PARQUET = "parquet"
+    EAF = "eaf"
+    TEXTGRID = "textgrid"
     HTML = "html"
 
     @property
     def suffix(self) -> str:
         """Suffix of a file in this format."""
-        return ".txt" if self is Format.TEXT else f".{self.value}"
+        named = {Format.TEXT: ".txt", Format.TEXTGRID: ".TextGrid"}
+        return named.get(self, f".{self.value}")
 
     @property
     def is_table(self) -> bool:
@@ -52,7 +55,7 @@ class Format(str, Enum):
     @property
     def needs_folder(self) -> bool:
         """Whether several clips cannot share a file."""
-        return self in (Format.VTT, Format.PARQUET, Format.HTML)
+        return self in (Format.VTT, Format.EAF, Format.TEXTGRID, Format.PARQUET, Format.HTML)
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ def writer(format: Format, look: Look, console: Console, *, several: bool, folde
         Format.JSONL: formats.jsonl,
         Format.CSV: partial(formats.csv_rows, bom=look.bom),
         Format.VTT: partial(formats.vtt, lang=look.lang),
+        Format.EAF: partial(tiers.eaf, lang=look.lang),
+        Format.TEXTGRID: partial(tiers.textgrid, lang=look.lang),
     }
     return writers[format]
 

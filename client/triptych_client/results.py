@@ -322,6 +322,12 @@ class Analysis:
         """Return the timeline as a data frame with a row a window, see `tables.WINDOW_COLUMNS`.
 
         `library` is pandas or polars; None: the first of them that is installed. InvalidRequest where there is none.
+
+        >>> from triptych_client import Client
+        >>> with Client("localhost:8001") as client:
+        ...     frame = client.analyze("clip.mp4").to_frame()
+        >>> list(frame.columns)[:4]
+        ['path', 'start_s', 'end_s', 'label']
         """
         return tables.frame(self, library)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from triptych_client import decode
-from triptych_client.contract import ANSWER, EMOTIONS
+from triptych_client.contract import ANSWER, EMOTIONS, LOOK_COUNTS, LOOKS_EACH
 from triptych_client.results import Analysis
 
 PATH = "clips/demo.mp4"
@@ -71,6 +71,14 @@ def tensors(**changes: np.ndarray) -> dict[str, np.ndarray]:
         "VERSION": strings(["0.1.0"]),
         **changes,
     }
+
+
+def looks(*faces: int) -> dict[str, np.ndarray]:
+    """Return the tensor of how the people look: of each, one face, whose patterns are those of a number."""
+    told = np.zeros((max(len(faces), 1), LOOKS_EACH, LOOK_COUNTS), np.uint8)
+    for row, number in zip(told, faces or (0,)):
+        row[0, 59 * np.arange(64) + number] = 64
+    return {"TRACK_LOOKS": told}
 
 
 def empty() -> dict[str, np.ndarray]:

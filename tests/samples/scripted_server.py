@@ -90,7 +90,7 @@ class ScriptedServer(service_pb2_grpc.GRPCInferenceServiceServicer):
 
 def _answer(names: Sequence[str]) -> Any:
     """Return the sample's answer as Triton sends it."""
-    arrays = samples.tensors()
+    arrays = {**samples.tensors(), **samples.looks()}
     message = service_pb2.ModelInferResponse
     return message(
         model_name="emotion",

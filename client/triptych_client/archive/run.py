@@ -122,7 +122,7 @@ class Run:
 
     def _is_done(self, clip: Clip) -> bool:
         entry = self.store.entries.get(clip)
-        return entry is not None and (entry.place is not None if self.wish.again else entry.lasting)
+        return entry is not None and (not entry.kind if self.wish.again else entry.lasting)
 
     def _take(self, outcome: Outcome, clip: Clip, names: Mapping[Clip, str], sieve: Sieve) -> None:
         """Keep what became of a clip, and write its file."""

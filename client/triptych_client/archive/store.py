@@ -23,6 +23,8 @@ from triptych_client.results import Analysis
 
 JOURNAL, ANSWERS = "journal.jsonl", "answers.jsonl.gz"
 
+INCOMPLETE = "incomplete"
+
 FAST = 1
 """gzip's level: ten times smaller, and hardly slower to write."""
 
@@ -58,7 +60,8 @@ class Clip:
 class Entry:
     """A line of the journal: `place` is offset and length of the answer in ANSWERS, None for a clip that failed.
 
-    `name` is the file of --out that the answer is for, without its suffix; `kind` and `error` are those of a failure.
+    `name` is the file of --out that the answer is for, without its suffix. `kind` and `error` are those of a failure;
+    INCOMPLETE: the answer is that of a film of which parts failed.
     """
 
     clip: Clip
@@ -88,7 +91,8 @@ class Store:
         """Keep an answer."""
         member = gzip.compress((analysis.to_json(indent=None) + "\n").encode("utf-8"), FAST, mtime=0)
         offset = files.append(self._folder / ANSWERS, member)
-        return self._note(Entry(clip, name, (offset, len(member))))
+        kind = "" if analysis.footage is None or analysis.footage.complete else INCOMPLETE
+        return self._note(Entry(clip, name, (offset, len(member)), kind))
 
     def keep_failure(self, clip: Clip, name: str, error: TriptychClientError) -> Entry:
         """Keep why a clip has no answer."""

@@ -108,6 +108,8 @@ class Clock:
 
     origin_s: float
     added_s: float = 0.0
+    added_before_s: float = 0.0
+    """Until the last break: the last packets of one track can come after another's first from beyond it."""
     last_s: dict[int, float] = field(default_factory=dict)
     end_s: float = 0.0
 
@@ -115,13 +117,22 @@ class Clock:
         """Return a packet with its time."""
         base = float(raw.time_base)
         decoded_s = (raw.dts if raw.dts is not None else raw.pts) * base - self.origin_s
-        before_s = self.last_s.get(raw.stream_index)
-        if before_s is not None and not before_s - FALL_S <= decoded_s + self.added_s <= before_s + LEAP_S:
-            self.added_s = self.end_s - decoded_s
-        decoded_s += self.added_s
+        added_s = self._added_s(raw.stream_index, decoded_s)
+        decoded_s += added_s
         self.last_s[raw.stream_index] = decoded_s
         length_s = float(raw.duration or 0) * base
         self.end_s = max(self.end_s, decoded_s + length_s)
-        shown_s = decoded_s if raw.pts is None else raw.pts * base - self.origin_s + self.added_s
-        shift_s = self.added_s - self.origin_s
+        shown_s = decoded_s if raw.pts is None else raw.pts * base - self.origin_s + added_s
+        shift_s = added_s - self.origin_s
         return Packet(raw.stream_index, shown_s, bool(raw.is_keyframe), raw.size, length_s, raw, shift_s)
+
+    def _added_s(self, stream: int, decoded_s: float) -> float:
+        """Return what a packet's time lacks; where none of what was added fits, there is a break."""
+        last_s = self.last_s.get(stream)
+        if last_s is None:
+            return self.added_s
+        near = min((self.added_s, self.added_before_s), key=lambda added_s: abs(decoded_s + added_s - last_s))
+        if not last_s - FALL_S <= decoded_s + near <= last_s + LEAP_S:
+            self.added_before_s, self.added_s = self.added_s, self.end_s - decoded_s
+            return self.added_s
+        return near

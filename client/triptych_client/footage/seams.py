@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
-from itertools import pairwise
+from itertools import pairwise, product
 
 from triptych_client.decode import UNSPACED_LANGUAGES
 from triptych_client.footage.cutting import LEAD_S, TAIL_S
@@ -42,25 +42,28 @@ def _absolute(part: Part) -> Said:
 
 
 def _parted(before: Said, after: Said, cut_s: float) -> tuple[Said, Said]:
-    """Return what two windows heard without what both did, once in one of them."""
+    """Return what two windows heard, what both did being in one of them only."""
+    rest_before, rest_after = dict(enumerate(before)), dict(enumerate(after))
+    kept: Said = []
     for lefts, rights in _same(before, after):
-        kept = _once(lefts, rights, cut_s)
-        before = [said for said in before if said not in lefts]
-        after = [*kept, *(said for said in after if said not in rights)]
-    return before, after
+        kept += _once([before[left] for left in sorted(lefts)], [after[right] for right in sorted(rights)], cut_s)
+        for left in lefts:
+            del rest_before[left]
+        for right in rights:
+            del rest_after[right]
+    return list(rest_before.values()), [*kept, *rest_after.values()]
 
 
-def _same(before: Said, after: Said) -> list[tuple[Said, Said]]:
-    """Return groups of utterances that are the same speech, some of each window."""
-    groups: list[tuple[Said, Said]] = []
-    for left in before:
-        for right in after:
-            if _shared(left, right):
-                touched = [group for group in groups if left in group[0] or right in group[1]]
-                groups = [group for group in groups if group not in touched]
-                lefts = {left: None, **{said: None for group in touched for said in group[0]}}
-                rights = {right: None, **{said: None for group in touched for said in group[1]}}
-                groups.append((sorted(lefts, key=_start), sorted(rights, key=_start)))
+def _same(before: Said, after: Said) -> list[tuple[set[int], set[int]]]:
+    """Return groups of utterances that are the same speech, by their places in what either window heard."""
+    groups: list[tuple[set[int], set[int]]] = []
+    for left, right in product(range(len(before)), range(len(after))):
+        if _shared(before[left], after[right]):
+            touched = [group for group in groups if left in group[0] or right in group[1]]
+            groups = [group for group in groups if group not in touched]
+            lefts = {left}.union(*(group[0] for group in touched))
+            rights = {right}.union(*(group[1] for group in touched))
+            groups.append((lefts, rights))
     return groups
 
 
@@ -104,7 +107,7 @@ def joined_texts(lefts: Iterable[str], rights: Iterable[str], language: str | No
     """
     between = "" if language in UNSPACED_LANGUAGES else " "
     one, other = (_words(between.join(texts), between) for texts in (lefts, rights))
-    common = SequenceMatcher(None, _bare(one), _bare(other), autojunk=False).find_longest_match()
+    common = SequenceMatcher(None, bare(one), bare(other), autojunk=False).find_longest_match()
     if common.size == 0:
         return between.join([*one, *other])
     half = (common.size + 1) // 2
@@ -115,10 +118,6 @@ def _words(text: str, between: str) -> list[str]:
     return text.split() if between else list(text)
 
 
-def _bare(words: Iterable[str]) -> list[str]:
+def bare(words: Iterable[str]) -> list[str]:
     """Return words as they are compared: what is said alike may be written with another capital or comma."""
     return ["".join(filter(str.isalnum, word)).casefold() for word in words]
-
-
-def _start(said: Utterance) -> float:
-    return said.start_s

@@ -45,7 +45,7 @@ def stitch(parts: Iterable[Part], path: str | None, duration_s: float | None, *,
         first,
         clip=replace(first.clip, path=path, duration_s=duration_s or parts[-1].end_s),
         transcript=_transcript(good),
-        audio_tags=_audio_tags(good),
+        audio_tags=_audio_tags(chosen),
         faces=tuple(_faces(good, numbers)),
         people=tuple(_people(good, numbers, chosen)),
         timeline=tuple(_window(part, index) for part, index in chosen),
@@ -76,13 +76,23 @@ def _transcript(parts: Sequence[Part]) -> Transcript:
     return Transcript(language, joined((said.text for said in utterances), language), utterances)
 
 
-def _audio_tags(parts: Sequence[Part]) -> tuple[AudioTag, ...]:
-    """Return the tags that were the strongest anywhere."""
+def _audio_tags(chosen: Sequence[tuple[Part, int]]) -> tuple[AudioTag, ...]:
+    """Return the tags that were the strongest anywhere; None in windows of parts where others were stronger."""
+    parts = {part.index: part for part, _ in chosen}
+    by_part = {index: {tag.label: tag for tag in _answer(part).audio_tags} for index, part in parts.items()}
     scores: dict[str, float] = {}
-    for part in parts:
-        for tag in _answer(part).audio_tags:
-            scores[tag.label] = max(scores.get(tag.label, 0.0), tag.score)
-    return tuple(AudioTag(label, scores[label]) for label in sorted(scores, key=lambda it: -scores[it])[:MOST_TAGS])
+    for tag in (tag for tags in by_part.values() for tag in tags.values()):
+        scores[tag.label] = max(scores.get(tag.label, 0.0), tag.score)
+    strongest = sorted(scores, key=lambda label: -scores[label])[:MOST_TAGS]
+    return tuple(AudioTag(label, scores[label], tuple(_in_time(label, by_part, chosen))) for label in strongest)
+
+
+def _in_time(
+    label: str, by_part: Mapping[int, Mapping[str, AudioTag]], chosen: Sequence[tuple[Part, int]]
+) -> Iterator[float | None]:
+    for part, index in chosen:
+        tag = by_part[part.index].get(label)
+        yield tag.timeline[index] if tag and index < len(tag.timeline) else None
 
 
 def _is_its_own(part: Part, time_s: float, parts: Sequence[Part]) -> bool:

@@ -82,6 +82,8 @@ def pictures_at(analysis: Analysis, path: str, times_s: Iterable[float]) -> Iter
     Times behind the last picture have none. InvalidClip when the file cannot be read.
     """
     with opened(path) as container:
+        if not container.streams.video:  # the file was exchanged since it was analysed
+            return
         stream = container.streams.video[0]
         size = (analysis.clip.width or 0, analysis.clip.height or 0)
         now_s, frames = float("-inf"), _decoded(container, stream)
