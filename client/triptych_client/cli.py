@@ -277,9 +277,9 @@ def ui(
     ) as client:
         with needed_for("triptych ui", "ui"):
             from triptych_client.ui.app import serve
-        client.limits()  # no server is said before the page is there
-        typer.echo(f"http://{host}:{port}")
-        serve(client, host, port, lang.value, concurrency)
+        with serve(client, host, port, lang.value, concurrency) as page:
+            typer.echo(page.url)
+            page.wait()
 
 
 @app.command()

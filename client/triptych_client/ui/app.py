@@ -10,6 +10,7 @@ import html
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,8 +34,8 @@ LARGEST_BYTES = 64 << 20
 MOST_WAITING = 20
 """So many visitors wait at most; the next one is told to come back."""
 
-LOOKED_FOR_S, KEPT_S = 600, 3600
-"""How often files of visitors are looked for, and how long they are kept, in seconds."""
+LOOKED_FOR_S, KEPT_S = 600, 3000
+"""How often files of visitors are looked for, and how old they may be then, in seconds: an hour together."""
 
 FONTS = ("system-ui", "sans-serif")
 LOOK = ".report { width: 100%; height: 85vh; border: 0; border-radius: .6rem; }"
@@ -74,7 +75,10 @@ def app(client: Client, lang: str = "en", concurrency: int = 4) -> tuple[gr.Bloc
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
                 clip = gr.Video(
-                    label=words.clip, sources=["upload", "webcam"], webcam_options=gr.WebcamOptions(mirror=False)
+                    label=words.clip,
+                    sources=["upload", "webcam"],
+                    webcam_options=gr.WebcamOptions(mirror=False),  # a mirrored one is turned by a program, ffmpeg
+                    include_audio=True,
                 )
                 chosen = gr.Radio([*LANGUAGES], value=lang, label=words.report_in)
                 redact = gr.Checkbox(label=words.redact)
@@ -95,22 +99,41 @@ def app(client: Client, lang: str = "en", concurrency: int = 4) -> tuple[gr.Bloc
     return blocks.queue(max_size=MOST_WAITING), visit
 
 
-def serve(client: Client, host: str, port: int, lang: str, concurrency: int, *, block: bool = True) -> gr.Blocks:
-    """Serve the page on host:port, until interrupted where `block` says so. Unavailable when no server answers."""
+@dataclass(frozen=True)
+class Served:
+    """A page that is served until it is left."""
+
+    url: str
+    blocks: gr.Blocks
+
+    def wait(self) -> None:
+        """Serve until interrupted."""
+        self.blocks.block_thread()
+
+
+@contextmanager
+def serve(client: Client, host: str, port: int, lang: str = "en", concurrency: int = 4) -> Iterator[Served]:
+    """Serve the page on host:port (0: any that is free) while it is entered. Unavailable when no server answers."""
     blocks, visit = app(client, lang, concurrency)
     with tempfile.TemporaryDirectory(prefix="triptych-ui-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
         blocks.launch(
             server_name=host,
-            server_port=port,
+            server_port=port or None,
             max_file_size=visit.largest_bytes,
             share=False,
             theme=gr.themes.Default(font=FONTS, font_mono=("monospace",)),
             css=LOOK,
+            footer_links=[],
+            run_history=False,
+            ssr_mode=False,
             quiet=True,
-            prevent_thread_lock=not block,
+            prevent_thread_lock=True,
         )
-    return blocks
+        try:
+            yield Served(blocks.local_url, blocks)
+        finally:
+            blocks.close(verbose=False)
 
 
 def _frame(text: str, title: str) -> str:

@@ -26,8 +26,8 @@ UI_LANGUAGES: Mapping[str, UiLabels] = {
     "en": UiLabels(
         title="Triptych",
         about="The emotion that a clip **expresses**, as an onlooker might read it; not what a person feels. Drop a "
-        "clip of up to {mebibytes}, or record one. It is sent to the server of this page, and deleted within an hour. Ask "
-        "the people in it first, and decide about nobody by the answer.",
+        "clip of up to {mebibytes}, or record one. It is sent to the server of this page, and deleted within an hour. "
+        "Ask the people in it first, and decide about nobody by the answer.",
         clip="Clip",
         report_in="Language of the report",
         redact="Blur faces in the report",
@@ -40,8 +40,8 @@ UI_LANGUAGES: Mapping[str, UiLabels] = {
     "ru": UiLabels(
         title="Triptych",
         about="Эмоция, которую ролик **выражает**, как её увидел бы зритель, а не то, что человек чувствует. "
-        "Перетащите сюда ролик до {mebibytes} или запишите его. Он уйдёт на сервер этой страницы и будет удалён в течение часа. "
-        "Спросите сначала людей, которые в нём сняты, и никого не судите по ответу.",
+        "Перетащите сюда ролик до {mebibytes} или запишите его. Он уйдёт на сервер этой страницы и будет удалён в "
+        "течение часа. Спросите сначала людей, которые в нём сняты, и никого не судите по ответу.",
         clip="Ролик",
         report_in="Язык отчёта",
         redact="Размыть лица в отчёте",
