@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,10 +64,10 @@ def test_visitors_see_the_reports_of_their_own_clips(visitors: list[BrowserConte
 
 def test_what_the_server_refuses_is_told(visitors: list[BrowserContext], tmp_path: Path):
     clip = seen.write(tmp_path / "a.mp4")
-    with ScriptedServer([Refusal(BUSY, "<b>full</b>")] * 9) as server, Client(server.url) as client:
-        with served(client) as page:
-            tab = dropped(visitors[0], page.url, clip)
-            expect(tab.get_by_text(html.unescape("full"))).to_be_visible(timeout=PATIENCE_MS)
+    refusals = [Refusal(BUSY, "<b>full</b>")] * 9
+    with ScriptedServer(refusals) as server, Client(server.url) as client, served(client) as page:
+        tab = dropped(visitors[0], page.url, clip)
+        expect(tab.get_by_text("<b>full</b>")).to_be_visible(timeout=PATIENCE_MS)
 
 
 @pytest.mark.server
