@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: demo test lint serve doctor bench fuzz soak wheels clean sbom test-alerts test-container test-bundle test-tensorrt gates gpu-check
+.PHONY: demo test lint serve ui doctor bench fuzz soak wheels clean sbom test-alerts test-container test-bundle test-tensorrt gates gpu-check
 
 demo: .venv/demo
 	$(BIN)/triptych demo $(CLIP)
@@ -23,6 +23,10 @@ lint: .venv/dev
 serve: .venv/demo
 	$(BIN)/triptych export
 	$(BIN)/triptych serve
+
+# The page to try it on, beside `make serve`.
+ui: .venv/ui
+	$(BIN)/triptych ui
 
 # Before any set-up, it runs on the bare Python that the set-up would take.
 doctor:
@@ -81,6 +85,10 @@ clean:
 .venv/demo: pyproject.toml client/pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(INSTALL) --editable client --editable '.[export,demo]'
+	touch $@
+
+.venv/ui: .venv/demo
+	$(INSTALL) --editable 'client[ui]'
 	touch $@
 
 .venv/dev: .venv/demo

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TextIO
+from typing import Annotated, TextIO
 
 import typer
 from rich.console import Console
@@ -22,10 +21,26 @@ from triptych_client.archive.run import Wish
 from triptych_client.asking import Asking
 from triptych_client.call import DEFAULT_TIMEOUT_S
 from triptych_client.characters import prepare_console, printable
+from triptych_client.copies import Copies, written
 from triptych_client.errors import TriptychClientError, mebibytes
+from triptych_client.extras import needed_for
+from triptych_client.formats import Failed
+from triptych_client.options import (
+    CertificateChain,
+    Metadata,
+    PlaintextToken,
+    PrivateKey,
+    RootCertificates,
+    Tls,
+    TokenFile,
+    Url,
+    connected,
+)
 from triptych_client.output import (
     Format,
+    Look,
     Sieve,
+    check,
     complain,
     file_console,
     tell_skipped,
@@ -35,32 +50,14 @@ from triptych_client.output import (
 from triptych_client.peer import DEFAULT_URL
 from triptych_client.plugins import Commands
 from triptych_client.progress import ClipProgress
+from triptych_client.results import Analysis
 from triptych_client.schema import load as schema_of_answer
-
-if TYPE_CHECKING:
-    from triptych_client.client import Client
-
-TOKEN_VARIABLE = "TRIPTYCH_TOKEN"
 
 INTERRUPTED = 128 + signal.SIGINT
 """The exit code that typer gives a command that was interrupted."""
 
 UNFINISHED = 3
 """The exit code of a run into a folder that ended before every clip was tried; given again, it goes on."""
-
-Url = Annotated[
-    str,
-    typer.Option(help="host:port of the server's gRPC service (of several: with commas), [address]:port or unix:PATH."),
-]
-Tls = Annotated[bool, typer.Option("--tls", help="Encrypt; implied by any PEM file.")]
-RootCertificates = Annotated[Path | None, typer.Option(help="PEM file: whom to trust.")]
-PrivateKey = Annotated[Path | None, typer.Option(help="PEM file: the client's key.")]
-CertificateChain = Annotated[Path | None, typer.Option(help="PEM file: the client's certificate.")]
-TokenFile = Annotated[Path | None, typer.Option(help=f"File with the server's token; else {TOKEN_VARIABLE} has it.")]
-PlaintextToken = Annotated[
-    bool, typer.Option("--allow-plaintext-token", help="Send the token without TLS, to another machine too.")
-]
-Metadata = Annotated[list[str] | None, typer.Option(help="NAME=VALUE sent with every call; may be given again.")]
 
 app = typer.Typer(
     cls=Commands,
@@ -151,6 +148,14 @@ def analyze(
         bool, typer.Option("--retry-failed", help="Into a folder: ask again about clips that failed.")
     ] = False,
     bom: Annotated[bool, typer.Option("--bom", help="Begin CSV with a byte order mark, for Excel.")] = False,
+    annotate: Annotated[
+        str | None, typer.Option(help="Also write the clip with the answer drawn on it: an .mp4, or a folder/ of them.")
+    ] = None,
+    redact: Annotated[bool, typer.Option("--redact", help="Blur faces in pages and annotated clips.")] = False,
+    embed: Annotated[
+        int | None,
+        typer.Option(min=0, metavar="MIB", help="A page holds clips up to this size; larger ones are linked."),
+    ] = None,
     window: Annotated[
         float | None, typer.Option(min=6.0, help="Seconds of a part of long footage; as many as the server takes.")
     ] = None,
@@ -164,10 +169,15 @@ def analyze(
     same), 2 for a command line that makes no sense, 3 when a run into a folder ended before every clip was tried, 130
     when it was interrupted.
     """
+    check(format)
     search = clips.find(paths)
     _check(search, out, format, paths)
+    if redact and annotate is None and format is not Format.HTML:
+        raise typer.BadParameter("faces are seen with --format html and --annotate only", param_hint="--redact")
+    copies = _copies(search, annotate, lang, redact)
+    look = Look(lang.value, bom, redact, None if embed is None else embed << 20)
     with (
-        _client(
+        connected(
             url,
             timeout,
             tls,
@@ -183,11 +193,21 @@ def analyze(
         asking = Asking(client, progress, concurrency, task.value, language, window_s=window)
         sieve = Sieve(progress, format)
         if out and clips.is_folder(out):
-            wish = Wish(format, lang.value, task.value, language, again=retry_failed, bom=bom)
+            wish = Wish(
+                format,
+                lang.value,
+                task.value,
+                language,
+                again=retry_failed,
+                bom=bom,
+                redact=redact,
+                embedded_bytes=look.embedded_bytes,
+                copies=copies,
+            )
             _into_folder(search, Path(out), wish, asking, sieve)
         else:
             client.triton_version()
-            _into_one(search, out, format, lang.value, bom, asking, sieve)
+            _into_one(search, out, format, look, copies, asking, sieve)
     tell_skipped(search, format)
     if asking.interrupted:
         raise KeyboardInterrupt
@@ -207,7 +227,7 @@ def limits(
     metadata: Metadata = None,
 ) -> None:
     """Ask a server how large a clip it takes, and how long."""
-    with _client(
+    with connected(
         url,
         timeout,
         tls,
@@ -226,57 +246,47 @@ def limits(
 
 
 @app.command()
+def ui(
+    url: Url = DEFAULT_URL,
+    host: Annotated[str, typer.Option(help="Where the page listens; other than 127.0.0.1: for everybody there.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page.")] = 7860,
+    lang: Annotated[Lang, typer.Option(help="Language of the page, and of reports to begin with.")] = Lang.EN,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for one answer.")] = DEFAULT_TIMEOUT_S,
+    concurrency: Annotated[int, typer.Option(min=1, help="Visitors that are answered at the same time.")] = 4,
+    tls: Tls = False,
+    root_certificates: RootCertificates = None,
+    private_key: PrivateKey = None,
+    certificate_chain: CertificateChain = None,
+    token_file: TokenFile = None,
+    allow_plaintext_token: PlaintextToken = False,
+    metadata: Metadata = None,
+) -> None:
+    """Serve a page in the browser to try it on: drop a clip or record one, and see the report. Needs the extra `ui`."""
+    with connected(
+        url,
+        timeout,
+        tls,
+        root_certificates,
+        private_key,
+        certificate_chain,
+        token_file,
+        allow_plaintext_token,
+        metadata,
+    ) as client:
+        with needed_for("triptych ui", "ui"):
+            from triptych_client.ui.app import serve
+        with serve(client, host, port, lang.value, concurrency) as page:
+            typer.echo(page.url)
+            page.wait()
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of an answer."""
     prepare_console(sys.stdout, for_machines=True)
     typer.echo(json.dumps(schema_of_answer(), indent=2, ensure_ascii=False))
-
-
-def _client(
-    url: str,
-    timeout_s: float,
-    tls: bool,
-    root_certificates: Path | None,
-    private_key: Path | None,
-    certificate_chain: Path | None,
-    token_file: Path | None,
-    allow_plaintext_token: bool,
-    metadata: list[str] | None,
-) -> Client:
-    """Return a client; gRPC is imported here, for its own log on standard error is switched off before that."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from triptych_client.client import Client
-
-    return Client(
-        url,
-        timeout_s=timeout_s,
-        ssl=tls,
-        root_certificates=root_certificates,
-        private_key=private_key,
-        certificate_chain=certificate_chain,
-        token=_token(token_file),
-        allow_plaintext_token=allow_plaintext_token,
-        metadata=_metadata(metadata or []),
-    )
-
-
-def _metadata(given: list[str]) -> dict[str, str]:
-    """Return entries NAME=VALUE by name."""
-    pairs = [entry.partition("=") for entry in given]
-    if wrong := [name for name, sign, _ in pairs if not sign]:
-        raise typer.BadParameter(f"{printable(wrong[0])!r} is not NAME=VALUE", param_hint="--metadata")
-    return {name: value for name, _, value in pairs}
-
-
-def _token(file: Path | None) -> str | None:
-    """Return the token in a file, or in the environment; a command line would show it to every user of the machine."""
-    if file is None:
-        return os.environ.get(TOKEN_VARIABLE) or None
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        words = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise TriptychClientError(f"cannot be read: {words}", str(file)) from None
 
 
 def _check(search: clips.Search, out: str | None, format: Format, paths: list[Path]) -> None:
@@ -296,6 +306,15 @@ def _check(search: clips.Search, out: str | None, format: Format, paths: list[Pa
         )
 
 
+def _copies(search: clips.Search, annotate: str | None, lang: Lang, redact: bool) -> Copies:
+    if annotate is None:
+        return Copies()
+    try:
+        return Copies.of(search.found, annotate, lang.value, redact=redact)
+    except ValueError as error:
+        raise typer.BadParameter(printable(str(error)), param_hint="--annotate") from None
+
+
 def _into_folder(search: clips.Search, folder: Path, wish: Wish, asking: Asking, sieve: Sieve) -> None:
     """Analyse into a folder; what ends the run before its end is one line, and exit code 3."""
     try:
@@ -313,17 +332,26 @@ def _into_folder(search: clips.Search, folder: Path, wish: Wish, asking: Asking,
 
 
 def _into_one(
-    search: clips.Search, out: str | None, format: Format, lang: str, bom: bool, asking: Asking, sieve: Sieve
+    search: clips.Search, out: str | None, format: Format, look: Look, copies: Copies, asking: Asking, sieve: Sieve
 ) -> None:
     """Analyse into one file, or to standard output."""
     if out:
         asking.journals = Path(out).resolve().parent
     outcomes = asking.in_order([item.path for item in search.found])
-    answers = (answer for _, answer in sieve.passed(outcomes, lang))
+    answers = _copied((answer for _, answer in sieve.passed(outcomes, look.lang)), copies, sieve)
     with _opened(out, format) as (stream, console):
-        write = writer(format, lang, console, several=len(search.found) > 1, bom=bom)
+        folder = Path(out).resolve().parent if out else None
+        write = writer(format, look, console, several=len(search.found) > 1, folder=folder)
         write_stream(answers, stream, write, sieve.progress)
     asking.forget()
+
+
+def _copied(answers: Iterable[Analysis | Failed], copies: Copies, sieve: Sieve) -> Iterator[Analysis | Failed]:
+    """Pass answers on, and write the copies of their clips."""
+    for answer in answers:
+        yield answer
+        if isinstance(answer, Analysis) and (error := written(answer, copies)) is not None:
+            sieve.tell(answer.clip.path, error)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from triptych_client import files, formats, report, tiers
 from triptych_client.characters import printable, to_json
 from triptych_client.clips import Search
 from triptych_client.errors import TriptychClientError
+from triptych_client.extras import needed_for
 from triptych_client.formats import Failed
 from triptych_client.progress import ClipProgress
 from triptych_client.results import Analysis, Outcome
@@ -37,6 +39,7 @@ class Format(str, Enum):
     PARQUET = "parquet"
     EAF = "eaf"
     TEXTGRID = "textgrid"
+    HTML = "html"
 
     @property
     def suffix(self) -> str:
@@ -52,24 +55,54 @@ class Format(str, Enum):
     @property
     def needs_folder(self) -> bool:
         """Whether several clips cannot share a file."""
-        return self in (Format.VTT, Format.EAF, Format.TEXTGRID, Format.PARQUET)
+        return self in (Format.VTT, Format.EAF, Format.TEXTGRID, Format.PARQUET, Format.HTML)
 
 
-def writer(format: Format, lang: str, console: Console, *, several: bool, bom: bool = False) -> Writer:
+@dataclass(frozen=True)
+class Look:
+    """How people see answers: in which language, tables with a byte order mark, faces hidden or not.
+
+    A page holds clips of up to `embedded_bytes`, None for as many as browsers take.
+    """
+
+    lang: str = "en"
+    bom: bool = False
+    redact: bool = False
+    embedded_bytes: int | None = None
+
+
+def writer(format: Format, look: Look, console: Console, *, several: bool, folder: Path | None = None) -> Writer:
     """Return the function that writes answers; JSON of several is an array. Only reports are made for the console.
 
-    `bom`: a table begins with a byte order mark.
+    `folder` is where a page will lie, None for nowhere that is known. TriptychClientError when what pages are made with
+    is not installed.
     """
+    if format is Format.HTML:
+        return _pages(look, folder)
     writers: dict[Format, Writer] = {
-        Format.TEXT: partial(report.text, console=console, lang=lang),
+        Format.TEXT: partial(report.text, console=console, lang=look.lang),
         Format.JSON: formats.json_array if several else formats.json_object,
         Format.JSONL: formats.jsonl,
-        Format.CSV: partial(formats.csv_rows, bom=bom),
-        Format.VTT: partial(formats.vtt, lang=lang),
-        Format.EAF: partial(tiers.eaf, lang=lang),
-        Format.TEXTGRID: partial(tiers.textgrid, lang=lang),
+        Format.CSV: partial(formats.csv_rows, bom=look.bom),
+        Format.VTT: partial(formats.vtt, lang=look.lang),
+        Format.EAF: partial(tiers.eaf, lang=look.lang),
+        Format.TEXTGRID: partial(tiers.textgrid, lang=look.lang),
     }
     return writers[format]
+
+
+def check(format: Format) -> None:
+    """Say before any work that what a format is made with is not installed: TriptychClientError."""
+    if format is Format.HTML:
+        _pages(Look(), None)
+
+
+def _pages(look: Look, folder: Path | None) -> Writer:
+    with needed_for("--format html", "report"):
+        from triptych_client.page.html import pages
+        from triptych_client.page.media import EMBEDDED_BYTES
+    most_bytes = EMBEDDED_BYTES if look.embedded_bytes is None else look.embedded_bytes
+    return partial(pages, lang=look.lang, folder=folder, redact=look.redact, most_bytes=most_bytes)
 
 
 class Sieve:
@@ -122,11 +155,12 @@ def write_stream(analyses: Iterable[Analysis | Failed], stream: TextIO, write: W
             stream.flush()
 
 
-def write_folder(answers: Iterable[tuple[int, Analysis]], targets: list[Path], format: Format, lang: str) -> None:
+def write_folder(answers: Iterable[tuple[int, Analysis]], targets: list[Path], format: Format, look: Look) -> None:
     """Write each answer to its own file; `targets` has one for each index."""
     for index, analysis in answers:
         with files.whole(targets[index]) as stream:
-            stream.writelines(writer(format, lang, file_console(stream), several=False)([analysis]))
+            write = writer(format, look, file_console(stream), several=False, folder=targets[index].parent)
+            stream.writelines(write([analysis]))
 
 
 def file_console(stream: TextIO) -> Console:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
 from triptych_client import clips, files, formats
 from triptych_client.archive import lock, parquet
 from triptych_client.archive.store import Clip, Entry, Store
-from triptych_client.output import Format, Sieve, write_folder
+from triptych_client.copies import Copies, written
+from triptych_client.output import Format, Look, Sieve, write_folder
 from triptych_client.results import Analysis, Outcome
 
 PRIVATE = ".triptych"
@@ -27,7 +28,10 @@ Ask = Callable[[Sequence[Path]], Iterator[Outcome]]
 
 @dataclass(frozen=True)
 class Wish:
-    """What is asked and written; `again`: clips that failed are asked about anew, `bom`: tables are for Excel."""
+    """What is asked and written; `again`: clips that failed are asked about anew, `bom`: tables are for Excel.
+
+    `redact` and `embedded_bytes` are those of `output.Look`; `copies` of the clips are written beside the answers.
+    """
 
     format: Format
     lang: str = "en"
@@ -35,6 +39,14 @@ class Wish:
     language: str | None = None
     again: bool = False
     bom: bool = False
+    redact: bool = False
+    embedded_bytes: int | None = None
+    copies: Copies = field(default_factory=Copies)
+
+    @property
+    def look(self) -> Look:
+        """How people see what is written."""
+        return Look(self.lang, self.bom, self.redact, self.embedded_bytes)
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,7 @@ class Run:
             sieve.progress.advance()
         now = 0
         try:
-            self._write_missing(set(asked))
+            self._write_missing(set(asked), sieve)
             for outcome in ask([path for _, path in todo]):
                 now += outcome.analysis is not None
                 self._take(outcome, todo[outcome.index][0], names, sieve)
@@ -123,18 +135,26 @@ class Run:
             self._write(Entry(clip, names[clip]), answer)  # a further run goes on with it
         elif answer is not None:
             self._write(self.store.keep(clip, names[clip], answer), answer)
+            self._copy(answer, sieve)
 
-    def _write_missing(self, asked: set[Clip]) -> None:
+    def _copy(self, answer: Analysis, sieve: Sieve) -> None:
+        """Write the copy that shows an answer; the answer stays where that fails."""
+        if (error := written(answer, self.wish.copies)) is not None:
+            sieve.tell(answer.clip.path, error)
+
+    def _write_missing(self, asked: set[Clip], sieve: Sieve) -> None:
         """Write the answers of earlier runs whose file is not there: a run was killed, or had another format."""
         for clip in asked & self.store.entries.keys():
             entry = self.store.entries[clip]
             if entry.place is not None and not self.wish.format.is_table and not self._target(entry).exists():
                 self._write(entry, self.store.answer(entry))
+            if entry.place is not None and self.wish.copies.lack(clip.path):
+                self._copy(self.store.answer(entry), sieve)
 
     def _write(self, entry: Entry, analysis: Analysis) -> None:
         if not self.wish.format.is_table:
             answer = analysis.in_language(self.wish.lang)
-            write_folder([(0, answer)], [self._target(entry)], self.wish.format, self.wish.lang)
+            write_folder([(0, answer)], [self._target(entry)], self.wish.format, self.wish.look)
 
     def _target(self, entry: Entry) -> Path:
         return self.folder / f"{entry.name}{self.wish.format.suffix}"

@@ -5,7 +5,7 @@ Times are those of the answer: seconds from the start of the clip, which is the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +16,7 @@ import numpy as np
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
+from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from PIL import Image
@@ -42,12 +43,23 @@ SEEK_S = 4.0
 
 @contextmanager
 def opened(path: str) -> Iterator[InputContainer]:
-    """Open a clip for reading; InvalidClip when FFmpeg cannot, or fails inside."""
+    """Open a clip for reading; InvalidClip when FFmpeg cannot."""
     try:
-        with av.open(path, metadata_errors="replace") as container:
-            yield container
+        container = av.open(path, metadata_errors="replace")
     except (av.FFmpegError, OSError) as error:
-        raise InvalidClip(f"its pictures cannot be read: {error}", path) from error
+        raise InvalidClip(f"its pictures cannot be read: {error.strerror or error}", path) from error
+    with container:
+        yield container
+
+
+def _packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator[av.Packet]:
+    """Yield packets, and an empty one of each stream at the end; the first unreadable place ends the file."""
+    packets = container.demux(streams)
+    while True:
+        try:
+            yield next(packets)
+        except (StopIteration, av.FFmpegError):
+            return
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,8 @@ def pictures_at(analysis: Analysis, path: str, times_s: Iterable[float]) -> Iter
     Times behind the last picture have none. InvalidClip when the file cannot be read.
     """
     with opened(path) as container:
+        if not container.streams.video:  # the file was exchanged since it was analysed
+            return
         stream = container.streams.video[0]
         size = (analysis.clip.width or 0, analysis.clip.height or 0)
         now_s, frames = float("-inf"), _decoded(container, stream)
@@ -98,7 +112,7 @@ def rewritten(analysis: Analysis, source: str, target: Path, draw: Draw, longest
         if (sound := _heard(container, analysis)) is not None:
             writers[sound.index] = _Sound(output, container, sound)
         streams = [container.streams[index] for index in writers]
-        for packet in container.demux(streams):
+        for packet in _packets(container, streams):
             for done in writers[packet.stream_index].take(packet):
                 output.mux(done)
         for writer in writers.values():
@@ -216,7 +230,7 @@ def _heard(container: InputContainer, analysis: Analysis) -> AudioStream | None:
 
 def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
     """Yield frames from where the container stands; what cannot be decoded is left out."""
-    for packet in container.demux(stream):
+    for packet in _packets(container, [stream]):
         try:
             frames = packet.decode()
         except av.error.InvalidDataError:

@@ -16,7 +16,7 @@ from samples.scripted_server import BUSY, Refusal, ScriptedServer
 from triptych_client import cli, plugins
 from triptych_client import schema as answer_schema
 from triptych_client.errors import InvalidClip
-from triptych_client.output import Format, Sieve, write_folder
+from triptych_client.output import Format, Look, Sieve, write_folder
 from triptych_client.plugins import SERVER_COMMANDS
 from triptych_client.progress import ClipProgress
 from triptych_client.protocol import CLIP_LIMIT
@@ -153,7 +153,7 @@ def test_folder_without_media_is_a_usage_error(tmp_path: Path, run: Run, capsys:
 
 def test_folder_gets_a_file_each(tmp_path: Path):
     targets = [tmp_path / "deep" / "a.vtt", tmp_path / "b.vtt"]
-    write_folder([(1, samples.analysis()), (0, samples.nothing())], targets, Format.VTT, "ru")
+    write_folder([(1, samples.analysis()), (0, samples.nothing())], targets, Format.VTT, Look("ru"))
     assert "Грусть" in targets[1].read_text(encoding="utf-8")
     assert targets[0].read_text(encoding="utf-8") == "WEBVTT\n\n"
 
