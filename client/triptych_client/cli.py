@@ -323,7 +323,7 @@ def _into_folder(search: clips.Search, folder: Path, wish: Wish, asking: Asking,
             asking.client.triton_version()
             tally = archive.analyse(search.found, asking.as_done, sieve)
             asking.forget()
-    except TriptychClientError as error:
+    except (TriptychClientError, OSError) as error:
         complain(error)
         raise typer.Exit(UNFINISHED) from None
     if tally.before or tally.failed > sieve.failed:

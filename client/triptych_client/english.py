@@ -66,6 +66,7 @@ ENGLISH = Labels(
     frames_per_second="fps",
     without_video="no video",
     without_audio="no sound",
+    incomplete="not all of it is analysed: {minutes} min",
     audio_track="sound track {number} of {count} is heard",
     only_channel="only the channel {channel} of the sound is heard",
     channels_inverted="channels of the sound cancel each other: some are turned over",

@@ -37,8 +37,8 @@ class Labels:
 
     `about` says of several people whom the answer is about, by reason of contract.TRACK_REASONS. `reasons` are by code
     of contract.REASONS, `{value}` being the reason's value; `reasons_of_one` are those that read differently when the
-    value is 1. `audio_track` and the two behind it say what is heard of a file's sound tracks. `audio_tags` is by
-    AudioSet's English names; what it lacks stays English.
+    value is 1. `incomplete` says how much of a long film was analysed. `audio_track` and the two behind it say what is
+    heard of a file's sound tracks. `audio_tags` is by AudioSet's English names; what it lacks stays English.
     """
 
     emotions: Mapping[str, str]
@@ -61,6 +61,7 @@ class Labels:
     frames_per_second: str
     without_video: str
     without_audio: str
+    incomplete: str
     audio_track: str
     only_channel: str
     channels_inverted: str

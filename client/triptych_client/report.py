@@ -17,7 +17,7 @@ from triptych_client.characters import printable
 from triptych_client.contract import ALL_CHANNELS, INVERTED
 from triptych_client.labels import Labels
 from triptych_client.languages import labels_of
-from triptych_client.results import Analysis, AudioTrack, Channel, Emotion, Model, Transcript
+from triptych_client.results import Analysis, AudioTrack, Channel, Emotion, Footage, Model, Transcript
 from triptych_client.timeline import Run, leading, pieces, runs
 
 COLOURS = {
@@ -79,9 +79,17 @@ def _headline(analysis: Analysis, labels: Labels) -> RenderableType:
     facts += [f"{clip.frame_rate:g} {labels.frames_per_second}"] if clip.frame_rate else []
     facts += [] if clip.has_video else [labels.without_video]
     facts += [] if clip.has_audio else [labels.without_audio]
-    lines = [" · ".join(facts), *_heard(analysis.audio_tracks, labels)]
+    lines = [" · ".join(facts), *_lacking(analysis.footage, labels), *_heard(analysis.audio_tracks, labels)]
     below = [part for line in lines for part in ("\n", (line, "dim"))]
     return Panel(Text.assemble((printable(clip.path or "–"), "bold"), *below), border_style="dim")
+
+
+def _lacking(footage: Footage | None, labels: Labels) -> list[str]:
+    """Return how much of a long film the answer is about, where that is not all."""
+    if footage is None or footage.complete:
+        return []
+    seconds = sum(part.end_s - part.start_s for part in footage.parts if not part.error)
+    return [labels.incomplete.format(minutes=f"{seconds / 60:.1f}")]
 
 
 def _heard(tracks: Sequence[AudioTrack], labels: Labels) -> list[str]:

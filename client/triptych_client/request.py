@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from tritonclient.grpc import InferResult
 
 from triptych_client import contract, decode, wire
-from triptych_client.errors import InvalidClip, InvalidRequest, TriptychClientError, mebibytes
+from triptych_client.errors import InvalidClip, InvalidRequest, ServerError, TriptychClientError, mebibytes
 from triptych_client.results import Analysis
 
 ClipSource = str | os.PathLike[str] | bytes | BinaryIO
@@ -70,10 +70,15 @@ class Request:
     message: bytes = field(repr=False)
 
     def analysis(self, response: Any, triton_version: str) -> Analysis:
-        """Return the answer that a ModelInferResponse holds."""
+        """Return the answer that a ModelInferResponse holds; ServerError for one that is not the contract's."""
         result = InferResult(response)
         arrays: dict[str, Any] = {name: result.as_numpy(name) for name in self.outputs}
-        return decode.analysis(arrays, self.path, triton_version)
+        try:
+            return decode.analysis(arrays, self.path, triton_version)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise ServerError(
+                f"the server's answer is not one of this client's version ({error}): give both the same", self.path
+            ) from error
 
 
 def check(clip: ClipSource) -> None:

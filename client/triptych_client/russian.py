@@ -79,6 +79,7 @@ RUSSIAN = Labels(
     frames_per_second="кадр/с",
     without_video="без видео",
     without_audio="без звука",
+    incomplete="проанализировано не всё: {minutes} мин",
     audio_track="слышна звуковая дорожка {number} из {count}",
     only_channel="слышен только канал {channel}",
     channels_inverted="каналы звука гасят друг друга: часть из них перевёрнута",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Event
@@ -30,8 +30,9 @@ class Refusal:
 class ScriptedServer(service_pb2_grpc.GRPCInferenceServiceServicer):
     """Listens while it is entered; refuses clips as `refusals` say, one after the other, then answers each.
 
-    `token` is asked for where it is given. `requests` are the clips' requests that came whole, `metadata` what came
-    with each of them and `greetings` with each question for the server's metadata; `asked` is set by the first clip.
+    `changes` are tensors of the answer that are others. `token` is asked for where it is given. `requests` are the
+    clips' requests that came whole, `metadata` what came with each of them and `greetings` with each question for the
+    server's metadata; `asked` is set by the first clip.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class ScriptedServer(service_pb2_grpc.GRPCInferenceServiceServicer):
         credentials: grpc.ServerCredentials | None = None,
         address: str = "127.0.0.1:0",
         max_message_bytes: int = -1,
+        changes: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         self.requests: list[Any] = []
         self.metadata: list[dict[str, Any]] = []
@@ -51,6 +53,7 @@ class ScriptedServer(service_pb2_grpc.GRPCInferenceServiceServicer):
         self._refusals = iter(refusals)
         self._extensions = extensions
         self._token = token
+        self._changes = changes or {}
         options = [("grpc.max_receive_message_length", max_message_bytes), ("grpc.so_reuseport", 0)]
         self._server = grpc.server(ThreadPoolExecutor(4), options=options)
         service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(self, self._server)
@@ -77,7 +80,7 @@ class ScriptedServer(service_pb2_grpc.GRPCInferenceServiceServicer):
         self._admit(context)
         refusal = next(self._refusals, None)
         if refusal is None:
-            return _answer([output.name for output in request.outputs])
+            return _answer([output.name for output in request.outputs], self._changes)
         if refusal.retry_after_ms is not None:
             context.set_trailing_metadata((("grpc-retry-pushback-ms", str(refusal.retry_after_ms)),))
         return context.abort(refusal.status, refusal.words)
@@ -88,9 +91,9 @@ class ScriptedServer(service_pb2_grpc.GRPCInferenceServiceServicer):
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "no token, or a wrong one")
 
 
-def _answer(names: Sequence[str]) -> Any:
-    """Return the sample's answer as Triton sends it."""
-    arrays = {**samples.tensors(), **samples.looks()}
+def _answer(names: Sequence[str], changes: Mapping[str, np.ndarray]) -> Any:
+    """Return the sample's answer, with some tensors exchanged, as Triton sends it."""
+    arrays = {**samples.tensors(), **samples.looks(), **changes}
     message = service_pb2.ModelInferResponse
     return message(
         model_name="emotion",

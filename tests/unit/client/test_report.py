@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from samples import client as samples
-from triptych_client import contract, decode, report
+from triptych_client import contract, decode, report, results
 from triptych_client.english import ENGLISH
 from triptych_client.labels import Labels
 from triptych_client.languages import LANGUAGES
@@ -151,3 +152,14 @@ def test_a_language_that_is_a_guess_is_marked():
         "TEXT_LANGUAGE_CONFIDENCES": samples.f32([0.97, 0.3]),
     }
     assert "ru, en?" in printed(samples.analysis(**changes))
+
+
+@pytest.mark.parametrize(
+    ("lang", "told"), [("en", "not all of it is analysed: 0.5 min"), ("ru", "проанализировано не")]
+)
+def test_a_film_that_lacks_parts_says_so(lang: str, told: str):
+    parts = (results.FootagePart(0.0, 30.0), results.FootagePart(30.0, 60.0, "too many pixels"))
+    answer = replace(samples.analysis(), footage=results.Footage(False, False, parts))
+    assert told in printed(answer, lang)
+    whole = replace(answer, footage=results.Footage(True, False, parts[:1]))
+    assert told not in printed(whole, lang)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -76,7 +77,7 @@ def test_rows_are_written_group_by_group(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_without_pyarrow_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(TriptychClientError, match="pip install pyarrow"):
         parquet.check()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,6 +124,6 @@ def test_without_pyav_the_refusal_says_what_would_cut_it(tmp_path: Path, monkeyp
     with ScriptedServer([refusal]) as server:
         assert run(monkeypatch, "analyze", str(tmp_path / "clip.mp4"), "--url", server.url) == 1
     assert "pip install 'triptych-client[footage]'" in capsys.readouterr().err
-    monkeypatch.setitem(__import__("sys").modules, "av", None)
+    monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(TriptychClientError, match="pip install av"):
         media.library()

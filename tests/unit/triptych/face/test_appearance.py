@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from triptych.face import appearance
+from triptych_client import contract
 from triptych_client.contract import FACE_PX
 
 
@@ -77,3 +78,14 @@ def test_around_any_box_is_some_of_the_picture(box: tuple[int, ...]):
     part = appearance.around(np.zeros((100, 120, 3), np.uint8), np.array(box, float))
     assert min(part.shape) >= 1
     assert appearance.colours(part) @ appearance.colours(part) == pytest.approx(1)
+
+
+def test_histograms_are_what_the_contract_says_and_what_looks_are_made_of():
+    crops = np.random.default_rng(0).integers(0, 256, (2, 112, 112, 3), dtype=np.uint8)
+    crops[1] = 128
+    counted = appearance.histograms(crops)
+    assert appearance.WIDTH == contract.LOOK_COUNTS
+    assert counted.dtype == np.uint8
+    assert counted[0].reshape(64, 59).sum(axis=1).tolist() == [64] * 64
+    assert not counted[1].any()
+    assert np.allclose(appearance.describe(crops), np.sqrt(counted / 4096), atol=1e-6)

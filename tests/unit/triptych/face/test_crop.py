@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from triptych.errors import TriptychError
-from triptych.face import crop
+from triptych.face import appearance, crop
 from triptych.media.limits import Limits
+from triptych_client import contract
 from triptych_client.contract import FACE_PX, MAX_FACES_PER_FRAME
 
 
@@ -232,3 +233,14 @@ def test_any_detection_gives_a_crop(landmarks: np.ndarray, box: np.ndarray):
     aligned = crop.align(np.full((36, 64, 3), 77, np.uint8), landmarks, box)
     assert aligned.shape == (FACE_PX, FACE_PX, 3)
     assert np.abs(aligned.astype(int) - 77).max() <= 1
+
+
+def test_looks_are_told_of_each_person_and_evenly_over_the_clip():
+    crops = np.random.default_rng(0).integers(0, 256, (9, 112, 112, 3), dtype=np.uint8)
+    tracks = np.array([0, 0, 1, 0, 0, 0, 0, 0, 0], np.int32)
+    looks = crop.looks_of(crops, tracks)
+    counted = appearance.histograms(crops)
+    assert looks.shape == (2, contract.LOOKS_EACH, contract.LOOK_COUNTS)
+    assert np.array_equal(looks[0, [0, -1]], counted[[0, 8]])
+    assert np.array_equal(looks[1, 0], counted[2])
+    assert not looks[1, 1:].any()
