@@ -25,6 +25,14 @@ LOOKS = {"report": ("en", 1280, 900, "light"), "report_phone": ("ru", 390, 844, 
 SENTENCE = 1
 """The sentence that is clicked first, so that something is marked."""
 
+SOUGHT = """() => new Promise((done) => {
+    scrollTo(0, 0);
+    const media = document.getElementById("media");
+    if (media.seeking) media.onseeked = done;
+    else done();
+})"""
+"""Waits for the picture of the sentence."""
+
 COLOURS = 128
 """A picture has so many colours, which keeps it below 300 kB."""
 
@@ -51,9 +59,7 @@ def _photograph(chromium: Browser, report: Path, target: Path, size: tuple[int, 
     tab = chromium.new_page(viewport={"width": width, "height": height}, color_scheme=colours)
     tab.goto(report.as_uri())
     tab.locator(".line").nth(SENTENCE).click()
-    tab.evaluate(
-        "() => { scrollTo(0, 0); return new Promise((done) => document.getElementById('media').onseeked = done) }"
-    )
+    tab.evaluate(SOUGHT)
     tab.screenshot(path=target)
     tab.close()
     Image.open(target).convert("RGB").quantize(COLOURS).save(target, optimize=True)

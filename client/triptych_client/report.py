@@ -73,15 +73,19 @@ def clock(seconds: float) -> str:
 
 
 def _headline(analysis: Analysis, labels: Labels) -> RenderableType:
+    below = [part for line in clip_facts(analysis, labels) for part in ("\n", (line, "dim"))]
+    return Panel(Text.assemble((printable(analysis.clip.path or "–"), "bold"), *below), border_style="dim")
+
+
+def clip_facts(analysis: Analysis, labels: Labels) -> list[str]:
+    """Return lines on the clip: what it is, what of a film the answer lacks, which of its sound is heard."""
     clip = analysis.clip
     facts = [f"{clip.duration_s:.1f} {labels.seconds}"] if clip.duration_s is not None else []
     facts += [f"{clip.width}×{clip.height}"] if clip.width and clip.height else []
     facts += [f"{clip.frame_rate:g} {labels.frames_per_second}"] if clip.frame_rate else []
     facts += [] if clip.has_video else [labels.without_video]
     facts += [] if clip.has_audio else [labels.without_audio]
-    lines = [" · ".join(facts), *_lacking(analysis.footage, labels), *_heard(analysis.audio_tracks, labels)]
-    below = [part for line in lines for part in ("\n", (line, "dim"))]
-    return Panel(Text.assemble((printable(clip.path or "–"), "bold"), *below), border_style="dim")
+    return [" · ".join(facts), *_lacking(analysis.footage, labels), *_heard(analysis.audio_tracks, labels)]
 
 
 def _lacking(footage: Footage | None, labels: Labels) -> list[str]:

@@ -16,7 +16,7 @@ from triptych_client.page.labels import PageLabels
 from triptych_client.page.languages import PAGE_LANGUAGES
 from triptych_client.page.media import Media
 from triptych_client.page.thumbnails import Thumbnail, shown_people
-from triptych_client.report import clock, percent
+from triptych_client.report import clip_facts, clock, percent
 from triptych_client.results import Analysis, Channel, Person, Probabilities, Utterance
 from triptych_client.timeline import leading, pieces
 
@@ -87,7 +87,7 @@ class View:
     page: PageLabels
     title: str
     name: str
-    facts: str
+    facts: Sequence[str]
     media: Media
     redacted: bool
     duration_s: float
@@ -131,7 +131,7 @@ def view(
         page=page,
         title=page.title.format(emotion=labels.abstained if answer.emotion.abstained else emotion.words, name=name),
         name=name,
-        facts=_facts(answer, labels),
+        facts=clip_facts(answer, labels),
         media=clip,
         redacted=redacted and clip.kind == "video",
         duration_s=duration_s,
@@ -178,16 +178,6 @@ def _of(probabilities: Probabilities | None, labels: Labels) -> Named:
 def _duration_s(answer: Analysis) -> float:
     """Return the length of the clip, or how far the answer reaches where the file does not say."""
     return answer.clip.duration_s or max((window.end_s for window in answer.timeline), default=0) or 1.0
-
-
-def _facts(answer: Analysis, labels: Labels) -> str:
-    clip = answer.clip
-    facts = [f"{clip.duration_s:.1f} {labels.seconds}"] if clip.duration_s is not None else []
-    facts += [f"{clip.width}×{clip.height}"] if clip.width and clip.height else []
-    facts += [f"{clip.frame_rate:g} {labels.frames_per_second}"] if clip.frame_rate else []
-    facts += [] if clip.has_video else [labels.without_video]
-    facts += [] if clip.has_audio else [labels.without_audio]
-    return " · ".join(facts)
 
 
 def _sure(answer: Analysis, page: PageLabels) -> str:
