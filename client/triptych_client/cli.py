@@ -316,8 +316,9 @@ def _into_one(
     search: clips.Search, out: str | None, format: Format, lang: str, bom: bool, asking: Asking, sieve: Sieve
 ) -> None:
     """Analyse into one file, or to standard output."""
-    if out:
-        asking.journals = Path(out).resolve().parent
+    target = Path(out).resolve() if out else None
+    if target and (target.is_file() or not target.exists()):
+        asking.journals = target.parent
     outcomes = asking.in_order([item.path for item in search.found])
     answers = (answer for _, answer in sieve.passed(outcomes, lang))
     with _opened(out, format) as (stream, console):
