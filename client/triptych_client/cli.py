@@ -335,8 +335,9 @@ def _into_one(
     search: clips.Search, out: str | None, format: Format, look: Look, copies: Copies, asking: Asking, sieve: Sieve
 ) -> None:
     """Analyse into one file, or to standard output."""
-    if out:
-        asking.journals = Path(out).resolve().parent
+    target = Path(out).resolve() if out else None
+    if target and (target.is_file() or not target.exists()):
+        asking.journals = target.parent
     outcomes = asking.in_order([item.path for item in search.found])
     answers = _copied((answer for _, answer in sieve.passed(outcomes, look.lang)), copies, sieve)
     with _opened(out, format) as (stream, console):

@@ -27,8 +27,10 @@ def held(folder: Path, of: Path) -> Iterator[None]:
     try:
         with FileLock(folder / "lock", timeout=0):
             owner.write_text(json.dumps(_me()), encoding="utf-8")
-            yield
-            owner.unlink(missing_ok=True)
+            try:
+                yield
+            finally:
+                owner.unlink(missing_ok=True)
     except Timeout:
         raise FolderInUse(
             f"another run writes there ({_who(owner)}); wait until it ends, or choose another --out folder", str(of)

@@ -62,7 +62,7 @@ def stream(
     known = dict(journal.parts) if journal else {}
     yield from known.values()
     source = _Source(film, bounds, known)
-    looks = client.limits().max_seconds is not None
+    looks = client.known_limits().max_seconds is not None
     with source:
         for outcome in outages.stream(client, source.files(), concurrency=concurrency, looks=looks, **options):
             window = source.sent[outcome.index]
