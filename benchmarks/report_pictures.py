@@ -26,7 +26,6 @@ SENTENCE = 1
 """The sentence that is clicked first, so that something is marked."""
 
 SOUGHT = """() => new Promise((done) => {
-    scrollTo(0, 0);
     const media = document.getElementById("media");
     if (media.seeking) media.onseeked = done;
     else done();

@@ -138,6 +138,10 @@ def test_no_server_is_one_line(run: Run, capsys: pytest.CaptureFixture[str]):
         ("clip.mp4", "--concurrency", "0"),
         ("clip.mp4", "--timeout", "-1"),
         ("a.mp4", "b.mp4", "--format", "vtt"),
+        ("a.mp4", "b.mp4", "--format", "html"),
+        ("a.mp4", "b.mp4", "--annotate", "copy.mp4"),
+        ("a.mp4", "--annotate", "./a.mp4"),
+        ("a.mp4", "--redact"),
         ("a/x.mp4", "b/x.mp4", "--out", "answers/"),
     ],
 )

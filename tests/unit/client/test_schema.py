@@ -28,9 +28,10 @@ def required(definition: dict[str, Any]) -> set[str]:
 
 def test_what_was_added_to_triptych_1_later_is_not_required():
     added = {
-        None: {"people", "rationale_parts", "audio_tracks"},
+        None: {"people", "rationale_parts", "audio_tracks", "footage"},
         "Emotion": {"track", "track_reason", "reliability", "dimensions"},
         "Dimensions": {"derived_by"},
+        "FootagePart": {"error"},
         "AudioTag": {"timeline"},
         "TimelineWindow": {"dimensions"},
         "Channel": {"reason_code", "reason_value"},
