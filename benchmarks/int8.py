@@ -69,7 +69,7 @@ def main(
     data: Annotated[Path, typer.Option()],
     rows: Annotated[int, typer.Option(min=10, help="Texts of each corpus.")] = 1000,
     clips: Annotated[int, typer.Option(min=10, help="Clips of each corpus of voices.")] = 200,
-    only: Annotated[list[str] | None, typer.Option(help="This step only; nothing is published.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="This step only.")] = None,
     seed: int = 7,
 ) -> None:
     """Quantise the exported models of faces, words and voice, and Whisper, and measure the forms of each."""
@@ -85,9 +85,9 @@ def main(
         for line in measured[step]():
             print(" | ".join(line), flush=True)
             lines.append(line)
-    if not only:
-        lines.sort(key=lambda line: line[0] == "yes")
-        publish("int8", f"python -m benchmarks.int8 --data DIR --rows {rows} --clips {clips}", table(HEADER, lines))
+    lines.sort(key=lambda line: line[0] == "yes")
+    steps = "".join(f" --only {step}" for step in only or ())
+    publish("int8", f"python -m benchmarks.int8 --data DIR --rows {rows} --clips {clips}{steps}", table(HEADER, lines))
 
 
 def _faces(data: Path) -> Iterator[Line]:
