@@ -26,25 +26,22 @@ def transformers(whisper: Whisper) -> Rival:
 
 
 def openai(whisper: Whisper) -> Rival:
-    """Return openai-whisper's `transcribe`, its own log-mel included; TriptychError where it is not installed."""
+    """Return openai-whisper's `decode`, its own log-mel included: one pass. TriptychError where it is not installed.
+
+    Its `transcribe` is not what transformers and we do: it fills a window with zeros among the features, where silence
+    is meant, and other tokens come of it.
+    """
     try:
         import whisper as reference
     except ModuleNotFoundError as error:
         raise TriptychError(f"{error.name} is missing: pip install 'triptych[openai-whisper]'") from error
-    model = _same_weights(reference, whisper)
+    model, audio = _same_weights(reference, whisper), reference.audio
+    bands = whisper.model.config.num_mel_bins
 
     def hear(pcm: np.ndarray, language: str) -> list[int]:
-        found = model.transcribe(
-            pcm,
-            language=language or None,
-            temperature=0.0,
-            condition_on_previous_text=False,
-            compression_ratio_threshold=None,
-            logprob_threshold=None,
-            no_speech_threshold=None,
-            fp16=False,
-        )
-        return [token for segment in found["segments"] for token in segment["tokens"]]
+        log_mel = audio.log_mel_spectrogram(pcm, bands, padding=audio.N_SAMPLES)
+        options = reference.DecodingOptions(language=language or None, temperature=0.0, fp16=False)
+        return list(model.decode(audio.pad_or_trim(log_mel, audio.N_FRAMES), options).tokens)
 
     return hear
 

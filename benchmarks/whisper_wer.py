@@ -116,7 +116,8 @@ def main(
         bench = Bench.load(MODEL_REPOSITORY, rival or ["transformers"])
         heard = [bench.hear(recording) for recording in recordings]
         options = "".join(f" --rival {name}" for name in rival or ())
-        publish("whisper_wer", f"python -m benchmarks.whisper_wer --data DIR{options}", by_recording(heard))
+        name = "_".join(["whisper_wer", *(rival or ())])
+        publish(name, f"python -m benchmarks.whisper_wer --data DIR{options}", by_recording(heard))
         return
     assert librispeech is not None
     splits = transcribed.of_librispeech(librispeech, split or transcribed.SPLITS, most)
