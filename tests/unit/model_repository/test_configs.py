@@ -136,7 +136,7 @@ def test_the_ensemble_runs_every_step_and_answers_the_contract():
     config = parse(MODEL_REPOSITORY / contract.ENSEMBLE / "config.pbtxt")
     assert [step.model_name for step in config.ensemble_scheduling.step] != []
     assert {step.model_name for step in config.ensemble_scheduling.step} == set(contract.STEPS)
-    outputs = (*contract.ANSWER, *contract.EMBEDDINGS)
+    outputs = (*contract.ANSWER, *contract.EMBEDDINGS, *contract.LOOKS)
     assert [(o.name, o.data_type, tuple(o.dims)) for o in config.output] == [
         (t.name, config_dtype(t), t.dims) for t in outputs
     ]
