@@ -21,11 +21,14 @@ def weights(model: ModelProto) -> ModelProto:
     """
     with _own_logging():
         from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
+        from onnxruntime.quantization.onnx_model import ONNXModel
 
         config = DefaultWeightOnlyQuantConfig(BLOCK, is_symmetric=True, accuracy_level=COMPUTED_IN_INT8, bits=8)
         quantiser = MatMulNBitsQuantizer(_without_shapes(model), algo_config=config)
         quantiser.process()
-    return quantiser.model.model
+    done = quantiser.model
+    assert isinstance(done, ONNXModel)
+    return done.model
 
 
 def _without_shapes(model: ModelProto) -> ModelProto:

@@ -15,7 +15,7 @@ from triptych_client.page.thumbnails import thumbnails
 from triptych_client.page.view import view
 from triptych_client.results import Analysis
 
-TEMPLATES = "templates"
+PACKAGE, TEMPLATES = "triptych_client.page", "templates"
 
 
 def pages(
@@ -48,7 +48,7 @@ def page(
     clip = media(analysis, folder, redact=redact, most_bytes=most_bytes)
     shown = view(analysis, lang, clip, thumbnails(analysis, redact=redact), redacted=redact)
     environment = Environment(
-        loader=PackageLoader(__package__, TEMPLATES),
+        loader=PackageLoader(PACKAGE, TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -61,7 +61,7 @@ def page(
 
 
 def _text(name: str) -> str:
-    return files(__package__).joinpath(TEMPLATES, name).read_text(encoding="utf-8")
+    return files(PACKAGE).joinpath(TEMPLATES, name).read_text(encoding="utf-8")
 
 
 def _digest(script: str) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
+from av.error import FFmpegError, InvalidDataError
 from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -46,7 +47,7 @@ def opened(path: str) -> Iterator[InputContainer]:
     """Open a clip for reading; InvalidClip when FFmpeg cannot."""
     try:
         container = av.open(path, metadata_errors="replace")
-    except (av.FFmpegError, OSError) as error:
+    except (FFmpegError, OSError) as error:
         raise InvalidClip(f"its pictures cannot be read: {error.strerror or error}", path) from error
     with container:
         yield container
@@ -58,7 +59,7 @@ def _packets(container: InputContainer, streams: Sequence[Stream]) -> Iterator[a
     while True:
         try:
             yield next(packets)
-        except (StopIteration, av.FFmpegError):
+        except (StopIteration, FFmpegError):
             return
 
 
@@ -150,7 +151,7 @@ class _Video:
         """Yield what a packet of the source becomes; a picture that cannot be decoded is left out."""
         try:
             frames = packet.decode()
-        except av.error.InvalidDataError:
+        except InvalidDataError:
             return
         for frame in frames:
             if isinstance(frame, VideoFrame) and frame.pts is not None:
@@ -201,7 +202,7 @@ class _Sound:
     def _encoded(self, packet: av.Packet) -> Iterator[av.Packet]:
         try:
             frames = packet.decode()
-        except av.error.InvalidDataError:
+        except InvalidDataError:
             return
         for frame in frames:
             if frame.pts is not None and frame.time_base is not None:
@@ -233,7 +234,7 @@ def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFr
     for packet in _packets(container, [stream]):
         try:
             frames = packet.decode()
-        except av.error.InvalidDataError:
+        except InvalidDataError:
             continue
         yield from (frame for frame in frames if isinstance(frame, VideoFrame) and frame.pts is not None)
 

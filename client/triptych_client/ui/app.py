@@ -138,7 +138,7 @@ def serve(client: Client, host: str, port: int, lang: str = "en", concurrency: i
 
 def _frame(text: str, title: str) -> str:
     environment = Environment(
-        loader=PackageLoader(__package__, "templates"), autoescape=True, undefined=StrictUndefined
+        loader=PackageLoader("triptych_client.ui", "templates"), autoescape=True, undefined=StrictUndefined
     )
     return environment.get_template("frame.html.jinja").render(page=text, title=title)
 
