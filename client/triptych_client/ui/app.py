@@ -18,6 +18,7 @@ from typing import Any
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when Gradio is imported
 
 import gradio as gr
+from gradio.themes import Default
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from triptych_client.characters import printable
@@ -62,7 +63,8 @@ class Visit:
             raise gr.Error(html.escape(printable(error.reason))) from None
         with tempfile.TemporaryDirectory(prefix="triptych-") as folder:
             files = _files(text, answer, Path(folder))
-            yield _frame(text, UI_LANGUAGES[lang].report), *(gr.DownloadButton(value=file) for file in files)
+            page_file, json_file = (gr.DownloadButton(value=file) for file in files)
+            yield _frame(text, UI_LANGUAGES[lang].report), page_file, json_file
 
 
 def app(client: Client, lang: str = "en", concurrency: int = 4) -> tuple[gr.Blocks, Visit]:
@@ -122,7 +124,7 @@ def serve(client: Client, host: str, port: int, lang: str = "en", concurrency: i
             server_port=port or None,
             max_file_size=visit.largest_bytes,
             share=False,
-            theme=gr.themes.Default(font=FONTS, font_mono=("monospace",)),
+            theme=Default(font=FONTS, font_mono=("monospace",)),
             css=LOOK,
             footer_links=[],
             run_history=False,
@@ -131,6 +133,7 @@ def serve(client: Client, host: str, port: int, lang: str = "en", concurrency: i
             prevent_thread_lock=True,
         )
         try:
+            assert blocks.local_url is not None, "it was launched"
             yield Served(blocks.local_url, blocks)
         finally:
             blocks.close(verbose=False)
