@@ -33,6 +33,9 @@ COPIED_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "opus", "alac", "flac", "
 
 STANDARD_LAYOUTS = frozenset({"mono", "stereo", "2.1", "3.0", "quad", "5.0", "5.1", "5.1(side)", "6.1", "7.1"})
 
+UNSAID_LAYOUT = " channels"
+"""So FFmpeg's name of a layout ends where a file says no more than how many channels there are."""
+
 CLOCK_HZ = 90_000
 """Ticks a second of what is written: the clock of MPEG, fine enough for any frame rate."""
 
@@ -112,6 +115,8 @@ def rewritten(analysis: Analysis, source: str, target: Path, draw: Draw, longest
             writers[container.streams.video[0].index] = _Video.to(output, container, analysis, draw, longest)
         if (sound := _heard(container, analysis)) is not None:
             writers[sound.index] = _Sound(output, container, sound)
+        if not writers:  # FFmpeg would read all streams then
+            raise InvalidClip("it has no picture and no sound that can be copied", source)
         streams = [container.streams[index] for index in writers]
         for packet in _packets(container, streams):
             for done in writers[packet.stream_index].take(packet):
@@ -226,7 +231,8 @@ def _heard(container: InputContainer, analysis: Analysis) -> AudioStream | None:
     stream = next((s for s in container.streams.audio if index in (None, s.index)), None)
     if stream is None or stream.codec_context.name in COPIED_AUDIO:
         return stream
-    return stream if stream.codec_context.layout.name in STANDARD_LAYOUTS else None
+    layout = stream.codec_context.layout.name
+    return stream if layout in STANDARD_LAYOUTS or layout.endswith(UNSAID_LAYOUT) else None
 
 
 def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:

@@ -68,6 +68,13 @@ def test_sound_that_mp4_does_not_hold_becomes_aac(tmp_path: Path):
     assert facts(tmp_path / "b.mp4") == {"audio": ("aac", pytest.approx(1.0, abs=0.1))}
 
 
+def test_a_file_of_which_nothing_can_be_copied_is_an_invalid_clip(tmp_path: Path):
+    (tmp_path / "a.mkv").write_bytes(clips.in_matroska(np.zeros((1, 16_000), np.float32)))
+    answer = seen.answer(tmp_path / "a.mkv", AUDIO_TRACKS=samples.strings([["7", "", "", "1", "all"]]))
+    with pytest.raises(InvalidClip, match="no picture and no sound"):
+        rewritten(answer, answer.clip.path or "", tmp_path / "b.mp4", lambda image, time_s: None)
+
+
 def test_a_hidden_face_has_no_features_left():
     image = Image.fromarray(seen.picture(1.0))
     hide(image, [seen.box_at(1.0)])
@@ -108,7 +115,7 @@ def test_a_long_sentence_leaves_room_for_the_picture(words: str):
     answer = seen.answer(None, TEXTS=samples.strings([words] * 2))
     image = Image.fromarray(seen.picture(1.0))
     Annotator(answer, labels_of("ru"))(image, 1.0)
-    changed = (np.asarray(image) != seen.picture(1.0)).any(axis=2)[:, 150:].any(axis=1)
+    changed = (np.asarray(image) != seen.picture(1.0)).any(axis=2)[:, 215:].any(axis=1)  # beside the face and its name
     assert changed[-40:].any()
     assert not changed[: seen.HEIGHT // 2].any(), "three lines at most"
 

@@ -162,7 +162,7 @@ def test_windows_that_stay_go_on_as_if_alone(recogniser):
 
 
 def test_a_part_of_a_window_is_read_by_its_encoder_frames_alone(model, recogniser, log_mels, encoded):
-    parts = recogniser.model.encode(log_mels[NAMES[3]][None]).parts(0, np.array([0, 50]), 100)
+    parts = recogniser.model.encode(log_mels[NAMES[3]][None], WINDOW_S).parts(0, np.array([0, 50]), 100)
     logits = parts.step(np.full((2, 1), 50258))
     for row, start in zip(logits, (0, 50), strict=True):
         frames = encoded.last_hidden_state[3:4, start : start + 100]
