@@ -116,9 +116,9 @@ class Served:
 @contextmanager
 def serve(client: Client, host: str, port: int, lang: str = "en", concurrency: int = 4) -> Iterator[Served]:
     """Serve the page on host:port (0: any that is free) while it is entered. Unavailable when no server answers."""
-    blocks, visit = app(client, lang, concurrency)
     with tempfile.TemporaryDirectory(prefix="triptych-ui-") as folder:
-        os.environ["GRADIO_TEMP_DIR"] = folder
+        os.environ["GRADIO_TEMP_DIR"] = folder  # read as the page is built, and again as a file is asked for
+        blocks, visit = app(client, lang, concurrency)
         blocks.launch(
             server_name=host,
             server_port=port or None,
