@@ -1,10 +1,9 @@
-"""How many words are lost, and how much time is saved, when Whisper runs in 8 bits or hears less than 30 s?
+"""How many words are lost, and how much time is saved, when Whisper's encoder hears less than 30 s?
 
-python -m benchmarks.whisper_ways --data DIR [--way PRECISION:SILENCE_S ..]
+python -m benchmarks.whisper_ways --data DIR [--silence SECONDS ..]
 
 DIR is the data folder: the recordings of speech of `benchmarks.evidence`, each decoded whole and by itself. A way is
-the precision of the decoder ("" or "int8") and the seconds of silence that the encoder hears after the sound. All ways
-decode each recording in turn.
+how much silence the encoder hears after the sound. All ways decode each recording in turn.
 """
 
 from __future__ import annotations
@@ -31,20 +30,20 @@ from triptych.words.whisper.model import WINDOW_S, Running
 from triptych.words.whisper.recogniser import Recogniser
 from triptych_client.contract import SAMPLE_RATE_HZ
 
-WAYS = [":30", "int8:30", ":5", ":2"]
-"""The first is what the others are compared with: Whisper as it was trained, in full precision."""
+WAYS = [WINDOW_S, 5.0, 2.0]
+"""The first is what the others are compared with: Whisper as it was trained."""
 
 
 def main(
     data: Annotated[Path, typer.Option(help="The data folder.")],
-    way: Annotated[list[str], typer.Option(help="PRECISION:SILENCE_S; the first is compared with.")] = WAYS,
+    way: Annotated[list[float], typer.Option("--silence", help="Seconds; the first is compared with.")] = WAYS,
 ) -> None:
     """Decode every recording in each way; publish wrong words by set, and time."""
     recognisers = {one: recogniser(one) for one in way}
     extract = WhisperFeatureExtractor()
     said: dict[str, list[str]] = defaultdict(list)
-    heard: dict[tuple[str, str], list[str]] = defaultdict(list)
-    seconds: dict[str, list[float]] = defaultdict(list)
+    heard: dict[tuple[float, str], list[str]] = defaultdict(list)
+    seconds: dict[float, list[float]] = defaultdict(list)
     for item in sounds.with_speech(data):
         pcm = item.pcm[: round(WINDOW_S * SAMPLE_RATE_HZ)]
         log_mel = extract(pcm, sampling_rate=SAMPLE_RATE_HZ, return_tensors="np").input_features
@@ -56,34 +55,30 @@ def main(
             seconds[one].append(time.perf_counter() - began)
             heard[one, item.group].append(normalize(" ".join(segment.text for segment in found.segments)))
     rows = [line(one, way[0], said, heard, seconds) for one in way]
-    header = ("decoder, silence heard", *(f"{group}, {len(texts)}" for group, texts in said.items()), "time, ratio")
-    command = " ".join(["python -m benchmarks.whisper_ways --data DIR", *(f"--way {one}" for one in way)])
+    header = ("silence heard", *(f"{group}, {len(texts)}" for group, texts in said.items()), "time, ratio")
+    command = " ".join(["python -m benchmarks.whisper_ways --data DIR", *(f"--silence {one:g}" for one in way)])
     text = (
         f"Wrong words in percent, by set of recordings; time: least and median of the ratios.\n\n{table(header, rows)}"
     )
     publish("whisper_ways", command, text)
 
 
-def recogniser(way: str) -> Recogniser:
+def recogniser(silence_s: float) -> Recogniser:
     """Return what decodes in a way."""
-    precision, _, silence_s = way.partition(":")
-    return Recogniser(
-        MODEL_REPOSITORY / "whisper" / "1", Running(cores(), precision=precision, silence_s=float(silence_s))
-    )
+    return Recogniser(MODEL_REPOSITORY / "whisper" / "1", Running(cores(), silence_s=silence_s))
 
 
 def line(
-    way: str,
-    first: str,
+    way: float,
+    first: float,
     said: dict[str, list[str]],
-    heard: dict[tuple[str, str], list[str]],
-    seconds: dict[str, list[float]],
+    heard: dict[tuple[float, str], list[str]],
+    seconds: dict[float, list[float]],
 ) -> tuple[str, ...]:
     """Return a way's line of the table."""
-    precision, _, silence_s = way.partition(":")
     ratios = np.divide(seconds[way], seconds[first])
     rates = (f"{100 * jiwer.wer(texts, heard[way, group]):.1f}" for group, texts in said.items())
-    return f"{precision or 'fp32'}, {silence_s} s", *rates, f"{ratios.min():.2f}, {statistics.median(ratios):.2f}"
+    return f"{way:g} s", *rates, f"{ratios.min():.2f}, {statistics.median(ratios):.2f}"
 
 
 if __name__ == "__main__":

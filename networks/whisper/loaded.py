@@ -9,8 +9,7 @@ from typing import Any
 
 from transformers import GenerationConfig, WhisperForConditionalGeneration
 
-from networks import int8
-from networks.served import Derived, Parts
+from networks.served import Parts
 from networks.whisper.graphs import Decoder, Encoder
 from triptych.errors import TriptychError
 from triptych_client.contract import TASKS
@@ -21,8 +20,6 @@ MAX_INITIAL_TIMESTAMP = 50
 """The first timestamp of a window is at most 1 s: `DecodingOptions.max_initial_timestamp` of openai/whisper."""
 MULTILINGUAL_TOKENS = 51865
 """A vocabulary of so many tokens or more has languages: `Whisper.is_multilingual` of openai/whisper, `model.py`."""
-MOST_IN_INT8 = 400_000_000
-"""Parameters: ONNX Runtime's quantisation takes graphs of less than 2 GiB. Larger ones are for GPUs."""
 START, END, NO_TIMESTAMPS = "<|startoftranscript|>", "<|endoftext|>", "<|notimestamps|>"
 
 
@@ -38,7 +35,7 @@ class Whisper:
     rules: dict[str, Any]
 
     def parts(self, n_mels: int) -> Parts:
-        """Return both graphs, the decoder in 8 bits besides, for processors, the tokenizer and the rules.
+        """Return both graphs, the tokenizer and the rules.
 
         TriptychError when it hears another number of mel bands.
         """
@@ -48,11 +45,9 @@ class Whisper:
                 f"this Whisper hears {heard} mel bands, and the catalogue's entry gives it {n_mels}: choose the entry "
                 f"for {heard} bands, see `triptych export --list`"
             )
-        small = self.model.num_parameters() <= MOST_IN_INT8
         return {
             "encoder.onnx": Encoder(self.model),
             "decoder.onnx": Decoder(self.model),
-            **({"decoder.int8.onnx": Derived("decoder.onnx", int8.weights)} if small else {}),
             "tokenizer.json": self.tokenizer,
             "generation.json": json.dumps(self.rules, indent=1) + "\n",
         }

@@ -40,7 +40,6 @@ class TritonPythonModel:
         running = Running(
             threads(int(parameter["intra_op_thread_count"])),
             device,
-            parameter.get("precision", ""),
             float(parameter.get("silence_s", WINDOW_S)),
         )
         self.recogniser = Recogniser(Path(args["model_repository"]) / args["model_version"], running)

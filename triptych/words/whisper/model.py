@@ -41,19 +41,13 @@ WINDOW_S = 30.0
 class Running:
     """How the graphs are run.
 
-    `threads` are those of a session on the CPU; `precision`: "" for the graphs as exported, or "int8" for those beside
-    them, where there are any; `silence_s`: so much of the silence after its sound the encoder hears of a window.
+    `threads` are those of a session on the CPU; `silence_s`: so much of the silence after its sound the encoder hears
+    of a window.
     """
 
     threads: int
     device: Device = field(default_factory=Device)
-    precision: str = ""
     silence_s: float = WINDOW_S
-
-    def file(self, folder: Path, name: str) -> Path:
-        """Return the file of a graph."""
-        chosen = folder / f"{name}.{self.precision}.onnx"
-        return chosen if self.precision and chosen.is_file() else folder / f"{name}.onnx"
 
 
 class Model:
@@ -61,8 +55,8 @@ class Model:
 
     def __init__(self, folder: Path, running: Running) -> None:
         self.running = running
-        self.encoder = _session(running.file(folder, "encoder"), running)
-        self.decoder = _session(running.file(folder, "decoder"), running)
+        self.encoder = _session(folder / "encoder.onnx", running)
+        self.decoder = _session(folder / "decoder.onnx", running)
 
     @property
     def at_once(self) -> int:
