@@ -48,7 +48,7 @@ def main(repeats: Annotated[int, typer.Option(min=3)] = 10) -> None:
         f"Boxes, scores and landmarks differ by {apart:.1g} at most.\n\n"
         + table(header, [(*cells, f"{ratios.min():.2f} ({np.median(ratios):.2f})")])
     )
-    publish("face_loop", "python -m benchmarks.face_loop", text)
+    publish("face_loop", f"python -m benchmarks.face_loop --repeats {repeats}", text)
 
 
 def outside(model: ModelProto) -> ModelProto:

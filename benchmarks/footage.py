@@ -1,6 +1,6 @@
 """What does a long film cost, beside as many clips of one minute as it has minutes? And how much memory does it take?
 
-    python -m benchmarks.footage [--minutes 30] [--clip CLIP] [--repeats 2]
+python -m benchmarks.footage [--minutes 30] [--clip CLIP] [--repeats 2]
 
 The film is the demo clip again and again, remuxed. Its minutes are sent as clips with the same concurrency; the bar is
 1.1 times their time. Memory is the client's, at its peak, for the film and for one of half the length: a film of any
@@ -9,16 +9,17 @@ length is to take the same, but for its answer.
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Annotated
 
 import av
-from tabulate import tabulate
+import typer
 
 from benchmarks import peak
+from benchmarks.measure import publish, table
 from triptych.commands.demo import make_clip
 from triptych.paths import MODEL_REPOSITORY
 from triptych.serving.service import Service
@@ -93,11 +94,16 @@ def analyze(url: str, path: str) -> None:
         by_film(client, Path(path))
 
 
-def measure(clip: Path, minutes: int, repeats: int) -> None:
-    """Measure, and print a table."""
+def main(
+    minutes: Annotated[int, typer.Option(min=1)] = 30,
+    clip: Annotated[Path | None, typer.Option(help="The film is made of this; the demo clip by default.")] = None,
+    repeats: Annotated[int, typer.Option(min=1)] = 2,
+) -> None:
+    """Time both in turn, and publish the table."""
+    source = clip or make_clip()
     with TemporaryDirectory() as folder, Service(MODEL_REPOSITORY) as server, Client(server.grpc_url) as client:
-        film = make_film(clip, minutes, Path(folder) / "film.mkv")
-        half = make_film(clip, minutes / 2, Path(folder) / "half.mkv")
+        film = make_film(source, minutes, Path(folder) / "film.mkv")
+        half = make_film(source, minutes / 2, Path(folder) / "half.mkv")
         clips = list(minutes_of(film, minutes))
         client.analyze(clips[0])  # the first one pays for what is loaded late
         times = [(by_clips(client, clips), by_film(client, film)) for _ in range(repeats)]
@@ -111,13 +117,9 @@ def measure(clip: Path, minutes: int, repeats: int) -> None:
         ("its minutes as clips", f"{clips_s:.1f} s", ""),
         (f"client's memory, {minutes:g} and {minutes / 2:g} minutes", f"{memory[1]:.0f} and {memory[0]:.0f} MiB", ""),
     ]
-    print(tabulate(rows, headers=("what", "measured", "bar"), tablefmt="github"))
+    command = f"python -m benchmarks.footage --minutes {minutes} --repeats {repeats}"
+    publish("footage", command, table(("what", "measured", "bar"), rows))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=int, default=30)
-    parser.add_argument("--clip", type=Path, help="the film is made of this; the demo clip by default")
-    parser.add_argument("--repeats", type=int, default=2)
-    given = parser.parse_args()
-    measure(given.clip or make_clip(), given.minutes, given.repeats)
+    typer.run(main)

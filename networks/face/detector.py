@@ -138,7 +138,7 @@ def frame_by_frame(model: onnx.ModelProto) -> onnx.ModelProto:
 
     It needs 15 MB instead of 2 GB for 128 frames of 640 x 360, since a frame's first feature maps are far larger than
     the frame. The weights are in the body: where they are outside, ONNX Runtime does not block the channels of its
-    convolutions (NCHWc), and they take twice as long.
+    convolutions (NCHWc), and they take longer: `benchmarks/face_loop.py` measures it.
     """
     one = onnx.compose.add_prefix(model, "frame/").graph
     frame = helper.make_tensor_value_info("frame", TensorProto.UINT8, ["height", "width", 3])

@@ -36,8 +36,9 @@ def test_the_demo_clip_is_answered_by_every_channel_that_has_a_model(answer: Ana
 
 def test_the_spoken_lines_are_read_to_the_letter(answer: Analysis):
     assert answer.transcript.language == "en"
-    heard = " ".join(utterance.text for utterance in answer.transcript.utterances)
-    assert letters(heard) == letters(" ".join(line for _, line in LINES))
+    assert [letters(utterance.text) for utterance in answer.transcript.utterances] == [
+        letters(line) for _, line in LINES
+    ]
 
 
 def letters(text: str) -> str:
@@ -46,9 +47,8 @@ def letters(text: str) -> str:
 
 
 def test_the_spoken_lines_have_the_times_that_they_are_said_at(answer: Analysis):
-    begin = np.array([utterance.start_s for utterance in answer.transcript.utterances])
-    for start_s, line in LINES:
-        assert np.abs(begin - start_s).min() < 0.3, line
+    begin = [utterance.start_s for utterance in answer.transcript.utterances]
+    assert begin == pytest.approx([start_s for start_s, _ in LINES], abs=0.3)
     assert max(person.speech_s for person in answer.people) < 10, "of 17 s, in which lines are spoken for 7.5"
 
 
@@ -70,9 +70,8 @@ def test_the_answer_says_whom_it_is_about(answer: Analysis):
 
 
 def test_every_utterance_has_the_emotion_of_all_channels(answer: Analysis):
-    assert len(answer.transcript.utterances) >= len(LINES)
+    assert [said.language for said in answer.transcript.utterances] == ["en"] * len(LINES)
     for said in answer.transcript.utterances:
-        assert said.language == "en"
         assert set(said.expressed) == set(contract.EMOTIONS)
         assert sum(said.expressed.values()) == pytest.approx(1, abs=1e-3)
 
@@ -233,10 +232,10 @@ def executions(url: str, model: str) -> tuple[int, int]:
 async def test_the_faces_of_concurrent_clips_share_executions(server: Service, demo_clip: Path):
     faces = video.decode(demo_clip.read_bytes(), np.linspace(1, 18, 2, dtype=np.float32)).frames
     short = clips.make(list(faces))
-    for _ in range(10):  # which clips meet in a queue is a matter of moments
+    for _ in range(5):  # which clips meet in a queue is a matter of moments
         if await faces_share_executions(server.grpc_url, short, 12):
             return
-    pytest.fail("each clip's faces were an execution of their own, ten times over")
+    pytest.fail("each clip's faces were an execution of their own, five times over")
 
 
 async def faces_share_executions(url: str, clip: bytes, count: int) -> bool:
