@@ -17,6 +17,7 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.error import FFmpegError, InvalidDataError
+from av.frame import Frame
 from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -154,11 +155,7 @@ class _Video:
 
     def take(self, packet: av.Packet) -> Iterator[av.Packet]:
         """Yield what a packet of the source becomes; a picture that cannot be decoded is left out."""
-        try:
-            frames = packet.decode()
-        except InvalidDataError:
-            return
-        for frame in frames:
+        for frame in _frames(packet):
             if isinstance(frame, VideoFrame) and frame.pts is not None:
                 yield from self._encoded(frame)
 
@@ -205,11 +202,7 @@ class _Sound:
             yield packet
 
     def _encoded(self, packet: av.Packet) -> Iterator[av.Packet]:
-        try:
-            frames = packet.decode()
-        except InvalidDataError:
-            return
-        for frame in frames:
+        for frame in _frames(packet):
             if frame.pts is not None and frame.time_base is not None:
                 frame.pts -= round(self._origin_s / frame.time_base)
             for even in self._resampler.resample(frame):  # pyright: ignore[reportArgumentType]
@@ -238,11 +231,15 @@ def _heard(container: InputContainer, analysis: Analysis) -> AudioStream | None:
 def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
     """Yield frames from where the container stands; what cannot be decoded is left out."""
     for packet in _packets(container, [stream]):
-        try:
-            frames = packet.decode()
-        except InvalidDataError:
-            continue
-        yield from (frame for frame in frames if isinstance(frame, VideoFrame) and frame.pts is not None)
+        yield from (frame for frame in _frames(packet) if isinstance(frame, VideoFrame) and frame.pts is not None)
+
+
+def _frames(packet: av.Packet) -> list[Frame]:
+    """Return the frames of a packet; none where it cannot be decoded."""
+    try:
+        return [frame for frame in packet.decode() if isinstance(frame, Frame)]
+    except InvalidDataError:
+        return []
 
 
 def _time_s(frame: VideoFrame, container: InputContainer) -> float:
