@@ -31,11 +31,11 @@ import onnxruntime as ort
 import typer
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from tokenizers import Tokenizer
-from transformers import WhisperFeatureExtractor
 from transformers.models.whisper.english_normalizer import BasicTextNormalizer
 
 from benchmarks.measure import MIB, interleave, publish, table
 from benchmarks.served import Feeds, look
+from export.gates.inputs import log_mels
 from training import metrics
 from training.data import fer, speech, text
 from training.data.spoken import Spoken
@@ -222,7 +222,7 @@ def _polish(data: Path, seed: int) -> Iterator[_Said]:
 
 def _said(file: bytes, transcript: str) -> _Said:
     pcm = speech.decode(file)
-    log_mel = WhisperFeatureExtractor()(pcm, sampling_rate=SAMPLE_RATE_HZ, return_tensors="np").input_features[0]
+    log_mel = log_mels(pcm[None], mel.WHISPER_N_MELS)[0]
     return _Said(log_mel, len(pcm) / SAMPLE_RATE_HZ, BasicTextNormalizer()(transcript))
 
 

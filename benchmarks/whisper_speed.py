@@ -9,18 +9,18 @@ import argparse
 
 import numpy as np
 import torch
-from transformers import WhisperFeatureExtractor
 from transformers.utils import logging
 
 from benchmarks.measure import Seconds, interleave, publish, table
 from export import catalog, fetch
+from export.gates.inputs import log_mels
 from networks.whisper import published
 from triptych.commands.demo_speech import synthesise
 from triptych.paths import CACHE, MODEL_REPOSITORY
+from triptych.sound.mel import WHISPER_N_MELS
 from triptych.words.whisper.decoding import DecodingOptions
 from triptych.words.whisper.model import WINDOW_S, Running
 from triptych.words.whisper.recogniser import Recogniser
-from triptych_client.contract import SAMPLE_RATE_HZ
 
 TEXT = (
     "My father was a fisherman, and his father before him. Every morning they went out to sea before the sun came up. "
@@ -38,7 +38,7 @@ def main() -> None:
     model = published.read(fetch.fetch(catalog.load()["whisper-base"], CACHE)).model
     recogniser = Recogniser(MODEL_REPOSITORY / "whisper" / "1", Running(torch.get_num_threads()))
     pcm = synthesise(TEXT, "en-us", 150)
-    log_mel = WhisperFeatureExtractor()(pcm, sampling_rate=SAMPLE_RATE_HZ, return_tensors="np").input_features
+    log_mel = log_mels(pcm[None], WHISPER_N_MELS)
     several = np.repeat(log_mel, AT_ONCE, axis=0)
 
     def theirs(mels: np.ndarray) -> object:

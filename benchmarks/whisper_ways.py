@@ -17,14 +17,15 @@ from typing import Annotated
 import jiwer
 import numpy as np
 import typer
-from transformers import WhisperFeatureExtractor
 from transformers.models.whisper.english_normalizer import BasicTextNormalizer
 
 from benchmarks.evidence import sounds
 from benchmarks.measure import publish, table
 from benchmarks.whisper_wer import NORMALIZERS
+from export.gates.inputs import log_mels
 from triptych.paths import MODEL_REPOSITORY
 from triptych.resources import cores
+from triptych.sound.mel import WHISPER_N_MELS
 from triptych.words.whisper.decoding import DecodingOptions
 from triptych.words.whisper.model import WINDOW_S, Running
 from triptych.words.whisper.recogniser import Recogniser
@@ -40,13 +41,12 @@ def main(
 ) -> None:
     """Decode every recording in each way; publish wrong words by set, and time."""
     recognisers = {one: recogniser(one) for one in way}
-    extract = WhisperFeatureExtractor()
     said: dict[str, list[str]] = defaultdict(list)
     heard: dict[tuple[float, str], list[str]] = defaultdict(list)
     seconds: dict[float, list[float]] = defaultdict(list)
     for item in sounds.with_speech(data):
         pcm = item.pcm[: round(WINDOW_S * SAMPLE_RATE_HZ)]
-        log_mel = extract(pcm, sampling_rate=SAMPLE_RATE_HZ, return_tensors="np").input_features
+        log_mel = log_mels(pcm[None], WHISPER_N_MELS)
         normalize = NORMALIZERS.get(item.language, BasicTextNormalizer())
         said[item.group].append(normalize(item.text))
         for one, asked in recognisers.items():
