@@ -90,8 +90,7 @@ class Asking:
         return find_spec("av") is not None and path.is_file() and sending.is_long(path, self._bounds())
 
     def _bounds(self) -> sending.Bounds:
-        bounds = sending.bounds_of(self.client.known_limits())
-        return replace(bounds, seconds=min(self.window_s, bounds.seconds)) if self.window_s else bounds
+        return sending.bounds_of(self.client.known_limits(), self.window_s)
 
     def _films(self, paths: Iterable[Path]) -> Iterator[Outcome]:
         for index, path in enumerate(paths):

@@ -6,7 +6,6 @@ Nothing of the film is held but the windows that are on their way. Needs PyAV, t
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,9 +37,7 @@ def analyze(
     from triptych_client.footage.sending import bounds_of, stream
     from triptych_client.footage.stitching import stitch
 
-    bounds = bounds_of(client.known_limits())
-    if window_s:
-        bounds = replace(bounds, seconds=min(window_s, bounds.seconds))
+    bounds = bounds_of(client.known_limits(), window_s)
     with Film(film) as opened:
         parts = list(stream(client, opened, bounds, concurrency=concurrency, **options))
         return stitch(parts, opened.path, opened.duration_s)

@@ -27,9 +27,10 @@ SLACK_S = 0.5
 """The server lets a clip be so much longer than its limit."""
 
 
-def bounds_of(limits: Limits) -> Bounds:
-    """Return what a window may have for a server."""
-    return Bounds(limits.max_seconds or SECONDS, limits.max_clip_bytes or BYTES)
+def bounds_of(limits: Limits, window_s: float | None = None) -> Bounds:
+    """Return what a window may have for a server, of `window_s` seconds at most; None: as long as the server takes."""
+    longest_s = limits.max_seconds or SECONDS
+    return Bounds(min(window_s or longest_s, longest_s), limits.max_clip_bytes or BYTES)
 
 
 def is_long(path: str | os.PathLike[str], bounds: Bounds) -> bool:
