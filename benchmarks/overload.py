@@ -105,7 +105,7 @@ async def measure(service: Target, watch: Watch, clip: bytes, seconds: float) ->
         end_s, load_s = watch.now_s(), time.process_time() - before_s
         return Phase(name, start_s, end_s, replies, await load.until_answered(url, body, PATIENCE_S), load_s)
 
-    capacity = await phase("capacity", lambda: load.closed_loop(url, body, IN_FLIGHT, seconds / 4, patient))
+    capacity = await phase("capacity", lambda: load.closed_loop(url, body, IN_FLIGHT, seconds, patient))
     a_second = OVERLOAD * capacity.goodput
     phases = [await phase("tenfold", lambda: load.open_loop(url, body, a_second, seconds, impatient))]
     for callers in CROWDS:

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from export.catalog import Entry, load
 from export.stamp import SOURCES, STAMP, Origin, Stamp
 from triptych import generations
+from triptych.answer.adaptation import ADAPTATION_FILE, Adaptation
 from triptych.answer.manifest import LABELS_FILE, MODELS_FILE
 from triptych.answer.parameters import CALIBRATION_FILE, CALIBRATION_FOLDER, FUSION_FILE, Calibration
 from triptych.answer.reliability import RELIABILITY_FILE
@@ -87,7 +88,38 @@ def write(repository: Path, entries: Sequence[Entry]) -> None:
     labels = repository / "sound_tagger" / "1" / LABELS_FILE
     calibrations = {entry.role: _calibration(entry) for entry, line in zip(entries, served) if line.calibrated}
     files = {MODELS_FILE: lines.encode(), LABELS_FILE: labels.read_bytes(), **_numbers(calibrations)}
+    files |= _kept(repository / STEP / "1", {line.role: line.name for line in served})
     generations.publish(repository / STEP / "1", files)
+
+
+def _kept(folder: Path, entries: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the adaptation that the models before had, as far as it is of these `entries` by role."""
+    before = Adaptation.read(generations.current(folder) / ADAPTATION_FILE)
+    kept = before.of(entries)
+    for channel in before.channels.keys() - kept.channels.keys():
+        LOG.warning("the %s channel has another model: it is no longer adapted to %s", channel, before.name)
+    return {ADAPTATION_FILE: kept.text()} if kept.channels else {}
+
+
+@one_at_a_time
+def adapt(repository: Path, adaptation: Adaptation) -> None:
+    """Put an adaptation beside the fusion's numbers; without any channel, take away what is there.
+
+    TriptychError when nothing is exported, or a channel has another model by now. A server reads it when it starts.
+    """
+    folder = repository / STEP / "1"
+    files = generations.contents(generations.current(folder)) if folder.is_dir() else {}
+    if MODELS_FILE not in files:
+        raise TriptychError(f"no models are exported into {repository}: run `triptych export`")
+    entries = {line["role"]: line["name"] for line in json.loads(files[MODELS_FILE])}
+    for channel in adaptation.channels.keys() - adaptation.of(entries).channels.keys():
+        was, now = adaptation.channels[channel].entry, entries.get(channel, "no model")
+        raise TriptychError(
+            f"{adaptation.name} was adapted to with {was} as {channel}, and {now} is served: adapt anew"
+        )
+    files.pop(ADAPTATION_FILE, None)
+    files |= {ADAPTATION_FILE: adaptation.text()} if adaptation.channels else {}
+    generations.publish(folder, files)
 
 
 def _numbers(calibrations: Mapping[str, Path]) -> dict[str, bytes]:

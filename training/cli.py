@@ -175,10 +175,15 @@ def words(
     model: Annotated[
         WordsModel, typer.Option(help="xlm-roberta: English and Russian; bert: English; bilstm: both, light.")
     ] = WordsModel.XLM_ROBERTA,
+    spoken: Annotated[
+        bool, typer.Option("--spoken", help="With xlm-roberta: also on dialogues and subtitles, what people say.")
+    ] = False,
     device: Device = "auto",
 ) -> None:
     """Words on GoEmotions, CEDR and Russian GoEmotions (text/): adapters in an encoder and a head, or a BiLSTM."""
     _init_brings_the_model(init, model, WordsModel.XLM_ROBERTA)
+    if spoken and model is not WordsModel.XLM_ROBERTA:
+        raise TriptychError(f"--spoken is for xlm-roberta: leave out --model {model.value}, or --spoken")
     if model is WordsModel.BERT:
         from training.words import bert
 
@@ -190,7 +195,8 @@ def words(
     else:
         from training.words import adapters
 
-        adapters.train_words(data, out, init, adapters.SETTINGS.on(device))
+        settings = adapters.SPOKEN_SETTINGS if spoken else adapters.SETTINGS
+        adapters.train_words(data, out, init, settings.on(device), spoken)
 
 
 @app.command()

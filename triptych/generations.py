@@ -73,7 +73,13 @@ def whole(read: Callable[[type[Owner], Path], Content]) -> Callable[[type[Owner]
 def is_whole(folder: Path) -> bool:
     """Tell whether the present set is there as it was published; in a copied folder the link may be a folder itself."""
     generation = current(folder)
-    return generation != folder and (folder / (PREFIX + digest(_read(generation))[:16])).is_dir()
+    return generation != folder and (folder / (PREFIX + digest(contents(generation))[:16])).is_dir()
+
+
+def contents(generation: Path) -> dict[str, bytes]:
+    """Return the files of a set, by relative path: that of `current`."""
+    found = (path for path in generation.rglob("*") if path.is_file())
+    return {path.relative_to(generation).as_posix(): path.read_bytes() for path in found}
 
 
 def digest(files: Mapping[str, bytes]) -> str:
@@ -83,12 +89,7 @@ def digest(files: Mapping[str, bytes]) -> str:
 
 
 def _holds(folder: Path, files: Mapping[str, bytes]) -> bool:
-    return folder.is_dir() and _read(folder) == files
-
-
-def _read(folder: Path) -> dict[str, bytes]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+    return folder.is_dir() and contents(folder) == files
 
 
 def _write(target: Path, files: Mapping[str, bytes]) -> None:

@@ -46,6 +46,7 @@ ENGLISH = Labels(
         "sound": "sounds",
         "voice": "voice",
         "words": "words",
+        "adaptation": "adapted to",
     },
     no_emotion="–",
     abstained="The evidence is too weak to name one emotion.",

@@ -23,6 +23,7 @@ SERVER_COMMANDS = {
     "train": "Train a channel on data of your own.",
     "doctor": "Check that this machine can run the server.",
     "bundle": "Write what serving needs into a folder, for a host without a network.",
+    "adapt": "Adapt channels to unlabelled footage of your own.",
     "swap": "Exchange a channel's model in the running server.",
 }
 """Commands of the server's package: known, and explained, where it is not installed."""

@@ -59,6 +59,7 @@ RUSSIAN = Labels(
         "sound": "звуки",
         "voice": "голос",
         "words": "слова",
+        "adaptation": "приспособлено к",
     },
     no_emotion="–",
     abstained="Данных мало, чтобы назвать одну эмоцию.",

@@ -39,3 +39,28 @@ def write_all(data: Path, emotions: tuple[str, ...] = EKMAN) -> None:
     write(folder / "goemotions_en.tsv.gz", comments)
     write(folder / "cedr_ru.tsv.gz", posts)
     write(folder / "ru_goemotions.tsv.gz", translated(comments))
+
+
+def write_spoken(data: Path) -> None:
+    """Write the four corpora of what is said: of each emotion some lines, a listener's, and Plutchik's two others."""
+    folder = data / "text"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, joy in (
+        ("dailydialog_en", "happiness"),
+        ("empathetic_en", "happiness"),
+        ("xed_en", "joy"),
+        ("xed_ru", "joy"),
+    ):
+        emotions = [joy if emotion == "joy" else emotion for emotion in EKMAN]
+        lines = [spoken(name, split, e, n) for split in ("train", "val") for e in emotions for n in range(ROWS)]
+        lines.append(spoken(name, "train", "", ROWS))
+        lines.append({**spoken(name, "train", "trust", ROWS), "emotions": "trust,fear"})
+        write(folder / f"{name}.tsv.gz", lines)
+
+
+def spoken(corpus: str, split: str, emotion: str, number: int) -> dict[str, str]:
+    """Return a line of a dialogue of two."""
+    text = f"Well, {emotion} it is: {corpus} {split} number {number}!"
+    dialogue = f"{corpus}{split}{emotion}{number // 2}"
+    turn = {"split": split, "dialogue": dialogue, "turn": str(number % 2), "text": text}
+    return {**turn, "label7": emotion, "emotions": emotion}

@@ -278,6 +278,16 @@ async def test_a_clip_that_is_lost_with_a_process_is_asked_again(channel, servin
     assert held.began()[before:] == 2 * ["wait for the second time"]
 
 
+async def test_a_clip_that_is_inside_when_a_step_dies_need_not_come_to_it(channel, serving: Serving, held: ToyGraph):
+    before, asked_again = len(held.began()), metrics.ASKED_AGAIN._value.get()
+    call = ask(channel, b"wait before the next step")
+    await until(lambda: len(held.began()) == before + 1)
+    kill_step(serving, "notes")
+    await until(lambda: metrics.ASKED_AGAIN._value.get() == asked_again + 1)
+    held.go()
+    assert size_of(await call) == 25
+
+
 async def test_a_clip_that_ends_its_process_is_asked_twice_and_no_more(channel, serving: Serving, graph: ToyGraph):
     before = len(graph.began())
     code, words, trailing = await refusal(ask(channel, b"kill"))

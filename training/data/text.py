@@ -98,11 +98,11 @@ def load(data: Path) -> Texts:
     english, russian, translated = (read[corpus.name] for corpus in CORPORA)
     trained, twins = _split_translation(english, translated)
     parts = [
-        _build(CORPORA[0], english, _split_published(english, twins)),
-        _build(CORPORA[1], russian, _split_held_out(russian)),
-        _build(CORPORA[2], translated, np.where(trained, TRAIN, DEV)),
+        build(CORPORA[0], english, _split_published(english, twins)),
+        build(CORPORA[1], russian, _split_held_out(russian)),
+        build(CORPORA[2], translated, np.where(trained, TRAIN, DEV)),
     ]
-    texts = _without_repeats(_join(parts))
+    texts = _without_repeats(join(parts))
     missing = texts.of([TRAIN]).targets.sum(0) == 0
     if missing.any():
         names = ", ".join(emotion for emotion, gone in zip(EMOTIONS, missing) if gone)
@@ -121,6 +121,13 @@ Rows = list[dict[str, str]]
 def _read(folder: Path, corpus: Corpus) -> Rows:
     """Return the rows of a corpus, with its labels by the contract's names under "labels"."""
     path = folder / corpus.file
+    rows = read_table(folder, corpus)
+    return [row | {"labels": _labels(row, corpus, f"{path}, row {number}")} for number, row in enumerate(rows, 2)]
+
+
+def read_table(folder: Path, corpus: Corpus) -> Rows:
+    """Return the rows of a corpus; TriptychError when its file is missing, damaged or empty."""
+    path = folder / corpus.file
     if not path.is_file():
         raise TriptychError(f"there is no {corpus.file} in {folder}: --data is the folder that holds {FOLDER}/")
     try:
@@ -130,7 +137,7 @@ def _read(folder: Path, corpus: Corpus) -> Rows:
         raise TriptychError(f"{path} is not a readable gzipped TSV: {error}. Fetch it again.") from error
     if not rows:
         raise TriptychError(f"{path} has no rows")
-    return [row | {"labels": _labels(row, corpus, f"{path}, row {number}")} for number, row in enumerate(rows, 2)]
+    return rows
 
 
 def _labels(row: dict[str, str], corpus: Corpus, where: str) -> str:
@@ -195,13 +202,15 @@ def _strata(labels: list[str]) -> list[str]:
     ]
 
 
-def _build(corpus: Corpus, rows: Rows, splits: np.ndarray) -> Texts:
+def build(corpus: Corpus, rows: Rows, splits: np.ndarray) -> Texts:
+    """Return rows with "labels" as texts."""
     targets = np.array([[emotion in row["labels"].split(",") for emotion in EMOTIONS] for row in rows], np.float32)
     texts = tuple(row[corpus.text] for row in rows)
     return Texts(texts, targets, np.full(len(rows), corpus.language), np.full(len(rows), corpus.name), splits)
 
 
-def _join(parts: list[Texts]) -> Texts:
+def join(parts: list[Texts]) -> Texts:
+    """Return several corpora as one."""
     arrays = ([getattr(part, name) for part in parts] for name in ("targets", "languages", "corpora", "splits"))
     return Texts(tuple(text for part in parts for text in part.texts), *(np.concatenate(array) for array in arrays))
 

@@ -13,6 +13,7 @@ from training.data.speech import SpeechWindows
 from training.metrics import balanced_accuracy, expected_calibration_error
 from training.voice.spectrogram_cnn import folds
 from training.voice.whisper_states import predict
+from triptych.answer import adaptation
 
 Array = np.ndarray
 Fit = Callable[[SpeechWindows], Head]
@@ -22,8 +23,8 @@ Fit = Callable[[SpeechWindows], Head]
 class Carried:
     """How well a head does on recordings of a corpus that it never heard.
 
-    `recall` among the emotions that they have, and `ece`, its expected calibration error, are as served; `adapted` is
-    the recall after states are standardised by those recordings.
+    `recall` among the emotions that they have, and `ece`, its expected calibration error, are as served; `adapted` and
+    `adapted_ece` are those after `triptych adapt` to the same recordings, which sees no label.
     """
 
     corpus: str
@@ -32,10 +33,11 @@ class Carried:
     recall: float
     adapted: float
     ece: float
+    adapted_ece: float
 
     def cells(self) -> tuple[str, ...]:
         """Return the row of a table."""
-        numbers = (f"{number:.3f}" for number in (self.recall, self.adapted, self.ece))
+        numbers = (f"{number:.3f}" for number in (self.recall, self.adapted, self.ece, self.adapted_ece))
         return (self.corpus, str(self.clips), str(self.emotions), *numbers)
 
 
@@ -51,7 +53,8 @@ def of(speech: SpeechWindows, corpus: str) -> SpeechWindows:
 
 def carried(head: Head, unheard: SpeechWindows, temperature: float) -> Carried:
     """Measure a head on a corpus that it never heard."""
-    plain, adapted = (predict(head, unheard, own) / temperature for own in (False, True))
+    plain = predict(head, unheard) / temperature
+    adapted = plain + adaptation.fit(plain, adaptation.equal())
     present = np.unique(unheard.labels)
     return Carried(
         str(unheard.corpora[0]),
@@ -59,7 +62,7 @@ def carried(head: Head, unheard: SpeechWindows, temperature: float) -> Carried:
         len(present),
         balanced_accuracy(unheard.labels, among(plain, present).argmax(1)),
         balanced_accuracy(unheard.labels, among(adapted, present).argmax(1)),
-        expected_calibration_error(unheard.labels, softmax(plain, axis=1)),
+        *(expected_calibration_error(unheard.labels, softmax(logits, axis=1)) for logits in (plain, adapted)),
     )
 
 

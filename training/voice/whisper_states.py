@@ -117,13 +117,6 @@ def fit(learnt: SpeechWindows, strength: float = STRENGTH) -> Head:
 
 
 @torch.inference_mode()
-def predict(head: Head, heard: SpeechWindows, adapted: bool = False) -> Array:
-    """Return logits [clips, 7], the mean over each clip's windows.
-
-    `adapted`: states are standardised by those of `heard` itself, without its labels.
-    """
-    states = heard.windows.float()
-    if adapted:
-        own = (states - states.mean(0)) / states.std(0).clamp(min=LEAST_SCALE)
-        states = own * head.scale + head.mean
-    return heard.of_clips(head(states).numpy())
+def predict(head: Head, heard: SpeechWindows) -> Array:
+    """Return logits [clips, 7], the mean over each clip's windows."""
+    return heard.of_clips(head(heard.windows.float()).numpy())

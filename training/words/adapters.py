@@ -18,7 +18,7 @@ from networks.words.trained import Encoder, TrainedWords
 from training import device
 from training.calibration import fit_vector_scaling
 from training.card import Card
-from training.data import text
+from training.data import dialogue, text
 from training.data.text import DEV, TRAIN, VALIDATION, Texts
 from training.loop import Log, Settings, Task, fit
 from training.words import batches as words_batches
@@ -31,8 +31,10 @@ from triptych_client.contract import EMOTIONS
 
 SETTINGS = Settings(epochs=6, learning_rate=1e-3, weight_decay=0.01, warmup_epochs=0.3, ema_decay=0.998, patience=6)
 """Six epochs of the loop are three passes over the data, see `training.words.batches.PARTS`."""
-CHOSEN_BY = ("goemotions", "cedr")
-"""Corpora whose mean of macro-F1 on validation chooses the epoch."""
+SPOKEN_SETTINGS = replace(SETTINGS, epochs=3)
+"""A pass and a half: there is twice as much to read."""
+CHOSEN_BY = ("goemotions", "cedr", "dailydialog", "xed_en")
+"""Corpora, of those that are learnt from, whose mean of macro-F1 on validation chooses the epoch."""
 BATCH_SIZE = 64
 """Of predictions; that of training is in `training.words.batches`."""
 
@@ -46,13 +48,17 @@ class Part:
     lengths: np.ndarray
 
 
-def train_words(data: Path, out: Path, init: str | None = None, settings: Settings = SETTINGS) -> None:
+def train_words(
+    data: Path, out: Path, init: str | None = None, settings: Settings = SETTINGS, spoken: bool = False
+) -> None:
     """Train on the texts in `data`; weights, card and pictures go to `out`. Interrupted, it goes on when repeated.
+
+    `spoken`: also on what people say, see `training.data.dialogue`.
 
     `init` names a published encoder to start from (`hub:NAME`, `dir:PATH`); the result is then also kept as a
     checkpoint, `out/model`, for `triptych export`.
     """
-    texts = text.load(data)
+    texts = text.join([text.load(data), dialogue.load(data)]) if spoken else text.load(data)
     encoder, tokenizer = words_encoder.start(init)
     upper, log = train(encoder, tokenizer, texts, settings, out)
     words = Words({name: value.half() for name, value in trained_tensors(upper, encoder).items()})
@@ -64,18 +70,19 @@ def train_words(data: Path, out: Path, init: str | None = None, settings: Settin
     adapters.save(words, out / adapters.FILE)
     if init:
         words_encoder.keep(merged, tokenizer, words, out / "model")
-    card = _card(init, words, merged.num_parameters(), settings.device)
+    card = _card(init, words, merged.num_parameters(), settings.device, spoken)
     report.publish(out, words, card, unseen, logits, {"adapters and head": log})
     words_batches.discard_states(out)
 
 
-def _card(init: str | None, words: Words, parameters: int, device: str) -> Card:
+def _card(init: str | None, words: Words, parameters: int, device: str, spoken: bool) -> Card:
     source = init and ("dir:PATH" if init.startswith("dir:") else init)
-    command = f"triptych train words --data DIR --out DIR{f' --init {source}' if source else ''}"
+    extra = (" --spoken" if spoken else "") + (f" --init {source}" if source else "")
+    command = f"triptych train words --data DIR --out DIR{extra}"
     title, licence = words_encoder.describe(init)
     adapted = sum(tensor.numel() for tensor in words.tensors.values())
     values = {"encoder": title, "licence": licence, "adapters": adapted, "rank": RANK}
-    return Card("words/adapters.md", command, parameters, device, values)
+    return Card("words/spoken.md" if spoken else "words/adapters.md", command, parameters, device, values)
 
 
 def train(encoder: Encoder, tokenizer: Tokenizer, texts: Texts, settings: Settings, out: Path) -> tuple[Upper, Log]:
@@ -85,7 +92,7 @@ def train(encoder: Encoder, tokenizer: Tokenizer, texts: Texts, settings: Settin
     lower.to(device.resolve(settings.device))
     learnt_from, validation = (_part(lower, tokenizer, texts.of([split]), out) for split in (TRAIN, VALIDATION))
     lower.to("cpu")
-    upper = Upper(encoder)
+    upper = Upper(encoder, len(np.unique(learnt_from.texts.corpora)))
     chance = words_batches.chances(learnt_from.texts)
     task = Task(
         batches_per_epoch=words_batches.batches_in_part(chance),
@@ -143,13 +150,14 @@ def _part(lower: Lower, tokenizer: Tokenizer, texts: Texts, out: Path) -> Part:
 
 
 def _batches(part: Part, batches: Iterator[np.ndarray]) -> Iterator[Batch]:
+    corpora = np.unique(part.texts.corpora, return_inverse=True)[1]
     for rows in batches:
-        yield *part.states.batch(rows), torch.from_numpy(part.texts.targets[rows])
+        yield *part.states.batch(rows), torch.from_numpy(corpora[rows]), torch.from_numpy(part.texts.targets[rows])
 
 
 def _loss(model: nn.Module, batch: Batch) -> Tensor:
-    states, mask, targets = batch
-    return binary_cross_entropy_with_logits(model(states, mask).float(), targets)
+    states, mask, corpus, targets = batch
+    return binary_cross_entropy_with_logits(model(states, mask, corpus).float(), targets)
 
 
 def _rounded(values: np.ndarray) -> tuple[float, ...]:

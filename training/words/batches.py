@@ -29,8 +29,8 @@ POOL = 16
 """Batches whose texts are sorted by length together."""
 STATES = "states-{}.npy"
 
-Batch = tuple[Tensor, Tensor, Tensor]
-"""States f32 [n, length, d], mask int64 [n, length], targets f32 [n, 7]."""
+Batch = tuple[Tensor, Tensor, Tensor, Tensor]
+"""States f32 [n, length, d], mask int64 [n, length], corpus int64 [n], targets f32 [n, 7]."""
 
 
 def token_ids(tokenizer: Tokenizer, texts: Sequence[str], longest: int = MAX_TOKENS) -> list[Tensor]:

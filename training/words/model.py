@@ -38,9 +38,13 @@ class Lower(nn.Module):
 
 
 class Upper(nn.Module):
-    """The trained part: adapted layers, mean over the tokens, dropout, one logit an emotion."""
+    """The trained part: adapted layers, mean over the tokens, dropout, one logit an emotion.
 
-    def __init__(self, encoder: Encoder) -> None:
+    Annotators of other guidelines name emotions more or less readily, and corpora differ in how often there are any:
+    in training each of so many `corpora` has an offset of its own for that, and what is served is their mean.
+    """
+
+    def __init__(self, encoder: Encoder, corpora: int = 1) -> None:
         super().__init__()
         self.layer = encoder.encoder.layer[first_adapted(encoder) :]
         for module in self.layer.modules():
@@ -50,10 +54,15 @@ class Upper(nn.Module):
         inject_adapter_in_model(config, self, ADAPTER)
         self.dropout = nn.Dropout(DROPOUT)
         self.head = nn.Linear(encoder.config.hidden_size, len(EMOTIONS))
+        self.offsets = nn.Parameter(torch.zeros(corpora, len(EMOTIONS)))
 
-    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
-        """States f32 [n, length, d] of `Lower` -> logits f32 [n, 7], of each emotion by itself (for a sigmoid)."""
-        return self.head(self.dropout(mean_states(run_layers(self.layer, states, mask), mask)))
+    def forward(self, states: Tensor, mask: Tensor, corpus: Tensor | None = None) -> Tensor:
+        """States f32 [n, length, d] of `Lower` -> logits f32 [n, 7], of each emotion by itself (for a sigmoid).
+
+        `corpus` int64 [n] is where each text is from; without it they are as served.
+        """
+        offsets = self.offsets.mean(0) if corpus is None else self.offsets[corpus]
+        return self.head(self.dropout(mean_states(run_layers(self.layer, states, mask), mask))) + offsets
 
 
 def first_adapted(encoder: Encoder) -> int:
@@ -74,7 +83,8 @@ def trained_tensors(upper: Upper, encoder: Encoder) -> dict[str, Tensor]:
 
     Names are those of the whole encoder's matrices; the scale is within `lora_B`.
     """
-    tensors = {f"head.{name}": value.detach() for name, value in upper.head.named_parameters()}
+    bias = upper.head.bias.detach() + upper.offsets.detach().mean(0)
+    tensors = {"head.weight": upper.head.weight.detach(), "head.bias": bias}
     for number, layer in enumerate(upper.layer, first_adapted(encoder)):
         for name, module in layer.named_modules():
             if isinstance(module, LoraLayer):

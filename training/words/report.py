@@ -34,6 +34,10 @@ MEASURED = (
     Measured("GoEmotions, English", "goemotions", "goemotions"),
     Measured("CEDR, Russian", "cedr", "cedr"),
     Measured("GoEmotions translated to Russian", "ru_goemotions", "goemotions"),
+    Measured("DailyDialog, English", "dailydialog", "dailydialog"),
+    Measured("EmpatheticDialogues, English", "empathetic", "empathetic"),
+    Measured("XED, subtitles, English", "xed_en", "xed_en"),
+    Measured("XED, subtitles, Russian", "xed_ru", "xed_ru"),
 )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from triptych.answer.adaptation import ADAPTATION_FILE, Adaptation
 from triptych.answer.evidence import NO_MODEL, UNCALIBRATED, ChannelInput
 from triptych.answer.parameters import CALIBRATION_FOLDER, FUSION_FILE, Calibration, Parameters
 from triptych.answer.reliability import RELIABILITY_FILE, Reliability
@@ -25,8 +26,8 @@ class Manifest:
     """What the repository holds: rows of MODELS, channels without a model, the tagger's class names, and numbers.
 
     `languages` are those that the words model knows, any when empty. `calibrations` are by channel; the model of a
-    channel without one is not calibrated, and the channel's status says so. `reliability` is of these numbers and
-    models.
+    channel without one is not calibrated, and the channel's status says so. `adaptation` is to a user's own footage.
+    `reliability` is of these numbers and models, unadapted.
     """
 
     models: tuple[tuple[str, str, str, str], ...]
@@ -35,6 +36,7 @@ class Manifest:
     parameters: Parameters
     languages: frozenset[str] = frozenset()
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    adaptation: Adaptation = field(default_factory=Adaptation)
     reliability: Reliability = field(default_factory=Reliability.nothing)
 
     @classmethod
@@ -57,8 +59,12 @@ class Manifest:
     def _of(cls, folder: Path, lines: list[dict[str, Any]], labels: tuple[str, ...]) -> Manifest:
         served = [line for line in lines if line["role"] and not line["vacant"]]
         in_slot = {line["role"]: line for line in served}
+        named = {role: line["name"] for role, line in in_slot.items()}
+        adaptation = Adaptation.read(folder / ADAPTATION_FILE).of(named)
+        models = tuple((line["role"], line["name"], line["sha256"], line["licence"]) for line in served)
+        known = Reliability.read(folder / RELIABILITY_FILE, folder / FUSION_FILE, named)
         return cls(
-            models=tuple((line["role"], line["name"], line["sha256"], line["licence"]) for line in served),
+            models=models + adaptation.row,
             vacant=frozenset(line["role"] for line in lines if line["vacant"]),
             labels=labels,
             parameters=Parameters.read(folder / FUSION_FILE),
@@ -68,15 +74,14 @@ class Manifest:
                 for role, line in in_slot.items()
                 if role in CHANNELS and line["calibrated"]
             },
-            reliability=Reliability.read(
-                folder / RELIABILITY_FILE, folder / FUSION_FILE, {line["role"]: line["name"] for line in served}
-            ),
+            adaptation=adaptation,
+            reliability=Reliability.nothing() if adaptation.channels else known,
         )
 
     def channel(self, name: str, stream: Status) -> ChannelInput:
         """Return what a channel's evidence is made with, from the status of the stream that it reads."""
         if name in self.vacant:
             return ChannelInput(name, NO_MODEL)
-        if name in self.calibrations:
-            return ChannelInput(name, stream, self.calibrations[name])
-        return ChannelInput(name, UNCALIBRATED if stream == OK else stream)
+        status = UNCALIBRATED if stream == OK and name not in self.calibrations else stream
+        calibration = self.calibrations.get(name, Calibration())
+        return ChannelInput(name, status, self.adaptation.applied(name, calibration))

@@ -17,6 +17,7 @@ from export import catalog, manifest
 from export.catalog import Entry
 from export.stamp import STAMP
 from samples.fusion import trained
+from triptych.answer.adaptation import Adaptation, Offset
 from triptych.answer.manifest import Manifest
 from triptych.answer.parameters import Calibration
 from triptych.errors import TriptychError
@@ -248,3 +249,41 @@ def test_laying_out_the_sources_keeps_exports_and_replaces_what_is_old(repositor
     assert manifest.faults(repository) == []
     assert not (repository / "fusion" / "1" / "gone_since.py").exists()
     assert (repository / "one_s_own" / "config.pbtxt").read_text() == "kept"
+
+
+def adapted(entry: str = "light") -> Adaptation:
+    return Adaptation("ward 7", 0.2, {"face": Offset(entry, 30, np.arange(7.0) - 3)})
+
+
+def served_with(face: Entry) -> list[Entry]:
+    return [face if entry.step == face.step else entry for entry in defaults()]
+
+
+def test_an_adaptation_stays_until_its_model_goes(repository: Path, caplog: pytest.LogCaptureFixture):
+    folder = repository / "fusion" / "1"
+    export_step(repository, LIGHT)
+    manifest.write(repository, served_with(LIGHT))
+    manifest.adapt(repository, adapted())
+    assert Manifest.read(folder).adaptation.name == "ward 7"
+    manifest.write(repository, served_with(LIGHT))
+    assert Manifest.read(folder).adaptation.channels.keys() == {"face"}
+    assert not manifest.faults(repository)
+    export_step(repository, LARGE)
+    manifest.write(repository, served_with(LARGE))
+    assert not (folder / "adaptation.json").exists()
+    assert "the face channel has another model: it is no longer adapted to ward 7" in caplog.text
+
+
+def test_an_adaptation_can_be_taken_away(repository: Path):
+    export_step(repository, LIGHT)
+    manifest.write(repository, served_with(LIGHT))
+    manifest.adapt(repository, adapted())
+    manifest.adapt(repository, Adaptation())
+    assert not Manifest.read(repository / "fusion" / "1").adaptation.channels
+
+
+def test_an_adaptation_to_another_model_is_refused(repository: Path, tmp_path: Path):
+    with pytest.raises(TriptychError, match="ward 7 was adapted to with light as face, and swinv2 is served"):
+        manifest.adapt(repository, adapted())
+    with pytest.raises(TriptychError, match="no models are exported into"):
+        manifest.adapt(tmp_path / "empty", adapted())

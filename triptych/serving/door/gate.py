@@ -10,6 +10,7 @@ import asyncio
 import hmac
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import NoReturn
 
@@ -40,6 +41,8 @@ EXCHANGE_SECONDS = 60.0
 """So long it waits for a model that is exchanged by order: the largest take most of it to load."""
 RECOVERY_SECONDS = 30.0
 """So long a clip waits that was lost with a process: all of Triton is back in less."""
+CONNECT_SECONDS = 2.0
+"""So long it takes at most to reach a Triton that is ready: the line to the one before is tried every half second."""
 NEVER = -1.0
 """The hint not to try again: a negative time, as gRPC's retries read it."""
 
@@ -49,6 +52,10 @@ _BROKEN = re.compile(
 """How Triton, or gRPC in its place, says that a step or the whole of it is gone."""
 
 Method = Callable[[bytes, ServicerContext], Awaitable[bytes]]
+
+
+class _Lost(Exception):  # noqa: N818  (it is a fate)
+    """A clip is lost in Triton with a process that ended."""
 
 
 class Gate(grpc.GenericRpcHandler):
@@ -174,10 +181,8 @@ class Gate(grpc.GenericRpcHandler):
         """
         try:
             return await self._hand_over(body, stay, call, headers)
-        except AioRpcError as error:
-            if not _is_lost(error):
-                raise
-        metrics.ASKED_AGAIN.inc()
+        except _Lost:
+            metrics.ASKED_AGAIN.inc()
         LOG.warning("a clip was lost with a process of Triton, and is asked again", request_id=call.request_id)
         with self._admission.place() as place:
             if not await self.readiness.again(RECOVERY_SECONDS):
@@ -185,27 +190,45 @@ class Gate(grpc.GenericRpcHandler):
             stay = await place.turn(call.remaining_s)
         try:
             return await self._hand_over(body, stay, call, headers)
-        except AioRpcError as error:
-            if not _is_lost(error):
-                raise
+        except _Lost as error:
             words = "the server lost this clip twice, each time with a process that ended"
             raise Refusal(StatusCode.UNAVAILABLE, "lost", words, NEVER) from error
 
     async def _hand_over(self, body: bytes, stay: Stay, call: Call, headers: Headers) -> bytes:
-        """Ask Triton, and wait for its answer. That the caller has left is written on the board, and no more."""
+        """Ask Triton, and wait for its answer. That the caller has left is written on the board, and no more.
+
+        _Lost when a process ends meanwhile. The clip may have passed it, or still be far from it: to find out would
+        take as long as to begin anew, so whatever is inside is treated as if its caller had left.
+        """
         ticket = self._tickets.take()
         request = wire.with_parameters(body, {tickets.PARAMETER: ticket, tickets.REQUEST_ID: call.request_id})
         work = asyncio.create_task(self._ask_triton(request, stay, ticket, headers))
         self._work.add(work)
         work.add_done_callback(self._done)
+        fault = asyncio.create_task(self.readiness.fault())
         try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            self._tickets.leave(ticket)
+            await asyncio.wait({work, fault}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                raise _Lost
+            return work.result()
+        except AioRpcError as error:
+            if _is_lost(error):
+                raise _Lost from error
             raise
+        finally:
+            fault.cancel()
+            if not work.done():
+                self._tickets.leave(ticket)
+
+    async def _reach(self) -> None:
+        """Wait until there is a line to Triton: after it was started anew, the one to the Triton before is broken."""
+        if self._channel is not None:
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._channel.channel_ready(), CONNECT_SECONDS)
 
     async def _ask_triton(self, request: bytes, stay: Stay, ticket: int, headers: Headers) -> bytes:
         try:
+            await self._reach()
             answer = await self._triton("ModelInfer")(request, metadata=headers)
             stay.answered = True
             return answer

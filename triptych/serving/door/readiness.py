@@ -17,13 +17,21 @@ class Readiness:
     def __init__(self) -> None:
         self.state = State(False, "Triton is starting")
         self._is = {True: asyncio.Event(), False: asyncio.Event()}
+        self._fault = asyncio.Event()
         self.change(self.state)
 
     def change(self, state: State) -> None:
         """Take what the supervision says now, and wake who waits for it."""
+        if self.state.ready and not state.ready and not state.planned:
+            self._fault.set()
+            self._fault = asyncio.Event()
         self.state = state
         self._is[state.ready].set()
         self._is[not state.ready].clear()
+
+    async def fault(self) -> None:
+        """Return when something breaks, from now on."""
+        await self._fault.wait()
 
     async def within(self, seconds: float) -> bool:
         """Return as soon as clips can be answered, or after so many seconds; tell whether they can."""

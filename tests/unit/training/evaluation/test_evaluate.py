@@ -55,6 +55,14 @@ def test_what_is_surer_than_right_shows():
     assert whole.ece == pytest.approx(0.14)
 
 
+def test_few_clips_are_seldom_right_exactly_as_often_as_they_are_sure():
+    probabilities = answered().probabilities
+    few, many = scores.calibrated_ece(probabilities), scores.calibrated_ece(np.repeat(probabilities, 100, axis=0))
+    assert few.low < few.value < few.high
+    assert few.value > 0.05 > 0.02 > many.value
+    assert scores.calibrated_ece(np.eye(len(EMOTIONS))).high == 0
+
+
 def test_subsets_are_measured_on_the_clips_that_have_them():
     lines = {line.name: line for line in scores.by_subset(answered(), POOL)}
     assert lines.keys() == {"face", "voice", "face + voice"}
@@ -85,9 +93,8 @@ def test_other_clips_are_not_compared():
 def test_page_pictures_and_a_file_that_can_be_compared_with(tmp_path: Path):
     one = answered()
     page = write(one, POOL, tmp_path, scores.against(one, answered(wrong=0)))
-    assert (
-        "**Right in 0.50 of 14 clips, at a certainty of 0.64** (expected calibration error 0.140); 1 abstained." in page
-    )
+    assert "**Right in 0.50 of 14 clips, at a certainty of 0.64** (expected calibration error 0.140; on so many" in page
+    assert page.splitlines()[2].endswith("; 1 abstained.")
     assert "say nothing of how much groups differ" in page
     assert "## Against the other export" in page
     assert (tmp_path / PAGE).read_text() == page

@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 
 from samples.fusion import trained
+from triptych.answer.adaptation import Adaptation, Offset
 from triptych.answer.manifest import Manifest
 from triptych.answer.parameters import Calibration
+from triptych.answer.status import OK
 from triptych.errors import TriptychError
 
 LABELS = ("Speech", "Giggle")
@@ -54,6 +56,19 @@ def test_the_manifest_is_read_with_its_numbers(folder: Path):
     assert manifest.calibrations.keys() == {"face"}
     assert manifest.calibrations["face"].scale.tolist() == [2.0] * 7
     assert manifest.languages == {"en"}
+
+
+def test_an_adaptation_is_named_and_moves_its_channel_alone(folder: Path):
+    offset = np.arange(7.0) - 3
+    adaptation = Adaptation(
+        "ward 7", 0.2, {"face": Offset("fer-cnn", 30, offset), "words": Offset("another", 30, offset)}
+    )
+    (folder / "adaptation.json").write_bytes(adaptation.text())
+    manifest = Manifest.read(folder)
+    assert manifest.models[-1][:2] == ("adaptation", "ward 7 (face)")
+    assert manifest.channel("face", OK).calibrated(np.zeros((1, 7))).tolist() == [offset.tolist()]
+    assert manifest.channel("words", OK).calibrated(np.zeros((1, 7))).tolist() == [[0] * 7]
+    assert manifest.channel("words", OK).status.reason == "uncalibrated"
 
 
 @pytest.mark.parametrize("name", ["fusion.json", "calibration/face.json", "models.json", "labels.txt"])
