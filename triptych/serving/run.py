@@ -162,7 +162,7 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
             await orders.setup()
             await web.UnixSite(orders, str(server.control_socket)).start()
             yield service
-            service.change(State(False, "the server is stopping"))
+            service.change(State(False, "the server is stopping", planned=True))
             await door.stop(DRAIN_SECONDS)
             await service.gate.drain()
         finally:

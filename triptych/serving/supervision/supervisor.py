@@ -87,7 +87,7 @@ class Supervisor:
             self._watch.cancel()
             with suppress(asyncio.CancelledError):
                 await self._watch
-        self._tell(State(False, "Triton is stopping"))
+        self._tell(State(False, "Triton is stopping", planned=True))
         await asyncio.to_thread(self._server.stop, seconds)
         if self._kept:  # a restart under way ends with the server; what it had begun by then is ended now
             await asyncio.wait(self._kept)
