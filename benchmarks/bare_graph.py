@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -39,7 +40,12 @@ class TritonPythonModel:
 
 
 def main(
-    repository: Path, work: Path, host: str, grpc_port: int, metrics_port: int, client_shared_memory: bool = False
+    repository: Annotated[Path, typer.Option()],
+    work: Annotated[Path, typer.Option()],
+    host: Annotated[str, typer.Option()],
+    grpc_port: Annotated[int, typer.Option()],
+    metrics_port: Annotated[int, typer.Option()],
+    client_shared_memory: bool = False,
 ) -> None:
     """Write the graph into a folder, and serve it."""
     (repository / contract.ENSEMBLE / "1").mkdir(parents=True, exist_ok=True)
