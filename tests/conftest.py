@@ -44,9 +44,10 @@ def repository() -> Path:
 def server(repository: Path) -> Iterator[Service]:
     """`triptych serve` with every model, the one of the session: the embedded Triton behind the door.
 
-    More clips at once than is good on a CPU: so that a test finds their rows in one execution.
+    More clips at once than is good on a CPU: so that a test finds their rows in one execution. It takes clips from
+    memory of clients, for those that ask.
     """
-    with Service(repository, arguments=["--in-flight=12"]) as running:
+    with Service(repository, arguments=["--in-flight=12", "--client-shared-memory"]) as running:
         yield running
 
 

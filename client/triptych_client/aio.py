@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import closing
 from itertools import islice, takewhile
 from typing import Any
 
@@ -12,8 +13,15 @@ import grpc.aio
 
 from triptych_client.call import MOST_WAITS, Call
 from triptych_client.connection import LOOK_AHEAD, Connection, Limits, Options, ServerFacts, of_one
-from triptych_client.errors import ForeignClient, InvalidRequest, ServerBusy, TriptychClientError, Unavailable
-from triptych_client.request import Ask, ClipSource, check, path_of, prepare
+from triptych_client.errors import (
+    ForeignClient,
+    InvalidRequest,
+    ServerBusy,
+    SharedMemoryRefused,
+    TriptychClientError,
+    Unavailable,
+)
+from triptych_client.request import Ask, ClipSource, Request, check, path_of, prepare
 from triptych_client.results import Analysis, Outcome
 
 Task = asyncio.Task[Outcome]
@@ -112,8 +120,17 @@ class AsyncClient(Connection):
         call = self._call(path_of(clip), timeout_s, request_id, waits)
         await asyncio.to_thread(check, clip)
         server = await self._known_server(call)
-        request = await asyncio.to_thread(prepare, clip, ask, server.limits.max_clip_bytes, call.request_id)
-        return request.analysis(await self._answer(self._model_infer, request.message, call), server.triton_version)
+        limit, shared = server.limits.max_clip_bytes, self._shares_memory(server)
+        with closing(await asyncio.to_thread(prepare, clip, ask, limit, call.request_id, shared=shared)) as request:
+            return request.analysis(await self._asked(request, call), server.triton_version)
+
+    async def _asked(self, request: Request, call: Call) -> Any:
+        """Return the server's answer to a request; where it takes no clip in memory, to one that holds the clip."""
+        try:
+            return await self._answer(self._model_infer, request.message, call)
+        except SharedMemoryRefused as refusal:
+            message = await asyncio.to_thread(self._in_full, request, refusal)
+            return await self._answer(self._model_infer, message, call)
 
     def stream(self, clips: Iterable[ClipSource], *, concurrency: int = 4, **options: Any) -> AsyncIterator[Outcome]:
         """Analyse many clips, at most `concurrency` at a time; see `Client.stream`.

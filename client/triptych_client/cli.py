@@ -25,17 +25,7 @@ from triptych_client.copies import Copies, written
 from triptych_client.errors import TriptychClientError, mebibytes
 from triptych_client.extras import needed_for
 from triptych_client.formats import Failed
-from triptych_client.options import (
-    CertificateChain,
-    Metadata,
-    PlaintextToken,
-    PrivateKey,
-    RootCertificates,
-    Tls,
-    TokenFile,
-    Url,
-    connected,
-)
+from triptych_client.options import Server, reaching
 from triptych_client.output import (
     Format,
     Look,
@@ -47,7 +37,6 @@ from triptych_client.output import (
     write_stream,
     writer,
 )
-from triptych_client.peer import DEFAULT_URL
 from triptych_client.plugins import Commands
 from triptych_client.progress import ClipProgress
 from triptych_client.results import Analysis
@@ -127,9 +116,10 @@ def triptych(
 
 
 @app.command()
+@reaching
 def analyze(
     paths: Annotated[list[Path], typer.Argument(metavar="CLIP", help="Media files, or folders of them.")],
-    url: Url = DEFAULT_URL,
+    server: Server,
     format: Annotated[Format, typer.Option(help="How answers are written.")] = Format.TEXT,
     out: Annotated[str | None, typer.Option(help="One file for all, or a folder/ for a file each.")] = None,
     lang: Annotated[Lang, typer.Option(help="Language of report, subtitles and rationale.")] = Lang.EN,
@@ -137,13 +127,6 @@ def analyze(
     language: Annotated[str | None, typer.Option(help="Spoken language (en, ru, ...); recognised by default.")] = None,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for one answer.")] = DEFAULT_TIMEOUT_S,
     concurrency: Annotated[int, typer.Option(min=1, help="Clips that are analysed at the same time.")] = 4,
-    tls: Tls = False,
-    root_certificates: RootCertificates = None,
-    private_key: PrivateKey = None,
-    certificate_chain: CertificateChain = None,
-    token_file: TokenFile = None,
-    allow_plaintext_token: PlaintextToken = False,
-    metadata: Metadata = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Into a folder: ask again about clips that failed.")
     ] = False,
@@ -177,17 +160,7 @@ def analyze(
     copies = _copies(search, annotate, lang, redact)
     look = Look(lang.value, bom, redact, None if embed is None else embed << 20)
     with (
-        connected(
-            url,
-            timeout,
-            tls,
-            root_certificates,
-            private_key,
-            certificate_chain,
-            token_file,
-            allow_plaintext_token,
-            metadata,
-        ) as client,
+        server.client(timeout) as client,
         ClipProgress(len(search.found)) as progress,
     ):
         asking = Asking(client, progress, concurrency, task.value, language, window_s=window)
@@ -215,29 +188,13 @@ def analyze(
 
 
 @app.command()
+@reaching
 def limits(
-    url: Url = DEFAULT_URL,
+    server: Server,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for the answer.")] = 10.0,
-    tls: Tls = False,
-    root_certificates: RootCertificates = None,
-    private_key: PrivateKey = None,
-    certificate_chain: CertificateChain = None,
-    token_file: TokenFile = None,
-    allow_plaintext_token: PlaintextToken = False,
-    metadata: Metadata = None,
 ) -> None:
     """Ask a server how large a clip it takes, and how long."""
-    with connected(
-        url,
-        timeout,
-        tls,
-        root_certificates,
-        private_key,
-        certificate_chain,
-        token_file,
-        allow_plaintext_token,
-        metadata,
-    ) as client:
+    with server.client(timeout) as client:
         told = client.limits()
     largest = None if told.max_clip_bytes is None else f"at most {mebibytes(told.max_clip_bytes)}"
     longest = None if told.max_seconds is None else f"{told.max_seconds:g} s"
@@ -246,8 +203,9 @@ def limits(
 
 
 @app.command()
+@reaching
 def ui(
-    url: Url = DEFAULT_URL,
+    server: Server,
     host: Annotated[str, typer.Option(help="Where the page listens; other than 127.0.0.1: for everybody there.")] = (
         "127.0.0.1"
     ),
@@ -255,26 +213,9 @@ def ui(
     lang: Annotated[Lang, typer.Option(help="Language of the page, and of reports to begin with.")] = Lang.EN,
     timeout: Annotated[float, typer.Option(min=0.001, help="Seconds to wait for one answer.")] = DEFAULT_TIMEOUT_S,
     concurrency: Annotated[int, typer.Option(min=1, help="Visitors that are answered at the same time.")] = 4,
-    tls: Tls = False,
-    root_certificates: RootCertificates = None,
-    private_key: PrivateKey = None,
-    certificate_chain: CertificateChain = None,
-    token_file: TokenFile = None,
-    allow_plaintext_token: PlaintextToken = False,
-    metadata: Metadata = None,
 ) -> None:
     """Serve a page in the browser to try it on: drop a clip or record one, and see the report. Needs the extra `ui`."""
-    with connected(
-        url,
-        timeout,
-        tls,
-        root_certificates,
-        private_key,
-        certificate_chain,
-        token_file,
-        allow_plaintext_token,
-        metadata,
-    ) as client:
+    with server.client(timeout) as client:
         with needed_for("triptych ui", "ui"):
             from triptych_client.ui.app import serve
         with serve(client, host, port, lang.value, concurrency) as page:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import closing
 from contextvars import copy_context
 from itertools import islice, takewhile
 from threading import Event
@@ -13,8 +14,8 @@ import grpc
 
 from triptych_client.call import MOST_WAITS, Call
 from triptych_client.connection import LOOK_AHEAD, Connection, Limits, Options, ServerFacts, of_one
-from triptych_client.errors import InvalidRequest, ServerBusy, TriptychClientError, Unavailable
-from triptych_client.request import Ask, ClipSource, check, path_of, prepare
+from triptych_client.errors import InvalidRequest, ServerBusy, SharedMemoryRefused, TriptychClientError, Unavailable
+from triptych_client.request import Ask, ClipSource, Request, check, path_of, prepare
 from triptych_client.results import Analysis, Outcome
 
 
@@ -115,8 +116,16 @@ class Client(Connection):
         call = self._call(path_of(clip), timeout_s, request_id, waits)
         check(clip)
         server = self._known_server(call)
-        request = prepare(clip, ask, server.limits.max_clip_bytes, call.request_id)
-        return request.analysis(self._answer(self._model_infer, request.message, call), server.triton_version)
+        limit, shared = server.limits.max_clip_bytes, self._shares_memory(server)
+        with closing(prepare(clip, ask, limit, call.request_id, shared=shared)) as request:
+            return request.analysis(self._asked(request, call), server.triton_version)
+
+    def _asked(self, request: Request, call: Call) -> Any:
+        """Return the server's answer to a request; where it takes no clip in memory, to one that holds the clip."""
+        try:
+            return self._answer(self._model_infer, request.message, call)
+        except SharedMemoryRefused as refusal:
+            return self._answer(self._model_infer, self._in_full(request, refusal), call)
 
     def stream(self, clips: Iterable[ClipSource], *, concurrency: int = 4, **options: Any) -> Iterator[Outcome]:
         """Analyse many clips, at most `concurrency` at a time, and yield each outcome as soon as it is there.

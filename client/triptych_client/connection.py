@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 from abc import ABC, abstractmethod
@@ -14,14 +15,17 @@ from typing import Any
 
 import grpc
 
-from triptych_client import tracing, wire
+from triptych_client import shared_memory, tracing, wire
 from triptych_client.call import DEFAULT_TIMEOUT_S, Call, Deadline, request_id
-from triptych_client.errors import ForeignClient, InvalidRequest, TriptychClientError, from_rpc
+from triptych_client.errors import ForeignClient, InvalidRequest, SharedMemoryRefused, TriptychClientError, from_rpc
 from triptych_client.peer import DEFAULT_URL, Peer, several
-from triptych_client.protocol import CLIP_LIMIT, REQUEST_ID, SECONDS_LIMIT
+from triptych_client.protocol import CLIP_LIMIT, REQUEST_ID, SECONDS_LIMIT, SHARED_MEMORY
+from triptych_client.request import Request
 
 LOOK_AHEAD = 4
 """`map` works on so many clips for each of `concurrency` while it waits for the outcome whose turn it is."""
+
+LOG = logging.getLogger("triptych_client")
 
 PemFile = str | os.PathLike[str]
 Options = list[tuple[str, Any]]
@@ -79,12 +83,15 @@ class ServerFacts:
 
     triton_version: str
     limits: Limits
+    shares_memory: bool = False
+    """Clients on its host may hand clips over in memory."""
 
     @classmethod
     def of(cls, metadata: Any) -> ServerFacts:
         """Return what a ServerMetadataResponse says; an entry that cannot be read counts as not said."""
         size, seconds = (_number(metadata.extensions, entry) for entry in (CLIP_LIMIT, SECONDS_LIMIT))
-        return cls(metadata.version, Limits(None if size is None else int(size), seconds))
+        limits = Limits(None if size is None else int(size), seconds)
+        return cls(metadata.version, limits, SHARED_MEMORY in metadata.extensions)
 
 
 def _number(entries: Iterable[str], name: str) -> float | None:
@@ -100,6 +107,7 @@ class Connection(ABC):
     servers behind that name take turns, and so do several with commas between. `timeout_s`: how long one answer may
     take. `ssl`, or any of the PEM files, turns TLS on. `token` is sent with every call; without TLS only to this
     machine, or with `allow_plaintext_token`. `metadata` are further entries of each call, by lower-case name.
+    With `shared_memory` a server on this host gets large clips in memory; where it takes none so, a log line says why.
 
     Nothing is sent before the first call. TriptychClientError when a PEM file cannot be read, InvalidRequest for a
     token or metadata that cannot be sent. A client belongs to the process it was made in: ForeignClient after a fork.
@@ -117,6 +125,7 @@ class Connection(ABC):
         token: str | None = None,
         allow_plaintext_token: bool = False,
         metadata: Mapping[str, str] | None = None,
+        shared_memory: bool = False,
     ) -> None:
         self.url = url
         self.timeout_s = timeout_s
@@ -131,6 +140,7 @@ class Connection(ABC):
         self._server_metadata = wire.server_metadata(self._channel)
         self._model_infer = wire.model_infer(self._channel)
         self._server: ServerFacts | None = None
+        self._shared_memory = shared_memory
 
     @abstractmethod
     def _connect(self, credentials: grpc.ChannelCredentials | None, options: Options) -> Any:
@@ -157,6 +167,24 @@ class Connection(ABC):
                 f"this client was made in process {self._process}, and a fork of it ({os.getpid()}) cannot use it: "
                 "make a client in each process, after the fork"
             )
+
+    def _shares_memory(self, server: ServerFacts) -> bool:
+        """Tell whether clips are handed over in memory; when that was asked for and cannot be, say why, once."""
+        if self._shared_memory and (reason := _why_sent(self._peer, server)):
+            self._send_from_now_on(reason)
+        return self._shared_memory
+
+    def _in_full(self, request: Request, refusal: SharedMemoryRefused) -> bytes:
+        """Return a request with the clip in it, whose memory the server has refused; the refusal where it has none."""
+        if request.memory is None:
+            raise refusal
+        self._send_from_now_on(refusal.reason)
+        return request.in_full()
+
+    def _send_from_now_on(self, reason: str) -> None:
+        if self._shared_memory:
+            LOG.warning("clips are sent, not handed over in memory: %s", reason)
+        self._shared_memory = False
 
     @contextmanager
     def _errors(self, call: Call) -> Iterator[None]:
@@ -186,6 +214,17 @@ def _options(peer: Peer) -> Options:
     ]
     # A proxy is for other machines; gRPC would ask it for localhost too, unless no_proxy says so.
     return [*options, ("grpc.enable_http_proxy", 0)] if peer.local else options
+
+
+def _why_sent(peer: Peer, server: ServerFacts) -> str:
+    """Return why clips cannot be handed over in memory; "" when it can be tried."""
+    if not shared_memory.is_possible():
+        return "this system has no memory that two processes share by a descriptor"
+    if not peer.local:
+        return f"the server at {peer.url} is another machine's"
+    if not server.shares_memory:
+        return f"the server at {peer.url} does not take them so (triptych serve --client-shared-memory)"
+    return ""
 
 
 def _extra(metadata: Mapping[str, str]) -> dict[str, str]:

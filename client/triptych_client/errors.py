@@ -116,6 +116,10 @@ class FolderInUse(TriptychClientError):
     """Another run writes its answers into the same folder."""
 
 
+class SharedMemoryRefused(TriptychClientError):
+    """The server takes no clip in memory from here. The client sends the clip instead: no caller sees this."""
+
+
 class ServerError(TriptychClientError):
     """The server failed at something that is not the caller's fault."""
 
@@ -134,6 +138,8 @@ def from_rpc(error: Any, peer: Peer, call: Call) -> TriptychClientError:
         return ServerError(reason, request_id=request_id)
     if status == "INVALID_ARGUMENT":
         return InvalidClip(words, call.path, request_id=request_id)
+    if status == "FAILED_PRECONDITION":
+        return SharedMemoryRefused(words, call.path, request_id=request_id)
     if status == "UNIMPLEMENTED":
         return InvalidRequest(words, request_id=request_id)
     if status == "UNAUTHENTICATED":

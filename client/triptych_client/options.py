@@ -1,62 +1,94 @@
-"""The options by which every command reaches a server, and the client that they make."""
+"""The options by which every command reaches a server, once for all of them, and the client that they make."""
 
 from __future__ import annotations
 
+import inspect
 import os
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from triptych_client.characters import printable
 from triptych_client.errors import TriptychClientError
+from triptych_client.peer import DEFAULT_URL
 
 if TYPE_CHECKING:
     from triptych_client.client import Client
 
 TOKEN_VARIABLE = "TRIPTYCH_TOKEN"
 
-Url = Annotated[
-    str,
-    typer.Option(help="host:port of the server's gRPC service (of several: with commas), [address]:port or unix:PATH."),
-]
-Tls = Annotated[bool, typer.Option("--tls", help="Encrypt; implied by any PEM file.")]
-RootCertificates = Annotated[Path | None, typer.Option(help="PEM file: whom to trust.")]
-PrivateKey = Annotated[Path | None, typer.Option(help="PEM file: the client's key.")]
-CertificateChain = Annotated[Path | None, typer.Option(help="PEM file: the client's certificate.")]
-TokenFile = Annotated[Path | None, typer.Option(help=f"File with the server's token; else {TOKEN_VARIABLE} has it.")]
-PlaintextToken = Annotated[
-    bool, typer.Option("--allow-plaintext-token", help="Send the token without TLS, to another machine too.")
-]
-Metadata = Annotated[list[str] | None, typer.Option(help="NAME=VALUE sent with every call; may be given again.")]
+PARAMETER = "server"
+"""How a command calls its parameter of the type `Server`."""
 
 
-def connected(
-    url: str,
-    timeout_s: float,
-    tls: bool,
-    root_certificates: Path | None,
-    private_key: Path | None,
-    certificate_chain: Path | None,
-    token_file: Path | None,
-    allow_plaintext_token: bool,
-    metadata: list[str] | None,
-) -> Client:
-    """Return a client; gRPC is imported here, for its own log on standard error is switched off before that."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from triptych_client.client import Client
+@dataclass(frozen=True)
+class Server:
+    """How a server is reached: each field is an option of every command that asks one."""
 
-    return Client(
-        url,
-        timeout_s=timeout_s,
-        ssl=tls,
-        root_certificates=root_certificates,
-        private_key=private_key,
-        certificate_chain=certificate_chain,
-        token=_token(token_file),
-        allow_plaintext_token=allow_plaintext_token,
-        metadata=_metadata(metadata or []),
+    url: Annotated[
+        str,
+        typer.Option(
+            help="host:port of the server's gRPC service (of several: with commas), [address]:port or unix:PATH."
+        ),
+    ] = DEFAULT_URL
+    tls: Annotated[bool, typer.Option("--tls", help="Encrypt; implied by any PEM file.")] = False
+    root_certificates: Annotated[Path | None, typer.Option(help="PEM file: whom to trust.")] = None
+    private_key: Annotated[Path | None, typer.Option(help="PEM file: the client's key.")] = None
+    certificate_chain: Annotated[Path | None, typer.Option(help="PEM file: the client's certificate.")] = None
+    token_file: Annotated[
+        Path | None, typer.Option(help=f"File with the server's token; else {TOKEN_VARIABLE} has it.")
+    ] = None
+    allow_plaintext_token: Annotated[
+        bool, typer.Option("--allow-plaintext-token", help="Send the token without TLS, to another machine too.")
+    ] = False
+    metadata: Annotated[list[str] | None, typer.Option(help="NAME=VALUE sent with every call; may be given again.")] = (
+        None
     )
+    shared_memory: Annotated[
+        bool,
+        typer.Option("--shared-memory", help="Hand clips over in memory, unsent, where a server on this host lets it."),
+    ] = False
+
+    def client(self, timeout_s: float) -> Client:
+        """Return a client; gRPC is imported here, for its own log on standard error is switched off before that."""
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+        from triptych_client.client import Client
+
+        return Client(
+            self.url,
+            timeout_s=timeout_s,
+            ssl=self.tls,
+            root_certificates=self.root_certificates,
+            private_key=self.private_key,
+            certificate_chain=self.certificate_chain,
+            token=_token(self.token_file),
+            allow_plaintext_token=self.allow_plaintext_token,
+            metadata=_metadata(self.metadata or []),
+            shared_memory=self.shared_memory,
+        )
+
+
+def reaching(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command with the options of `Server` in the place of its parameter `server`, as typer reads them."""
+    options = inspect.signature(Server, eval_str=True).parameters
+    own = inspect.signature(command, eval_str=True)
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        server = Server(**{field.name: given.pop(field.name) for field in fields(Server)})
+        command(**given, **{PARAMETER: server})
+
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in own.parameters.items():
+        parameters += options.values() if name == PARAMETER else [parameter]
+    keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in keyword}
+    run.__dict__["__signature__"] = own.replace(parameters=keyword)
+    return run
 
 
 def _metadata(given: list[str]) -> dict[str, str]:

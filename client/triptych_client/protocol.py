@@ -21,3 +21,6 @@ CLIP_LIMIT = "triptych:max_clip_bytes="
 
 SECONDS_LIMIT = "triptych:max_seconds="
 """The same for the longest clip, in seconds; a server that says it can also be asked for `contract.LOOKS`."""
+
+SHARED_MEMORY = "triptych:shared_memory"
+"""The entry that says that clients on the server's host may hand clips over in memory, see `shared_memory`."""

@@ -15,6 +15,7 @@ from tritonclient.grpc import InferResult
 from triptych_client import contract, decode, wire
 from triptych_client.errors import InvalidClip, InvalidRequest, ServerError, TriptychClientError, mebibytes
 from triptych_client.results import Analysis
+from triptych_client.shared_memory import LEAST_BYTES, SharedClip
 
 ClipSource = str | os.PathLike[str] | bytes | BinaryIO
 """A clip: the path of a media file, its bytes, or a binary file object."""
@@ -24,6 +25,8 @@ MAX_REQUEST_BYTES = (1 << 31) - (1 << 20)
 
 PIECE_BYTES = 64 << 20
 """So much is asked of a file at once: a reader may set room aside for all that it is asked for."""
+SHARED_PIECE_BYTES = 1 << 20
+"""So much on its way into memory that is shared: it stays in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,24 @@ class Ask:
 
 @dataclass(frozen=True)
 class Request:
-    """A clip that is ready to be sent, with what is asked about it: `message` is a ModelInferRequest, serialised."""
+    """A clip that is ready to be sent, with what is asked about it: `message` is a ModelInferRequest, serialised.
+
+    `memory` holds the clip where the message only refers to it; `close` lets it go, after the answer.
+    """
 
     path: str | None
     outputs: tuple[str, ...]
     message: bytes = field(repr=False)
+    memory: SharedClip | None = None
+
+    def in_full(self) -> bytes:
+        """Return the message with the clip in it."""
+        return wire.in_full(self.message, self.memory.read()) if self.memory is not None else self.message
+
+    def close(self) -> None:
+        """Let the memory go that the message refers to."""
+        if self.memory is not None:
+            self.memory.close()
 
     def analysis(self, response: Any, triton_version: str) -> Analysis:
         """Return the answer that a ModelInferResponse holds; ServerError for one that is not the contract's."""
@@ -94,11 +110,19 @@ def check(clip: ClipSource) -> None:
             raise InvalidClip("the clip is empty (0 bytes)", path)
 
 
-def prepare(clip: ClipSource, ask: Ask | None = None, limit_bytes: int | None = None, request_id: str = "") -> Request:
+def prepare(
+    clip: ClipSource,
+    ask: Ask | None = None,
+    limit_bytes: int | None = None,
+    request_id: str = "",
+    *,
+    shared: bool = False,
+) -> Request:
     """Read a clip, but no more of it than the server takes, and say what is asked about it.
 
     `limit_bytes` is the server's limit; None: only that of one message holds. InvalidClip when the clip cannot be read,
-    is empty or is too large. The clip is held once, inside the message.
+    is empty or is too large. The clip is held once: inside the message, or with `shared`, unless it is small or a file
+    object, in memory that the server can open.
     """
     ask = ask or Ask()
     check(clip)
@@ -106,12 +130,13 @@ def prepare(clip: ClipSource, ask: Ask | None = None, limit_bytes: int | None = 
     limit = min(limit_bytes or MAX_REQUEST_BYTES, MAX_REQUEST_BYTES)
     with _explained(path):
         _check_size(_size(clip) or 0, limit, path)
-        data = _read(clip, limit)
-    if not data:
+        in_memory = shared and (_size(clip) or 0) >= LEAST_BYTES
+        data = SharedClip(_pieces(clip, limit, SHARED_PIECE_BYTES)) if in_memory else _read(clip, limit)
+    if len(data) == 0:
         raise InvalidClip("the clip is empty (0 bytes)", path)
     _check_size(len(data), limit, path)
     message = wire.infer_request(contract.ENSEMBLE, request_id, ask.parameters, contract.VIDEO, data, ask.outputs)
-    return Request(path, ask.outputs, message)
+    return Request(path, ask.outputs, message, data if isinstance(data, SharedClip) else None)
 
 
 def path_of(clip: ClipSource) -> str | None:
@@ -153,26 +178,30 @@ def _size(clip: ClipSource) -> int | None:
 
 def _read(clip: ClipSource, limit: int) -> bytes:
     """Return the bytes of a clip, or one more than the limit of a clip that has more."""
+    return b"".join(_pieces(clip, limit, PIECE_BYTES))
+
+
+def _pieces(clip: ClipSource, limit: int, most: int) -> Iterator[bytes]:
+    """Yield what `_read` returns in pieces; of a file, of so many bytes at most."""
     if isinstance(clip, (bytes, bytearray, memoryview)):
-        return bytes(clip)
-    if isinstance(clip, (str, os.PathLike)):
+        yield bytes(clip)
+    elif isinstance(clip, (str, os.PathLike)):
         with Path(os.fsdecode(clip)).open("rb") as file:
-            return _read_object(file, limit)
-    return _read_object(clip, limit)
+            yield from _pieces_of_object(file, limit, most)
+    else:
+        yield from _pieces_of_object(clip, limit, most)
 
 
-def _read_object(clip: BinaryIO, limit: int) -> bytes:
-    pieces: list[bytes] = []
+def _pieces_of_object(clip: BinaryIO, limit: int, most: int) -> Iterator[bytes]:
     left = limit + 1
     while left > 0:
-        piece = clip.read(min(left, PIECE_BYTES))
+        piece = clip.read(min(left, most))
         if not isinstance(piece, (bytes, bytearray, memoryview)):
             raise TypeError(f"read() gave {type(piece).__name__}, not bytes; open the file with mode 'rb'")
         if not piece:
             break
-        pieces.append(bytes(piece))
-        left -= len(pieces[-1])
-    return b"".join(pieces)
+        left -= len(piece)
+        yield bytes(piece)
 
 
 def _check_size(size: int, limit: int, path: str | None) -> None:

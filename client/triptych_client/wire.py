@@ -13,6 +13,7 @@ from tritonclient.grpc import service_pb2
 
 from triptych_client.contract import Tensor
 from triptych_client.protocol import SERVICE
+from triptych_client.shared_memory import KEY_BYTES, SharedClip
 
 _MESSAGES: Any = service_pb2
 """Their classes are made when it is imported, so no type checker knows them."""
@@ -31,15 +32,51 @@ def model_infer(channel: Any) -> Any:
 
 
 def infer_request(
-    model: str, request_id: str, parameters: Mapping[str, str], tensor: Tensor, data: bytes, outputs: Sequence[str]
+    model: str,
+    request_id: str,
+    parameters: Mapping[str, str],
+    tensor: Tensor,
+    data: bytes | SharedClip,
+    outputs: Sequence[str],
 ) -> bytes:
-    """Return a ModelInferRequest with one input, `tensor` [len(data)] of bytes, serialised."""
+    """Return a ModelInferRequest with one input, `tensor` [size of data] of bytes, serialised.
+
+    It holds the bytes, or refers to them where they are in memory that the server can open.
+    """
     request = _MESSAGES.ModelInferRequest
     return request(
         model_name=model,
         id=request_id,
         parameters={name: _MESSAGES.InferParameter(string_param=value) for name, value in parameters.items()},
-        inputs=[request.InferInputTensor(name=tensor.name, datatype=tensor.dtype, shape=[len(data)])],
+        inputs=[
+            request.InferInputTensor(
+                name=tensor.name,
+                datatype=tensor.dtype,
+                shape=[len(data)],
+                parameters=_place(data) if isinstance(data, SharedClip) else {},
+            )
+        ],
         outputs=[request.InferRequestedOutputTensor(name=name) for name in outputs],
-        raw_input_contents=[data],
+        raw_input_contents=[] if isinstance(data, SharedClip) else [data],
     ).SerializeToString()
+
+
+def in_full(message: bytes, data: bytes) -> bytes:
+    """Return a request that refers to its bytes, with the bytes in it."""
+    request = _MESSAGES.ModelInferRequest.FromString(message)
+    request.inputs[0].parameters.clear()
+    request.raw_input_contents.append(data)
+    return request.SerializeToString()
+
+
+def _place(clip: SharedClip) -> dict[str, Any]:
+    """Return where a tensor lies, by the parameters of Triton's extension for shared memory.
+
+    https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_shared_memory.md
+    """
+    parameter = _MESSAGES.InferParameter
+    return {
+        "shared_memory_region": parameter(string_param=str(clip.reference)),
+        "shared_memory_offset": parameter(int64_param=KEY_BYTES),
+        "shared_memory_byte_size": parameter(int64_param=len(clip)),
+    }

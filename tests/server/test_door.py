@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from base64 import b64decode
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import aiohttp
 import grpc
-import numpy as np
 import psutil
 import pytest
 import pytest_asyncio
@@ -25,6 +24,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from samples.toy_door import WITHOUT_PROXY, ask, refusal, served, size_of, until
 from samples.toy_graph import ToyGraph
 from triptych.serving import metrics
 from triptych.serving.door import gate
@@ -36,19 +36,11 @@ from triptych.serving.supervision import State
 from triptych.serving.supervision.processes import step_of
 
 TOKEN = "0123456789abcdef0123456789abcdef"
-WITHOUT_PROXY = [("grpc.enable_http_proxy", 0)]
 FORBIDDEN = (
     *("RepositoryIndex", "RepositoryModelLoad", "RepositoryModelUnload", "TraceSetting", "LogSettings"),
     *("SystemSharedMemoryStatus", "SystemSharedMemoryRegister", "SystemSharedMemoryUnregister"),
     *("CudaSharedMemoryStatus", "CudaSharedMemoryRegister", "CudaSharedMemoryUnregister"),
 )
-
-
-@asynccontextmanager
-async def served(graph: ToyGraph, work: Path, **settings) -> AsyncIterator[Serving]:
-    door, page = Address("127.0.0.1", free_port()), Address("127.0.0.1", free_port())
-    async with running(Settings(door=door, web=page, repository=graph.root, work=work, **settings)) as serving:
-        yield serving
 
 
 @pytest.fixture(scope="module")
@@ -75,38 +67,6 @@ def held(graph: ToyGraph):
     graph.hold()
     yield graph
     graph.go()
-
-
-def request(clip: bytes) -> service_pb2.ModelInferRequest:
-    video = triton.InferInput("VIDEO", [len(clip)], "UINT8")
-    video.set_data_from_numpy(np.frombuffer(clip, np.uint8))
-    message = service_pb2.ModelInferRequest(model_name="emotion", inputs=[video._get_tensor()])
-    message.raw_input_contents.append(clip)
-    return message
-
-
-def size_of(answer: service_pb2.ModelInferResponse) -> int:
-    return int(np.frombuffer(answer.raw_output_contents[0], np.int32)[0])
-
-
-def ask(channel: grpc.aio.Channel, clip: bytes, **options) -> grpc.aio.UnaryUnaryCall:
-    return service_pb2_grpc.GRPCInferenceServiceStub(channel).ModelInfer(request(clip), **options)
-
-
-async def until(true: Callable[[], bool]) -> None:
-    """Return once something is so."""
-
-    async def poll() -> None:
-        while not true():
-            await asyncio.sleep(0.005)
-
-    await asyncio.wait_for(poll(), 60)
-
-
-async def refusal(call: grpc.aio.UnaryUnaryCall) -> tuple[StatusCode, str, dict[str, str]]:
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call
-    return caught.value.code(), caught.value.details() or "", dict(caught.value.trailing_metadata())
 
 
 async def test_a_clip_gets_through_with_the_caller_s_request_id(channel, graph: ToyGraph):

@@ -1,21 +1,34 @@
-"""The README's code is run: what a reader pastes must work."""
+"""The README's code is run: what a reader pastes must work.
+
+Not run are `make test`, since this is it, and `triptych train`, which takes hours of data: `make --dry-run` and
+tests/unit/docs read those, and tests/unit/training trains.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from triptych.paths import ROOT
+from export import catalog
+from export.stamp import Stamp
+from samples.repositories import take_exports
+from triptych.paths import BUILD, CACHE, ROOT
+from triptych.serving import sources
 from triptych.serving.service import Service
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-MAKE = shutil.which("make")
+MAKE = shutil.which("make") or "make"
+BINARIES = Path(sys.executable).parent
 
 
 def blocks(language: str) -> list[str]:
@@ -27,10 +40,49 @@ def commands(program: str) -> list[str]:
     return [line.partition("  #")[0].strip() for line in lines if line.startswith(program)]
 
 
+def run(line: str, folder: Path, **variables: str) -> str:
+    """Run a command line as a reader would; return what it printed."""
+    words = shlex.split(line)
+    environment = {**os.environ, "PATH": f"{BINARIES}:{os.environ['PATH']}", **variables}
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @pytest.mark.parametrize("line", commands("make "))
 def test_make_has_the_target(line: str):
-    assert MAKE, "make is on every machine that runs the tests"
-    subprocess.run([MAKE, "--dry-run", *shlex.split(line)[1:]], cwd=ROOT, check=True, capture_output=True)
+    run(f"{MAKE} --dry-run {line.removeprefix('make ')}", ROOT)
+
+
+@pytest.fixture(scope="module")
+def home(repository: Path) -> Iterator[Path]:
+    """What TRIPTYCH_HOME is set to: a place where every default model is exported already."""
+    with TemporaryDirectory(prefix="readme-", dir=BUILD / "tests") as name:
+        home = Path(name)
+        sources.lay_out(home / "model_repository")
+        defaults = {step: entry.name for step, entry in catalog.choose({}).items()}
+        take_exports(repository, home / "model_repository", defaults)
+        (home / "build").mkdir()
+        (home / "build" / "cache").symlink_to(CACHE, target_is_directory=True)
+        yield home
+
+
+@pytest.mark.server
+def test_the_demo_is_made_as_written(home: Path):
+    """By the packages that are installed: the set-up, which `make` would begin with, is what the tests run in."""
+    assert "make demo" in commands("make ")
+    shown = run(f"{MAKE} demo --old-file=.venv/demo BIN={BINARIES}", ROOT, TRIPTYCH_HOME=str(home))
+    answer = json.loads((home / "build" / "demo" / "answer.json").read_text(encoding="utf-8"))
+    assert answer["transcript"]["text"].split()[0] in shown
+
+
+@pytest.mark.server
+def test_a_model_is_swapped_as_written(home: Path):
+    listed, *swaps = commands("triptych export")
+    assert "cnn-time" in run(listed, home, TRIPTYCH_HOME=str(home), COLUMNS="200")
+    for line in swaps:
+        run(line, home, TRIPTYCH_HOME=str(home))
+        assert Stamp.read(home / "model_repository" / "expression" / "1").entry == line.rpartition("=")[2]
 
 
 @pytest.fixture
@@ -45,12 +97,10 @@ def folder(tmp_path: Path, demo_clip: Path) -> Path:
 @pytest.mark.server
 @pytest.mark.parametrize("line", commands("triptych analyze"))
 def test_the_command_line_works_as_written(line: str, folder: Path, server: Service):
-    triptych = Path(sys.executable).with_name("triptych")
-    subprocess.run([triptych, *shlex.split(line)[1:], "--url", server.grpc_url], cwd=folder, check=True, timeout=300)
+    run(f"{line} --url {server.grpc_url}", folder)
 
 
 @pytest.mark.server
 @pytest.mark.parametrize("code", blocks("python"))
 def test_the_python_works_as_written(code: str, folder: Path, server: Service):
-    code = code.replace("localhost:8001", server.grpc_url)
-    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, timeout=300)
+    run(shlex.join((sys.executable, "-c", code.replace("localhost:8001", server.grpc_url))), folder)

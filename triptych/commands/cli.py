@@ -89,6 +89,9 @@ def serve(
         Path | None, typer.Option(help="PEM file: whose certificates every client must have (mutual TLS).")
     ] = None,
     token_file: Annotated[Path | None, typer.Option(help="File with the token that every client must send.")] = None,
+    client_shared_memory: Annotated[
+        bool, typer.Option("--client-shared-memory", help="Take clips from memory of clients on this host, unsent.")
+    ] = False,
     otlp_endpoint: Annotated[
         str | None, typer.Option(help="URL of OpenTelemetry traces, as http://localhost:4318/v1/traces.")
     ] = None,
@@ -119,6 +122,7 @@ def serve(
         bounds=Bounds(in_flight, waiting),
         security=security,
         otlp_endpoint=otlp_endpoint,
+        client_shared_memory=client_shared_memory,
         options=option or (),
     )
     raise typer.Exit(asyncio.run(run.serve(settings)))

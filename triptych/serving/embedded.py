@@ -136,6 +136,16 @@ class EmbeddedServer:
         return self._own().folder / METRICS
 
     @property
+    def regions(self) -> str:
+        """What the names of its regions of shared memory begin with; TriptychError when not started."""
+        return self._own().regions
+
+    @property
+    def starts(self) -> int:
+        """How often Triton was started."""
+        return self._starts
+
+    @property
     def log(self) -> Path:
         """The log of this server alone; TriptychError before the first start."""
         return self._written().path

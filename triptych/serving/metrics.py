@@ -15,6 +15,7 @@ LEFT = Counter("triptych_callers_left", "Callers who left before their answer", 
 ASKED_AGAIN = Counter(
     "triptych_clips_asked_again", "Clips that were lost with a process of Triton and asked once more", registry=REGISTRY
 )
+SHARED = Counter("triptych_clips_shared", "Clips that were read from memory of their clients", registry=REGISTRY)
 IN_FLIGHT = Gauge("triptych_in_flight", "Clips that Triton works on", registry=REGISTRY)
 WAITING = Gauge("triptych_waiting", "Clips that wait at the door", registry=REGISTRY)
 WAIT_SECONDS = Histogram(

@@ -20,11 +20,13 @@ from grpc_health.v1._async import HealthServicer  # what `health.aio` is, by a n
 from triptych.errors import TriptychError
 from triptych.media.limits import Limits, longest_s
 from triptych.paths import BUILD, MODEL_REPOSITORY
-from triptych.serving import control, metrics
+from triptych.serving import control, heap, metrics
 from triptych.serving.door import tracing
 from triptych.serving.door.admission import Admission, Bounds
 from triptych.serving.door.credentials import Security
 from triptych.serving.door.gate import Gate
+from triptych.serving.door.shared import SharedClips
+from triptych.serving.door.slots import Slots
 from triptych.serving.door.tickets import VARIABLE, Tickets
 from triptych.serving.door.web import application
 from triptych.serving.embedded import EmbeddedServer
@@ -63,6 +65,8 @@ class Settings:
     bounds: Bounds = field(default_factory=Bounds)
     security: Security = field(default_factory=Security)
     otlp_endpoint: str | None = None
+    client_shared_memory: bool = False
+    """Clients on this host may hand clips over in memory."""
     options: Sequence[str] = ()
     """Further flags of tritonserver."""
 
@@ -85,9 +89,10 @@ class Serving:
         ]
         token = settings.security.token()
         self.spans = tracing.Spans(settings.otlp_endpoint)
-        self.gate = Gate(
-            self.admission, tickets, self.max_clip_bytes, min(limits.seconds, longest_s()), self.spans, token
-        )
+        self.slots = Slots(server, self.max_clip_bytes)
+        clips = SharedClips(settings.client_shared_memory, self.max_clip_bytes)
+        longest = min(limits.seconds, longest_s())
+        self.gate = Gate(self.admission, tickets, clips, self.slots, longest, self.spans, token)
         self.health = HealthServicer()
         self._telling: set[asyncio.Task[None]] = set()
 
@@ -170,11 +175,13 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
             await door.stop(None)
             await page.cleanup()
             await watch.stop()
+            service.slots.close()
             await asyncio.to_thread(service.spans.close)
 
 
 async def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status. TriptychError when it cannot be started."""
+    heap.keep()
     settings.door.check("--grpc-port")
     settings.web.check("--metrics-port")
     stopping = asyncio.ensure_future(_told_to_stop())

@@ -30,7 +30,8 @@ LAST_LINES = 10
 class Service:
     """A served model repository on free ports of `host`; a context manager that stops it at the end.
 
-    `arguments` are further flags of `triptych serve`, `environment` what is changed in its environment.
+    `arguments` are further flags of `triptych serve`, or of another `command` in its place; `environment` is what is
+    changed in its environment.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Service:
         *,
         work: Path = BUILD / "server",
         host: str = "127.0.0.1",
+        command: Sequence[str] = COMMAND,
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
@@ -49,7 +51,7 @@ class Service:
         self.process: subprocess.Popen[bytes] | None = None
         self._environment = {**os.environ, **(environment or {})}
         self._command = [
-            *COMMAND,
+            *command,
             f"--repository={repository}",
             f"--work={work}",
             f"--host={host}",

@@ -2,6 +2,7 @@
 
 Triton hands tensors to its Python steps through regions of shared memory: one a step, as large as the largest that the
 step ever took or gave, and never smaller again. So what counts is the largest clip, not how many are in flight.
+Beside them lie the regions by which the door hands large clips to Triton.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ WITH_FRAMES = 3
 """Steps whose regions hold the frames: video_decode gives them, face_detector and face_crop take them."""
 WITH_FILE = 3
 """Steps whose regions hold the file: media_probe, video_decode, audio_decode."""
+SLOTS = 2
+"""Clips that the door hands to Triton in shared memory at the same time, each in a region of its own."""
 SAMPLE_BYTES = 4 * 16_000
 WITH_SOUND = 8
 """Sound passes whole, and as overlapping windows for three models; once given and once taken."""
@@ -34,7 +37,8 @@ def needed_bytes(limits: Limits) -> int:
     frames = WITH_FRAMES * limits.frames * FRAME_SIDE_PX * FRAME_SIDE_PX * 3
     files = WITH_FILE * limits.mebibytes * (1 << 20)
     sound = WITH_SOUND * limits.seconds * SAMPLE_BYTES
-    return int(GROWTH * (frames + files + sound) + STEPS * REGION_BYTES)
+    slots = SLOTS * limits.mebibytes * (1 << 20)
+    return int(GROWTH * (frames + files + sound) + slots + STEPS * REGION_BYTES)
 
 
 def free_bytes() -> int:

@@ -1,14 +1,14 @@
 """The gate: gRPC calls of clients -> calls of Triton, as bytes.
 
 ModelInfer is taken as a *stream* of requests, which on the wire a single request is: so a clip is refused before its
-bytes are read. What has been handed to Triton is never cancelled there, whatever the caller does: see `tickets`.
+bytes are read. What came is looked at, and only what was understood goes on: see `parcel`. What was handed to Triton is
+never cancelled there, whatever the caller does: see `tickets`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hmac
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from functools import partial
@@ -22,11 +22,15 @@ from triptych.serving import metrics
 from triptych.serving.door import tickets, wire
 from triptych.serving.door.admission import Admission, Refusal, Stay
 from triptych.serving.door.calls import LOG, Call, Record
+from triptych.serving.door.losses import is_lost
+from triptych.serving.door.parcel import Parcel, opened
 from triptych.serving.door.readiness import Readiness
+from triptych.serving.door.shared import SharedClips
+from triptych.serving.door.slots import Slots
 from triptych.serving.door.tickets import Tickets
 from triptych.serving.door.tracing import Headers, Spans
 from triptych.serving.supervision.state import State
-from triptych_client.protocol import CLIP_LIMIT, REQUEST_ID, RETRY_AFTER_MS, SECONDS_LIMIT, SERVICE
+from triptych_client.protocol import CLIP_LIMIT, REQUEST_ID, RETRY_AFTER_MS, SECONDS_LIMIT, SERVICE, SHARED_MEMORY
 
 PASSED = ("ModelMetadata", "ModelConfig", "ModelStatistics")
 """What clients may ask besides: nothing that changes the server, or lets it open files or memory."""
@@ -46,11 +50,6 @@ CONNECT_SECONDS = 2.0
 NEVER = -1.0
 """The hint not to try again: a negative time, as gRPC's retries read it."""
 
-_BROKEN = re.compile(
-    r"Stub process|is not healthy|is not ready|has no available versions|Socket closed|failed to connect"
-)
-"""How Triton, or gRPC in its place, says that a step or the whole of it is gone."""
-
 Method = Callable[[bytes, ServicerContext], Awaitable[bytes]]
 
 
@@ -65,7 +64,8 @@ class Gate(grpc.GenericRpcHandler):
         self,
         admission: Admission,
         tickets: Tickets,
-        max_clip_bytes: int,
+        clips: SharedClips,
+        slots: Slots,
         max_seconds: float,
         spans: Spans,
         token: str | None = None,
@@ -74,7 +74,10 @@ class Gate(grpc.GenericRpcHandler):
         self._channel: grpc.aio.Channel | None = None
         self._admission = admission
         self._tickets = tickets
-        self._extensions = (f"{CLIP_LIMIT}{max_clip_bytes}", f"{SECONDS_LIMIT}{max_seconds:g}")
+        self._clips = clips
+        self._slots = slots
+        limits = (f"{CLIP_LIMIT}{clips.max_bytes}", f"{SECONDS_LIMIT}{max_seconds:g}")
+        self._extensions = (*limits, *((SHARED_MEMORY,) if clips.allowed else ()))
         self._spans = spans
         self._token = token
         self._work: set[asyncio.Task[bytes]] = set()
@@ -166,21 +169,21 @@ class Gate(grpc.GenericRpcHandler):
         with self._admission.place() as place:
             if not await self.readiness.within(EXCHANGE_SECONDS if self.state.planned else HOLD_SECONDS):
                 raise self._mending()
-            body = await _first(bodies)
-            record.bytes = len(body)
+            parcel = self._clips.fetched(opened(await _first(bodies)), call.context.peer())
+            record.bytes = parcel.size
             stay = await place.turn(call.remaining_s)
         record.begin()
-        answer = await self._answer(body, stay, call, headers)
+        answer = await self._answer(parcel, stay, call, headers)
         record.status = StatusCode.OK
         return answer
 
-    async def _answer(self, body: bytes, stay: Stay, call: Call, headers: Headers) -> bytes:
+    async def _answer(self, parcel: Parcel, stay: Stay, call: Call, headers: Headers) -> bytes:
         """Hand a clip to Triton; once more if it is lost there with a process, as soon as that is back.
 
         No third time, and the client is told to ask no more: it may be this clip that ends the process.
         """
         try:
-            return await self._hand_over(body, stay, call, headers)
+            return await self._hand_over(parcel, stay, call, headers)
         except _Lost:
             metrics.ASKED_AGAIN.inc()
         LOG.warning("a clip was lost with a process of Triton, and is asked again", request_id=call.request_id)
@@ -189,20 +192,19 @@ class Gate(grpc.GenericRpcHandler):
                 raise self._mending()
             stay = await place.turn(call.remaining_s)
         try:
-            return await self._hand_over(body, stay, call, headers)
+            return await self._hand_over(parcel, stay, call, headers)
         except _Lost as error:
             words = "the server lost this clip twice, each time with a process that ended"
             raise Refusal(StatusCode.UNAVAILABLE, "lost", words, NEVER) from error
 
-    async def _hand_over(self, body: bytes, stay: Stay, call: Call, headers: Headers) -> bytes:
+    async def _hand_over(self, parcel: Parcel, stay: Stay, call: Call, headers: Headers) -> bytes:
         """Ask Triton, and wait for its answer. That the caller has left is written on the board, and no more.
 
         _Lost when a process ends meanwhile. The clip may have passed it, or still be far from it: to find out would
         take as long as to begin anew, so whatever is inside is treated as if its caller had left.
         """
         ticket = self._tickets.take()
-        request = wire.with_parameters(body, {tickets.PARAMETER: ticket, tickets.REQUEST_ID: call.request_id})
-        work = asyncio.create_task(self._ask_triton(request, stay, ticket, headers))
+        work = asyncio.create_task(self._ask_triton(parcel, stay, ticket, call, headers))
         self._work.add(work)
         work.add_done_callback(self._done)
         fault = asyncio.create_task(self.readiness.fault())
@@ -212,7 +214,7 @@ class Gate(grpc.GenericRpcHandler):
                 raise _Lost
             return work.result()
         except AioRpcError as error:
-            if _is_lost(error):
+            if is_lost(error):
                 raise _Lost from error
             raise
         finally:
@@ -226,10 +228,13 @@ class Gate(grpc.GenericRpcHandler):
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._channel.channel_ready(), CONNECT_SECONDS)
 
-    async def _ask_triton(self, request: bytes, stay: Stay, ticket: int, headers: Headers) -> bytes:
+    async def _ask_triton(self, parcel: Parcel, stay: Stay, ticket: int, call: Call, headers: Headers) -> bytes:
+        parameters = {tickets.PARAMETER: ticket, tickets.REQUEST_ID: call.request_id}
         try:
             await self._reach()
-            answer = await self._triton("ModelInfer")(request, metadata=headers)
+            async with self._slots.holding(parcel.clip, self._triton("SystemSharedMemoryRegister")) as region:
+                message = parcel.message(parameters, region)
+                answer = await self._triton("ModelInfer")(message, metadata=headers)
             stay.answered = True
             return answer
         finally:
@@ -265,16 +270,10 @@ class Gate(grpc.GenericRpcHandler):
 
 def failure(error: AioRpcError) -> Refusal:
     """Return what a client is told of Triton's error: as it is, unless a step, or all of Triton, is gone."""
-    if _is_lost(error):
+    if is_lost(error):
         words = "the server lost this call with a process that ended; it is being brought back"
         return Refusal(StatusCode.UNAVAILABLE, "lost", words, MEND_SECONDS)
     return Refusal(error.code(), "", error.details() or "")
-
-
-def _is_lost(error: AioRpcError) -> bool:
-    """Tell whether an error of Triton's says that a process of it was or is gone."""
-    status, words = error.code(), error.details() or ""
-    return status is StatusCode.UNAVAILABLE or (status is StatusCode.INTERNAL and bool(_BROKEN.search(words)))
 
 
 async def _first(bodies: AsyncIterator[bytes]) -> bytes:

@@ -1,29 +1,17 @@
-"""Messages of Triton's protocol that are passed on as bytes: what is added, is added at their end.
+"""Messages of Triton's protocol that the door writes, or adds to.
 
 A serialised protobuf message may be followed by another of its type: a reader merges the two, and joins repeated fields
-and maps (https://protobuf.dev/programming-guides/encoding/#last-one-wins). So a clip of 64 MiB gets a parameter, and a
-list one more entry, without being taken apart.
+(https://protobuf.dev/programming-guides/encoding/#last-one-wins). So a list gets one more entry, and is not read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from tritonclient.grpc import service_pb2
 
 _MESSAGES: Any = service_pb2  # its classes are made when it is imported
-
-
-def with_parameters(request: bytes, parameters: Mapping[str, int | str]) -> bytes:
-    """Return a serialised ModelInferRequest with further request parameters; these count before its own."""
-    more = _MESSAGES.ModelInferRequest()
-    for name, value in parameters.items():
-        if isinstance(value, int):
-            more.parameters[name].int64_param = value
-        else:
-            more.parameters[name].string_param = value
-    return request + more.SerializeToString()
 
 
 def with_extensions(metadata: bytes, extensions: Iterable[str]) -> bytes:

@@ -40,7 +40,7 @@ def test_too_little_is_refused_with_the_remedies(monkeypatch: pytest.MonkeyPatch
 
 
 def test_smaller_limits_need_less(monkeypatch: pytest.MonkeyPatch):
-    only(300_000_000, monkeypatch)
+    only(310_000_000, monkeypatch)
     monkeypatch.setenv("TRIPTYCH_MAX_FRAMES", "32")
     monkeypatch.setenv("TRIPTYCH_MAX_MEBIBYTES", "16")
     shared_memory.check()
