@@ -4,6 +4,7 @@ A model of another language, camera or person leans to some emotions whatever is
 in every clip, a mouth that speaks is seen as surprise. If it is known how often each emotion is expressed in some
 footage, such a leaning shows without labels, and can be taken away: the offset is that under which the channel names
 each emotion as often as it is expressed. Seven numbers a channel; they belong to the model that they were made for.
+What is known of the footage holds for the answer too: where neutral is frequent, it is expected to be.
 
 `triptych adapt` makes the file, beside the fusion's numbers in the model repository.
 """
@@ -85,6 +86,11 @@ class Adaptation:
     neutral: float = 1 / len(EMOTIONS)
     channels: Mapping[str, Offset] = field(default_factory=dict)
     sha256: str = ""
+
+    @property
+    def prior(self) -> np.ndarray:
+        """How often each emotion is taken to be expressed, [7]."""
+        return with_neutral(self.neutral) if self.channels else equal()
 
     @property
     def row(self) -> tuple[tuple[str, str, str, str], ...]:

@@ -67,7 +67,7 @@ class Manifest:
             models=models + adaptation.row,
             vacant=frozenset(line["role"] for line in lines if line["vacant"]),
             labels=labels,
-            parameters=Parameters.read(folder / FUSION_FILE),
+            parameters=Parameters.read(folder / FUSION_FILE).expecting(adaptation.prior),
             languages=frozenset(in_slot.get("words", {}).get("languages", ())),
             calibrations={
                 role: Calibration.read(folder / CALIBRATION_FOLDER / f"{role}.json", line["name"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,10 @@ class Parameters:
         """
         one = np.hstack([np.eye(len(EMOTIONS)), np.zeros((len(EMOTIONS), len(EMOTIONS)))])
         return cls(np.stack([one] * len(CHANNELS)), np.zeros(len(EMOTIONS)), pooled=True)
+
+    def expecting(self, prior: np.ndarray) -> Parameters:
+        """Return them for a world where emotions are as frequent as `prior` [7] says, instead of equally."""
+        return replace(self, bias=self.bias + centred(np.log(prior)))
 
     @classmethod
     def read(cls, path: Path) -> Parameters:

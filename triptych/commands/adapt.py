@@ -43,7 +43,10 @@ def adapt(
     neutral: Annotated[
         float,
         typer.Option(
-            min=0.01, max=0.99, help="Share of the footage that is neutral; the other emotions are taken as frequent."
+            min=0.01,
+            max=0.99,
+            help="Share of the footage that is neutral, and that answers then expect; the other emotions are taken as "
+            "equally frequent.",
         ),
     ] = 1 / len(EMOTIONS),
     use: Annotated[

@@ -10,8 +10,8 @@ from typing import Protocol
 class State:
     """Whether clips can be answered; `reason` says why not, as a sentence, `soon` that it takes seconds: clips wait.
 
-    `planned`: nothing is broken, and what is inside will be answered: a model is exchanged, for which clips wait as long
-    as it takes to load, or the server ends.
+    `planned`: nothing is broken, and what is inside will be answered: a model is exchanged, for which clips wait as
+    long as it takes to load, or the server ends.
     """
 
     ready: bool

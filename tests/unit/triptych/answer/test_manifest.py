@@ -69,6 +69,9 @@ def test_an_adaptation_is_named_and_moves_its_channel_alone(folder: Path):
     assert manifest.channel("face", OK).calibrated(np.zeros((1, 7))).tolist() == [offset.tolist()]
     assert manifest.channel("words", OK).calibrated(np.zeros((1, 7))).tolist() == [[0] * 7]
     assert manifest.channel("words", OK).status.reason == "uncalibrated"
+    plain, expected = trained().bias, manifest.parameters.bias
+    odds = np.exp(expected - plain)
+    assert odds[6] / odds[0] == pytest.approx(0.2 / (0.8 / 6), abs=1e-4)
 
 
 @pytest.mark.parametrize("name", ["fusion.json", "calibration/face.json", "models.json", "labels.txt"])
