@@ -248,6 +248,13 @@ async def test_a_clip_that_is_inside_when_a_step_dies_need_not_come_to_it(channe
     assert size_of(await call) == 25
 
 
+async def test_what_clients_ask_first_waits_for_a_triton_that_is_started_anew(channel, serving: Serving):
+    psutil.Process(serving.server.pid).kill()
+    stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
+    assert (await stub.ServerMetadata(service_pb2.ServerMetadataRequest())).version
+    assert size_of(await ask(channel, b"film")) == 4
+
+
 async def test_a_clip_that_ends_its_process_is_asked_twice_and_no_more(channel, serving: Serving, graph: ToyGraph):
     before = len(graph.began())
     code, words, trailing = await refusal(ask(channel, b"kill"))

@@ -167,7 +167,7 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
             await orders.setup()
             await web.UnixSite(orders, str(server.control_socket)).start()
             yield service
-            service.change(State(False, "the server is stopping", planned=True))
+            service.change(State(False, "the server is stopping"))
             await door.stop(DRAIN_SECONDS)
             await service.gate.drain()
         finally:

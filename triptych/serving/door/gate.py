@@ -132,11 +132,21 @@ class Gate(grpc.GenericRpcHandler):
         """Pass a small request on."""
         try:
             self._check_token(Call.of(context))
-            return await self._triton(method)(request, timeout=ASK_SECONDS)
+            return await self._ask(method, request)
         except Refusal as refusal:
             await _abort(context, refusal)
         except AioRpcError as error:
             await _abort(context, failure(error))
+
+    async def _ask(self, method: str, request: bytes) -> bytes:
+        """Ask Triton something small; once more if it is lost with a process, as soon as that is back."""
+        try:
+            return await self._triton(method)(request, timeout=ASK_SECONDS)
+        except AioRpcError as error:
+            if not is_lost(error) or not await self.readiness.again(RECOVERY_SECONDS):
+                raise
+        await self._reach()
+        return await self._triton(method)(request, timeout=ASK_SECONDS)
 
     async def infer(self, bodies: AsyncIterator[bytes], context: ServicerContext) -> bytes:
         """Pass a clip on, when it is its turn."""

@@ -22,7 +22,7 @@ class Readiness:
 
     def change(self, state: State) -> None:
         """Take what the supervision says now, and wake who waits for it."""
-        if self.state.ready and not state.ready and not state.planned:
+        if self.state.ready and state.loses:
             self._fault.set()
             self._fault = asyncio.Event()
         self.state = state
@@ -30,7 +30,7 @@ class Readiness:
         self._is[not state.ready].clear()
 
     async def fault(self) -> None:
-        """Return when something breaks, from now on."""
+        """Return when something breaks, from now on, that loses what is inside."""
         await self._fault.wait()
 
     async def within(self, seconds: float) -> bool:

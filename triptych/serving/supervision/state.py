@@ -10,14 +10,15 @@ from typing import Protocol
 class State:
     """Whether clips can be answered; `reason` says why not, as a sentence, `soon` that it takes seconds: clips wait.
 
-    `planned`: nothing is broken, and what is inside will be answered: a model is exchanged, for which clips wait as
-    long as it takes to load, or the server ends.
+    `planned`: nothing is broken, a model is exchanged: they wait for as long as it takes to load. `loses`: what is inside
+    has come to nothing, or will, and is to be asked again.
     """
 
     ready: bool
     reason: str = ""
     soon: bool = False
     planned: bool = False
+    loses: bool = False
 
 
 class Traffic(Protocol):

@@ -22,7 +22,7 @@ from triptych.serving.supervision.patience import LOOP, BackOff, Patience
 from triptych.serving.supervision.processes import Steps, lives
 from triptych.serving.supervision.state import Fault, State, Traffic
 from triptych.serving.work import Work
-from triptych_client.contract import ENSEMBLE
+from triptych_client.contract import ENSEMBLE, STEPS, VIDEO
 
 log = structlog.get_logger()
 
@@ -33,6 +33,8 @@ CHANNEL = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.use_local_subchannel_pool", 1),  # a new channel does not wait as long as the one to a dead server would
 ]
+FIRST = frozenset(name for name, step in STEPS.items() if VIDEO.name in {tensor.name for tensor in step.inputs})
+"""The steps that read the clip itself: whatever is inside has most likely passed them when one of them dies."""
 WAITED_S = 3.0
 """A clip takes some seconds; before that it is not asked whether anybody works at it."""
 
@@ -87,7 +89,7 @@ class Supervisor:
             self._watch.cancel()
             with suppress(asyncio.CancelledError):
                 await self._watch
-        self._tell(State(False, "Triton is stopping", planned=True))
+        self._tell(State(False, "Triton is stopping"))
         await asyncio.to_thread(self._server.stop, seconds)
         if self._kept:  # a restart under way ends with the server; what it had begun by then is ended now
             await asyncio.wait(self._kept)
@@ -279,7 +281,8 @@ class Supervisor:
         faults = max(map(self._back_off.faults, parts))
         log.error("not ready", reason=fault.reason, parts=parts, faults=faults, pause_s=pause_s)
         said = (fault.reason, shared_memory.exhaustion(), self._loop(parts, faults, pause_s))
-        self._tell(State(False, ". ".join(filter(None, said)), soon=bool(fault.steps) and not pause_s))
+        soon, loses = bool(fault.steps) and not pause_s, not fault.steps or not FIRST.issuperset(fault.steps)
+        self._tell(State(False, ". ".join(filter(None, said)), soon=soon, loses=loses))
         await asyncio.sleep(pause_s)
         for part in parts:
             metrics.RESTARTS.labels(part).inc()

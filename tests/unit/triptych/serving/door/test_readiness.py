@@ -48,3 +48,20 @@ async def test_again_does_not_wait_for_a_loss_that_nobody_sees(monkeypatch: pyte
     one = Readiness()
     one.change(READY)
     assert await one.again(LONG)
+
+
+async def test_a_fault_that_loses_what_is_inside_is_told_to_who_waits_for_it_and_no_other_is():
+    one = Readiness()
+    one.change(READY)
+    waiting = asyncio.create_task(one.fault())
+    await asyncio.sleep(0)
+    for harmless in (BROKEN, READY, State(False, "being exchanged", planned=True), READY):
+        one.change(harmless)
+        await asyncio.sleep(0)
+        assert not waiting.done()
+    one.change(State(False, "fusion died", loses=True))
+    await waiting
+    late = asyncio.create_task(one.fault())
+    await asyncio.sleep(0)
+    assert not late.done()
+    late.cancel()
