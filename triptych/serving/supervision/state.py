@@ -10,8 +10,8 @@ from typing import Protocol
 class State:
     """Whether clips can be answered; `reason` says why not, as a sentence, `soon` that it takes seconds: clips wait.
 
-    `planned`: nothing is broken, a model is exchanged: they wait for as long as it takes to load. `loses`: what is inside
-    has come to nothing, or will, and is to be asked again.
+    `planned`: nothing is broken, a model is exchanged: they wait for as long as it takes to load. `loses`: what is
+    inside has come to nothing, or will, and is to be asked again.
     """
 
     ready: bool
