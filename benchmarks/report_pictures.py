@@ -20,8 +20,11 @@ from triptych_client.page.html import page
 from triptych_client.peer import DEFAULT_URL
 from triptych_client.report import report
 
-LOOKS = {"report": ("en", 1280, 1500, "light"), "report_phone": ("ru", 390, 844, "dark")}
+LOOKS = {"report": ("en", 1280, 900, "light"), "report_phone": ("ru", 390, 844, "dark")}
 """Pictures by name: language, width and height of the window in pixels, and colours."""
+
+WHOLE, LAST = "report", "section[aria-labelledby=h-tags]"
+"""The picture that shows everything down to the sounds over time."""
 
 SENTENCE = 1
 """The sentence that is clicked first, so that something is marked."""
@@ -41,6 +44,8 @@ LOADED = """(media) => new Promise((done) => {
     else media.onloadeddata = done;
 })"""
 """Waits for the first picture."""
+
+MARGIN_PX = 16
 
 COLOURS = 128
 """A picture has so many colours, which keeps it below 300 kB."""
@@ -71,6 +76,8 @@ def _photograph_reports(chromium: Browser, answer: Analysis, out: Path) -> None:
             file.write_text(page(answer, lang), encoding="utf-8")
             tab = chromium.new_page(viewport={"width": width, "height": height}, color_scheme=colours)
             tab.goto(file.as_uri())
+            if name == WHOLE and (box := tab.locator(LAST).bounding_box()):
+                tab.set_viewport_size({"width": width, "height": round(box["y"] + box["height"]) + MARGIN_PX})
             tab.locator(".line").nth(SENTENCE).click()
             tab.evaluate(SOUGHT)
             _keep(tab, out / f"{name}.png")

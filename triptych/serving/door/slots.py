@@ -14,6 +14,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Protocol
 
 import structlog
@@ -71,16 +72,16 @@ class Region:
         self.mapping.madvise(mmap.MADV_REMOVE)
 
     def close(self) -> None:
-        """Let it go; its name goes with Triton's."""
+        """Remove it; whoever has mapped it keeps it."""
         self.mapping.close()
         self.file.close()
+        (SHARED_MEMORY / self.name).unlink(missing_ok=True)
 
 
 @dataclass
 class Slot:
     """The place of a region, and which start of Triton knows it."""
 
-    number: int
     region: Region | None = None
     start: int = 0
 
@@ -91,7 +92,8 @@ class Slots:
     def __init__(self, triton: Triton, size: int) -> None:
         self._triton = triton
         self._size = size
-        self._free = [Slot(number) for number in range(SLOTS)]
+        self._free = [Slot() for _ in range(SLOTS)]
+        self._numbers = count()
         self._usable = True
 
     @asynccontextmanager
@@ -138,12 +140,17 @@ class Slots:
             return slot.region
         if slot.region:
             slot.region.close()
-        slot.start = self._triton.starts
-        slot.region = region = Region.made(f"{self._triton.regions}clip-{slot.number}-{slot.start}", self._size)
+        start, slot.region = self._triton.starts, None
+        region = Region.made(f"{self._triton.regions}clip-{next(self._numbers)}", self._size)
         message = _MESSAGES.SystemSharedMemoryRegisterRequest(
             name=region.name, key=f"/{region.name}", byte_size=self._size
         )
-        await register(message.SerializeToString())
+        try:
+            await register(message.SerializeToString())
+        except AioRpcError:
+            region.close()
+            raise
+        slot.region, slot.start = region, start
         return region
 
     def _emptied(self, slot: Slot) -> None:
