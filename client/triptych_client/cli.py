@@ -19,6 +19,7 @@ from triptych_client import __version__, clips, files
 from triptych_client.archive import run
 from triptych_client.archive.run import Wish
 from triptych_client.asking import Asking
+from triptych_client.batch.command import batch
 from triptych_client.call import DEFAULT_TIMEOUT_S
 from triptych_client.characters import prepare_console, printable
 from triptych_client.copies import Copies, written
@@ -280,6 +281,9 @@ def ui(
         with serve(client, host, port, lang.value, concurrency) as page:
             typer.echo(page.url)
             page.wait()
+
+
+app.command()(batch)
 
 
 @app.command()

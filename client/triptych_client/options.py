@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,17 +46,33 @@ def connected(
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from triptych_client.client import Client
 
-    return Client(
-        url,
-        timeout_s=timeout_s,
-        ssl=tls,
-        root_certificates=root_certificates,
-        private_key=private_key,
-        certificate_chain=certificate_chain,
-        token=_token(token_file),
-        allow_plaintext_token=allow_plaintext_token,
-        metadata=_metadata(metadata or []),
-    )
+    secrets = (tls, root_certificates, private_key, certificate_chain, token_file, allow_plaintext_token, metadata)
+    return Client(**arguments(url, timeout_s, *secrets))
+
+
+def arguments(
+    url: str,
+    timeout_s: float,
+    tls: bool,
+    root_certificates: Path | None,
+    private_key: Path | None,
+    certificate_chain: Path | None,
+    token_file: Path | None,
+    allow_plaintext_token: bool,
+    metadata: list[str] | None,
+) -> dict[str, Any]:
+    """Return the arguments of a client, for one that is made elsewhere."""
+    return {
+        "url": url,
+        "timeout_s": timeout_s,
+        "ssl": tls,
+        "root_certificates": root_certificates,
+        "private_key": private_key,
+        "certificate_chain": certificate_chain,
+        "token": _token(token_file),
+        "allow_plaintext_token": allow_plaintext_token,
+        "metadata": _metadata(metadata or []),
+    }
 
 
 def _metadata(given: list[str]) -> dict[str, str]:

@@ -1,0 +1,234 @@
+"""A job on two nodes while things are killed and the store fails; then every clip is looked for, once."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow.parquet as pq
+
+from benchmarks.batch.clips import film, length_s, short_clip
+from benchmarks.batch.s3 import BUCKET, S3
+from triptych.paths import MODEL_REPOSITORY
+from triptych_client.batch.rows import CLIPS, DEAD_LETTERS, WINDOWS
+
+COMMAND = (sys.executable, "-c", "from triptych_client.cli import main; main()", "batch")
+NODES = 2
+PARTITION = 10
+OUTAGE_S = 10.0
+WINDOW_S = 6.0
+FILM_S = 12
+SAME_S = 0.0011
+"""Two lengths that differ by less are the same: they are written in milliseconds, and answered in float32."""
+PATIENCE_S = 540.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The clips of a job by URL, and how long each is. `lost` will have no answer: no media file, or none at all."""
+
+    lengths: Mapping[str, float]
+    lost: Sequence[str]
+
+    @property
+    def manifest(self) -> str:
+        """All of them as a listing."""
+        return "\n".join([*self.lengths, *self.lost])
+
+
+@dataclass
+class Found:
+    """What a job wrote, and what is wrong with it; `killed` says what was killed meanwhile, or failed."""
+
+    status: int
+    seconds: float
+    clips: int
+    windows: int
+    failed: int
+    retries: Counter[str]
+    killed: list[str]
+    wrong: list[str]
+    lines: list[str] = field(repr=False)
+
+
+def put_clips(s3: S3, count: int, films: int) -> Wanted:
+    """Write so many clips into the bucket, among them films, and one file that is no clip; say which there are."""
+    lengths = {f"s3://{BUCKET}/in/{number:04d}.mkv": length_s(number) for number in range(count - films)}
+    for number, url in enumerate(lengths):
+        s3.files.pipe_file(url, short_clip(number))
+    for number in range(films):
+        url = f"s3://{BUCKET}/in/film{number}.mkv"
+        s3.files.pipe_file(url, film(FILM_S + number))
+        lengths[url] = float(FILM_S + number)
+    s3.files.pipe_file(f"s3://{BUCKET}/in/notes.mkv", b"this is no clip")
+    wanted = Wanted(lengths, [f"s3://{BUCKET}/in/notes.mkv", f"s3://{BUCKET}/in/gone.mkv"])
+    s3.files.pipe_file(f"s3://{BUCKET}/manifest.txt", wanted.manifest.encode())
+    return wanted
+
+
+@contextmanager
+def two_nodes(environment: Mapping[str, str]) -> Iterator[str]:
+    """Give the address of a cluster of two raylets on this machine, whose workers have this environment."""
+    from ray.cluster_utils import Cluster
+
+    before = dict(os.environ)
+    os.environ.update(environment)
+    try:
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+        try:
+            for _ in range(NODES - 1):
+                cluster.add_node(num_cpus=2)
+            cluster.wait_for_nodes()
+            yield cluster.address
+        finally:
+            cluster.shutdown()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+Fault = Callable[[S3, psutil.Process], str]
+
+
+def kill_worker(s3: S3, here: psutil.Process) -> str:
+    """Kill a process of Ray that asks a server."""
+    return _kill(here, "a worker", lambda words: words[0].startswith("ray::") and "Asking" in words[0])
+
+
+def kill_server(s3: S3, here: psutil.Process) -> str:
+    """Kill a node's `triptych serve`, and with it its Triton."""
+    return _kill(here, "a server", lambda words: "serve" in words and any(w.startswith("--grpc-port") for w in words))
+
+
+def fail_store(s3: S3, here: psutil.Process) -> str:
+    """Let the store answer errors for ten seconds."""
+    s3.failing.set()
+    time.sleep(OUTAGE_S)
+    s3.failing.clear()
+    return f"the store answered {s3.errors} requests with 503 within {OUTAGE_S:g} s"
+
+
+FAULTS: Sequence[Fault] = (kill_worker, fail_store, kill_server)
+
+
+def _kill(here: psutil.Process, what: str, is_it: Callable[[list[str]], bool]) -> str:
+    for process in here.children(recursive=True):
+        try:
+            words = process.cmdline()
+        except psutil.Error:
+            continue
+        if words and is_it(words):
+            process.send_signal(signal.SIGKILL)
+            return f"{what} (process {process.pid}) was killed"
+    raise RuntimeError(f"there is no process of {what} to kill")
+
+
+@dataclass
+class Run:
+    """`triptych batch` as a child, its lines in a file."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @classmethod
+    def start(cls, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Run:
+        """Start it."""
+        with log.open("ab") as output:
+            command = [*COMMAND, *arguments]
+            process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=output, stderr=output)
+        return cls(process, log)
+
+    @property
+    def lines(self) -> list[str]:
+        """What it has said so far."""
+        return self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+
+
+def arguments(address: str, out: str, repository: Path = MODEL_REPOSITORY) -> list[str]:
+    """Return the command line of the proof's job."""
+    return [
+        f"s3://{BUCKET}/manifest.txt",
+        *("--out", out, "--partition", str(PARTITION), "--window", str(WINDOW_S)),
+        *("--cluster", address, "--serve", f"--repository {repository}"),
+    ]
+
+
+def partitions(s3: S3, out: str) -> int:
+    """Return how many partitions are there."""
+    files = s3.files
+    folder = f"{out}/_triptych/done"
+    return len(files.ls(folder)) if files.exists(folder) else 0
+
+
+def survive(s3: S3, run: Run, wanted: Wanted, out: str, faults: Sequence[Fault] = FAULTS) -> Found:
+    """Let things fail while the job runs, evenly over its partitions, and look at what it has written in the end."""
+    began_s, here = time.monotonic(), psutil.Process()
+    total = math.ceil((len(wanted.lengths) + len(wanted.lost)) / PARTITION)
+    killed: list[str] = []
+    while run.process.poll() is None:
+        if time.monotonic() > began_s + PATIENCE_S:
+            run.process.kill()
+            raise TimeoutError(f"the job is not done after {PATIENCE_S:g} s:\n" + "\n".join(run.lines[-20:]))
+        due = (len(killed) + 1) * total / (len(faults) + 2)
+        if len(killed) < len(faults) and partitions(s3, out) >= due:
+            killed.append(faults[len(killed)](s3, here))
+        time.sleep(0.25)
+    return look(s3, run, wanted, out, killed, time.monotonic() - began_s)
+
+
+def look(s3: S3, run: Run, wanted: Wanted, out: str, killed: list[str], seconds: float) -> Found:
+    """Compare what was written with what there should be."""
+    clips, windows, dead = (_rows(s3, f"{out}/{table}") for table in (CLIPS, WINDOWS, DEAD_LETTERS))
+    wrong = [*_doubled_or_lost(clips, wanted), *_of_another(clips, wanted), *_windows(windows, clips)]
+    if sorted(row["path"] for row in dead) != sorted(wanted.lost):
+        wrong.append(f"dead letters are {[row['path'] for row in dead]}")
+    reasons = Counter(
+        reason.partition(":")[0] for row in clips for reason in (row["retries"] or "").split("\n") if reason
+    )
+    return Found(run.process.wait(), seconds, len(clips), len(windows), len(dead), reasons, killed, wrong, run.lines)
+
+
+def _rows(s3: S3, folder: str) -> list[dict[str, Any]]:
+    """Return the rows of every file in a folder, also of those that nothing says are whole."""
+    files = s3.files
+    found = files.find(folder)
+    return [row for name in found for row in pq.read_table(files.open(name, "rb")).to_pylist()]
+
+
+def _doubled_or_lost(clips: Sequence[Mapping[str, Any]], wanted: Wanted) -> Iterator[str]:
+    counts = Counter(row["path"] for row in clips)
+    for path in [*wanted.lengths, *wanted.lost]:
+        if counts[path] != 1:
+            yield f"{path} is there {counts[path]} times"
+    for path in counts.keys() - wanted.lengths.keys() - set(wanted.lost):
+        yield f"{path} was not asked for"
+
+
+def _of_another(clips: Sequence[Mapping[str, Any]], wanted: Wanted) -> Iterator[str]:
+    """Say of which clips the answer is another's, or none."""
+    for row in clips:
+        length_s = wanted.lengths.get(row["path"])
+        said_s = row["duration_s"] or 0.0
+        if length_s is not None and (row["error"] or abs(said_s - length_s) > SAME_S):
+            yield f"{row['path']} is {length_s:.3f} s long, and the answer says {row['duration_s']} ({row['error']})"
+
+
+def _windows(windows: Sequence[Mapping[str, Any]], clips: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Say which windows are there twice, and which clips have none."""
+    counts = Counter((row["path"], row["start_s"]) for row in windows)
+    for (path, start_s), count in counts.items():
+        if count > 1:
+            yield f"the window of {path} at {start_s} s is there {count} times"
+    have = {path for path, _ in counts}
+    yield from (f"{row['path']} has no window" for row in clips if not row["error"] and row["path"] not in have)
