@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from benchmarks.batch.clips import film, length_s, short_clip
 from benchmarks.batch.s3 import BUCKET, S3
 from triptych.paths import MODEL_REPOSITORY
+from triptych.serving.host import free_port
 from triptych_client.batch.rows import CLIPS, DEAD_LETTERS, WINDOWS
 
 COMMAND = (sys.executable, "-c", "from triptych_client.cli import main; main()", "batch")
@@ -85,10 +86,10 @@ def two_nodes(environment: Mapping[str, str]) -> Iterator[str]:
     before = dict(os.environ)
     os.environ.update(environment)
     try:
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+        cluster = Cluster(initialize_head=True, head_node_args=_node())
         try:
             for _ in range(NODES - 1):
-                cluster.add_node(num_cpus=2)
+                cluster.add_node(**_node())
             cluster.wait_for_nodes()
             yield cluster.address
         finally:
@@ -96,6 +97,14 @@ def two_nodes(environment: Mapping[str, str]) -> Iterator[str]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+AGENT_PORTS = ("metrics_agent_port", "metrics_export_port", "dashboard_agent_listen_port", "runtime_env_agent_port")
+
+
+def _node() -> dict[str, Any]:
+    """Return what a raylet is started with. Ports that are given are not waited for, which takes long on busy cores."""
+    return {"num_cpus": 2, "include_dashboard": False, **{name: free_port() for name in AGENT_PORTS}}
 
 
 Fault = Callable[[S3, psutil.Process], str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import ExitStack
 from typing import Annotated
 
 import typer
@@ -68,7 +69,6 @@ def batch(
     with needed_for("triptych batch", "batch"):
         import fsspec  # noqa: F401
         import pyarrow  # noqa: F401
-        import ray  # noqa: F401
         import tenacity  # noqa: F401
     from triptych_client.batch import job, pipeline
     from triptych_client.batch import manifest as manifests
@@ -82,10 +82,12 @@ def batch(
     try:
         named = manifests.read(manifest, column, wish.patience)
         if named.repeated:
-            _say(f"{named.repeated:,} clips are named again in the manifest; each is analysed once")
+            _say(f"named more than once in the manifest, and analysed once: {named.repeated:,}")
         work = job.Job(named, wish, _say)
-        with pipeline.Cluster(cluster, servers) as opened:
-            rates = work.run(lambda: job.on_cluster(work, opened))
+        with ExitStack() as open_cluster:  # which a job that is done does not need
+            rates = work.run(
+                lambda: job.on_cluster(work, open_cluster.enter_context(pipeline.Cluster(cluster, servers)))
+            )
     except TriptychClientError as error:
         complain(error)
         raise typer.Exit(UNFINISHED) from None

@@ -55,24 +55,27 @@ class Cluster:
     address: str | None
     servers: Servers
     _ray: Any = field(default=None, init=False)
+    _fleet: Limits | None = field(default=None, init=False)
 
     def __enter__(self) -> Cluster:
         serving.quiet()
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what is to be done about an error is our line
+        if self.servers.client is not None:  # nobody there is known before a cluster is made
+            self._fleet = _limits(self.servers.client)
         with needed_for("triptych batch", "batch"):
             import ray
             import ray.data
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         self._ray = ray
-        quiet = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
+        quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
         try:
             # Without an address this machine becomes a cluster of one node; RAY_ADDRESS is Ray's own variable.
             ray.init(self.address, include_dashboard=None if self.address else False, **quiet)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise TriptychClientError(f"no cluster of Ray at {self.address or 'this machine'}: {error}") from error
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
-        context.print_on_execution_start = False
-        context.enable_operator_progress_bars = False
+        except Exception as error:  # a node that does not start in time is an Exception, and no kind of it
+            said = " ".join(str(error).split())
+            raise TriptychClientError(f"no cluster of Ray at {self.address or 'this machine'}: {said}") from error
+        for name in ("ray", "ray.data"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        ray.data.DataContext.get_current().enable_progress_bars = False
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -85,13 +88,11 @@ class Cluster:
 
     def limits(self) -> Limits:
         """Return what the servers take, as soon as all of them answer; the error of the first that does not."""
-        if self.servers.client is not None:
-            return _limits(self.servers.client)
+        if self._fleet is not None:
+            return self._fleet
         handles = [_server_on(self._ray, node, self.servers.flags) for node in self.nodes]
         with ThreadPoolExecutor(len(handles)) as pool:
-            urls = list(pool.map(lambda handle: _known(self._ray, handle.url.remote()), handles))
-        told = [self._ray.get(handle.limits.remote()) for handle in handles]
-        assert urls
+            told = list(pool.map(lambda handle: _known(self._ray, handle.limits.remote()), handles))
         return min(told, key=lambda limits: (limits.max_seconds or 0.0, limits.max_clip_bytes or 0))
 
     def answered(self, paths: Sequence[str], todo: Sequence[int], fetching: Fetching, asked: Asked) -> Iterator[Piece]:
@@ -99,7 +100,6 @@ class Cluster:
         ray, nodes, pa = self._ray, self.nodes, parquet.check()
         wanted = pa.table({"clip": pa.array(todo, pa.int64()), "url": pa.array([paths[clip] for clip in todo])})
         share = ray.put(wanted)
-        spread = iter(_places(nodes))
         numbers = ray.data.range(len(todo), override_num_blocks=-(-len(todo) // BLOCK))
         pieces = numbers.map_batches(
             _fetched,
@@ -107,7 +107,7 @@ class Cluster:
             batch_size=None,
             batch_format="pyarrow",
             num_cpus=CPUS,
-            concurrency=FETCHES * len(nodes),
+            compute=ray.data.TaskPoolStrategy(size=FETCHES * len(nodes)),
         )
         answers = pieces.map_batches(
             Asking,
@@ -121,7 +121,7 @@ class Cluster:
                 max_concurrent_calls_per_actor=self.servers.lanes,
                 enable_true_multi_threading=True,
             ),
-            ray_remote_args_fn=lambda: next(spread),
+            scheduling_strategy="SPREAD",
         )
         try:
             for block in answers.iter_batches(batch_size=None, prefetch_batches=0, batch_format="pyarrow"):
@@ -173,15 +173,6 @@ def _fetched(table: Any, wanted: Any, fetching: Fetching) -> Iterator[Any]:
             yield to_table([piece])
 
 
-def _places(nodes: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Yield where actors go: to each node in turn, and elsewhere when that has left."""
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    while True:
-        for node in nodes:
-            yield {"scheduling_strategy": NodeAffinitySchedulingStrategy(node, soft=True)}
-
-
 def _own(servers: Servers) -> dict[str, Any]:
     """Return arguments of a client for the server on the node of this process."""
     import ray
@@ -199,9 +190,10 @@ def _server_on(ray: Any, node: str, flags: Sequence[str]) -> Any:
     return ray.remote(NodeServer).options(num_cpus=0, max_concurrency=8, **options).remote(flags)
 
 
-def _known(ray: Any, url: Any) -> str:
+def _known(ray: Any, asked: Any) -> Any:
+    """Return what an actor answers, or raise the error that it raised."""
     try:
-        return ray.get(url)
+        return ray.get(asked)
     except ray.exceptions.RayError as error:
         raise _cause(error) from error
 
