@@ -2,14 +2,16 @@
 
 python -m benchmarks.batch [--clips 300] [--films 2] [--only survival|overhead] [--repeats 2]
 
-Survival: two raylets of Ray on this machine, each with a `triptych serve` of its own, and moto's S3; in the middle a
-worker is killed, the store answers 503 for ten seconds, and a server is killed. Then the rows of each clip are counted.
+Survival: two raylets of Ray on this machine, each with a `triptych serve` of its own, and moto's S3; the job is killed
+and given again, then a worker is killed, the store answers 503 for ten seconds, and a server is killed. Then the rows
+of each clip are counted.
 Overhead: the same clips through one server, by a plain loop of the client and by a job with the same concurrency.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -56,8 +58,11 @@ def survival(clips: int, films: int, log: Path, repository: Path = MODEL_REPOSIT
     with S3() as s3:
         wanted = proof.put_clips(s3, clips, films)
         with proof.two_nodes(s3.environment) as address:
-            run = proof.Run.start(proof.arguments(address, out, repository), s3.environment, log)
-            return proof.survive(s3, run, wanted, out)
+            arguments = proof.arguments(address, out, repository)
+            there = proof.kill_early(s3, proof.Run.start(arguments, s3.environment, log), out)
+            run = proof.Run.start(arguments, s3.environment, log)
+            found = proof.survive(s3, run, wanted, out)
+            return replace(found, killed=[f"the job was killed with {there} partitions there", *found.killed])
 
 
 def costs(clips: int, repeats: int, log: Path) -> list[Pair]:

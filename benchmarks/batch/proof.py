@@ -180,6 +180,18 @@ def partitions(s3: S3, out: str) -> int:
     return len(files.ls(folder)) if files.exists(folder) else 0
 
 
+def kill_early(s3: S3, run: Run, out: str) -> int:
+    """Kill the job itself when its first partitions are there; return how many they are."""
+    began_s = time.monotonic()
+    while (there := partitions(s3, out)) < 2:
+        if run.process.poll() is not None or time.monotonic() > began_s + PATIENCE_S:
+            raise RuntimeError("the job ended before it could be killed:\n" + "\n".join(run.lines[-20:]))
+        time.sleep(0.25)
+    run.process.kill()
+    run.process.wait()
+    return there
+
+
 def survive(s3: S3, run: Run, wanted: Wanted, out: str, faults: Sequence[Fault] = FAULTS) -> Found:
     """Let things fail while the job runs, evenly over its partitions, and look at what it has written in the end."""
     began_s, here = time.monotonic(), psutil.Process()

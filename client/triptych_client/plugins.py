@@ -24,6 +24,7 @@ SERVER_COMMANDS = {
     "doctor": "Check that this machine can run the server.",
     "bundle": "Write what serving needs into a folder, for a host without a network.",
     "swap": "Exchange a channel's model in the running server.",
+    "capacity": "Turn a day's clips into servers, memory and money.",
 }
 """Commands of the server's package: known, and explained, where it is not installed."""
 INSTALL = (
