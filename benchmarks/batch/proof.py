@@ -128,7 +128,7 @@ def fail_store(s3: S3, here: psutil.Process) -> str:
     return f"the store answered {s3.errors} requests with 503 within {OUTAGE_S:g} s"
 
 
-FAULTS: Sequence[Fault] = (kill_worker, fail_store, kill_server)
+FAULTS: Sequence[Fault] = (fail_store, kill_worker, kill_server)
 
 
 def _kill(here: psutil.Process, what: str, is_it: Callable[[list[str]], bool]) -> str:
@@ -193,15 +193,16 @@ def kill_early(s3: S3, run: Run, out: str) -> int:
 
 
 def survive(s3: S3, run: Run, wanted: Wanted, out: str, faults: Sequence[Fault] = FAULTS) -> Found:
-    """Let things fail while the job runs, evenly over its partitions, and look at what it has written in the end."""
+    """Let things fail while the job runs, evenly from its first partition on, and look at what it has written."""
     began_s, here = time.monotonic(), psutil.Process()
-    total = math.ceil((len(wanted.lengths) + len(wanted.lost)) / PARTITION)
+    there = partitions(s3, out)
+    left = math.ceil((len(wanted.lengths) + len(wanted.lost)) / PARTITION) - there
     killed: list[str] = []
     while run.process.poll() is None:
         if time.monotonic() > began_s + PATIENCE_S:
             run.process.kill()
             raise TimeoutError(f"the job is not done after {PATIENCE_S:g} s:\n" + "\n".join(run.lines[-20:]))
-        due = (len(killed) + 1) * total / (len(faults) + 2)
+        due = there + 1 + len(killed) * left / (len(faults) + 1)
         if len(killed) < len(faults) and partitions(s3, out) >= due:
             killed.append(faults[len(killed)](s3, here))
         time.sleep(0.25)

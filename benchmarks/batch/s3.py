@@ -57,6 +57,9 @@ class S3:
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if self.failing.is_set():
             self.errors += 1
-            start_response("503 Slow Down", [("Content-Type", "application/xml")])
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            start_response(
+                "503 Slow Down", [("Content-Type", "application/xml"), ("Content-Length", str(len(SLOW_DOWN)))]
+            )
             return [SLOW_DOWN]
         return self._app(environ, start_response)

@@ -40,7 +40,8 @@ class Point:
 class Host:
     """A kind of host, and what clips cost it; `source` says who says so.
 
-    `memory_gib` is what a server takes at most, `start_s` how long it takes until a new one answers.
+    `memory_gib` is what a server takes at most, `start_s` how long it takes until a new one answers, `bound_by` says
+    which part of a host is the slowest, where that is known.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Host:
     start_s: float
     points: tuple[Point, ...]
     gpu_gib: float = 0.0
+    bound_by: str = ""
     measured: bool = False
 
     @classmethod

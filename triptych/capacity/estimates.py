@@ -48,7 +48,7 @@ class Card:
         source = (
             "an estimate: networks measured on an H100, scaled by published speeds, and steps measured on two cores"
         )
-        return Host(self.name, source, self.cores, 32.0, START_S, points, self.gib)
+        return Host(self.name, source, self.cores, 32.0, START_S, points, self.gib, self.bound_by)
 
     def _point(self, seconds: float) -> Point:
         """Return what a clip costs; its steps follow each other, and the slower side bounds many of them."""

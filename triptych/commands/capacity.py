@@ -32,8 +32,9 @@ class Kind(str, Enum):
 
 JUMP_S = 900.0
 """So long a jump of the load is looked at."""
-MOST_SIMULATED = 16
-"""Servers of a fleet that is simulated; a larger one is looked at in proportion."""
+FEWEST_SIMULATED = 4
+CALLS_SIMULATED = 20_000
+"""Of a fleet to which the peak comes, about so many calls are looked at: a larger one in proportion."""
 
 
 def capacity(
@@ -95,7 +96,7 @@ def _jump(found: Plan, peak: float, promise: Promise) -> Jump:
     from triptych.capacity import fleet
     from triptych.capacity.simulation import Manners
 
-    shrunk = max(found.servers / MOST_SIMULATED, 1.0)
+    shrunk = max(min(found.peak_a_second * JUMP_S / CALLS_SIMULATED, found.servers / FEWEST_SIMULATED), 1.0)
     most = round(found.servers / shrunk)
     return fleet.jump(
         found.cost,
@@ -137,6 +138,7 @@ def _table(found: Plan, promise: Promise, jumped: Jump, clips_a_day: float, pric
         ("clips a second, mean and peak", f"{clips_a_day / 86_400:.2f}, {found.peak_a_second:.2f}"),
         ("a clip of " + f"{found.cost.seconds:g} s", f"{found.cost.lone_s:.2f} s alone on {found.host.name}"),
         ("the figures", found.host.source),
+        *([("what bounds them", found.host.bound_by)] if found.host.bound_by else []),
         ("a server answers", f"{found.most:.2f} clips a second at most, {found.load.a_second:.2f} as promised"),
         (
             "foreseen at that load",

@@ -27,7 +27,7 @@ class Fetching:
         notes: list[str] = []
         sent = 0
         try:
-            with stores.local(url, self.patience, notes.append) as path:
+            with stores.local(url, self.patience, lambda reason: notes.append(f"StoreError: {reason}")) as path:
                 for piece in self._of_file(Piece(clip), path):
                     yield replace(piece, retries=tuple(notes))
                     sent += 1

@@ -121,7 +121,6 @@ class Cluster:
                 max_concurrent_calls_per_actor=self.servers.lanes,
                 enable_true_multi_threading=True,
             ),
-            scheduling_strategy="SPREAD",
         )
         try:
             for block in answers.iter_batches(batch_size=None, prefetch_batches=0, batch_format="pyarrow"):

@@ -11,7 +11,8 @@ from datetime import timedelta
 from triptych_client.batch.gathering import Finished
 
 OVER_S = 600.0
-"""Speed and time left are those of the last so many seconds."""
+"""Speed and time left are those of the last so many seconds, and of none before the first clip: what starts, starts
+once."""
 
 
 @dataclass
@@ -31,7 +32,6 @@ class Rates:
 
     def __post_init__(self) -> None:
         self._began_s = self.clock()
-        self._marks.append((self._began_s, 0, 0.0))
 
     def add(self, clip: Finished) -> None:
         """Count a clip."""
@@ -53,15 +53,19 @@ class Rates:
 
     @property
     def clips_a_second(self) -> float:
-        """Over the last OVER_S; 0 until a clip was done."""
-        (from_s, clips, _), (to_s, more, _) = self._marks[0], self._marks[-1]
-        return (more - clips) / (to_s - from_s) if to_s > from_s else 0.0
+        """Over the last OVER_S; 0 until two clips were done."""
+        return self._a_second(1)
 
     @property
     def real_time_factor(self) -> float:
         """Seconds of clips that are answered in a second, over the same time."""
-        (from_s, _, seconds), (to_s, _, more) = self._marks[0], self._marks[-1]
-        return (more - seconds) / (to_s - from_s) if to_s > from_s else 0.0
+        return self._a_second(2)
+
+    def _a_second(self, column: int) -> float:
+        if not self._marks or self._marks[-1][0] == self._marks[0][0]:
+            return 0.0
+        first, last = self._marks[0], self._marks[-1]
+        return (last[column] - first[column]) / (last[0] - first[0])
 
     @property
     def left_s(self) -> float | None:
@@ -72,7 +76,7 @@ class Rates:
     def line(self) -> str:
         """Return it in one line."""
         said = [f"{self.before + self.done:,} of {self.total:,} clips"]
-        if self.done:
+        if self.clips_a_second:
             said.append(f"{self.clips_a_second:.2f} clips/s")
             said.append(f"{self.real_time_factor:.1f} x real time")
         if self.failures:
