@@ -9,9 +9,13 @@ from pathlib import Path
 
 from benchmarks.batch.proof import Run, Wanted, partitions
 from benchmarks.batch.s3 import BUCKET, S3
-from triptych_client import Client
+from triptych_client import Analysis, Client
+from triptych_client.batch import rows
+from triptych_client.batch.gathering import Gathering
+from triptych_client.batch.pieces import Piece, packed
 
 LANES = 3
+GATHERED = 300
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,17 @@ class Pair:
     loop_s: float
     job_s: float
     running_s: float
+
+
+def gathered_a_second(analysis: Analysis) -> float:
+    """Return how many answers like this one the one process takes in, and makes tables of, in a second."""
+    pieces = [Piece(number, **packed(analysis)) for number in range(GATHERED)]
+    gathering = Gathering([f"clips/{number}.mp4" for number in range(GATHERED)])
+    began_s = time.monotonic()
+    clips = [clip for piece in pieces if (clip := gathering.add(piece))]
+    for table in rows.TABLES:
+        rows.written(table, clips)
+    return GATHERED / (time.monotonic() - began_s)
 
 
 def by_loop(url: str, s3: S3, clips: Sequence[str]) -> float:

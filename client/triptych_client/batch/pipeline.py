@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 BLOCK = 4
 """Clips that one task reads: few, so that the lanes share them evenly at the end."""
+MOST_BLOCKS = 20_000
+"""Ray holds something for each task: of a million clips, one reads more."""
 FETCHES = 2
 """Tasks a node that read clips at once."""
 CPUS = 0.1
@@ -63,9 +65,7 @@ class Cluster:
         if self.servers.client is not None:  # nobody there is known before a cluster is made
             self._fleet = _limits(self.servers.client)
         with needed_for("triptych batch", "batch"):
-            import ray
-            import ray.data
-        self._ray = ray
+            self._ray = ray = _library()
         quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
         try:
             # Without an address this machine becomes a cluster of one node; RAY_ADDRESS is Ray's own variable.
@@ -83,8 +83,8 @@ class Cluster:
 
     @property
     def nodes(self) -> list[str]:
-        """The ids of the nodes that are there."""
-        return [node["NodeID"] for node in self._ray.nodes() if node["Alive"]]
+        """The ids of the nodes that are there for work: a head of a cluster may have no processors to give."""
+        return [node["NodeID"] for node in self._ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
 
     def limits(self) -> Limits:
         """Return what the servers take, as soon as all of them answer; the error of the first that does not."""
@@ -100,7 +100,7 @@ class Cluster:
         ray, nodes, pa = self._ray, self.nodes, parquet.check()
         wanted = pa.table({"clip": pa.array(todo, pa.int64()), "url": pa.array([paths[clip] for clip in todo])})
         share = ray.put(wanted)
-        numbers = ray.data.range(len(todo), override_num_blocks=-(-len(todo) // BLOCK))
+        numbers = ray.data.range(len(todo), override_num_blocks=min(-(-len(todo) // BLOCK), MOST_BLOCKS))
         pieces = numbers.map_batches(
             _fetched,
             fn_kwargs={"wanted": share, "fetching": fetching},
@@ -162,10 +162,18 @@ class NodeServer:
         return _limits({"url": self._kept.url()})
 
 
+def _library() -> Any:
+    """Return Ray, with what of it is used."""
+    import ray  # type: ignore[import-not-found]
+    import ray.data  # type: ignore[import-not-found]
+    import ray.util.scheduling_strategies  # type: ignore[import-not-found]
+
+    return ray
+
+
 def _fetched(table: Any, wanted: Any, fetching: Fetching) -> Iterator[Any]:
     """Yield what is sent of clips: the first stage; `table` has their places in `wanted`."""
-    import ray
-
+    ray = _library()
     share = ray.get(wanted) if isinstance(wanted, ray.ObjectRef) else wanted
     for row in share.take(table["id"]).to_pylist():
         for piece in fetching.pieces(row["clip"], row["url"]):
@@ -174,17 +182,14 @@ def _fetched(table: Any, wanted: Any, fetching: Fetching) -> Iterator[Any]:
 
 def _own(servers: Servers) -> dict[str, Any]:
     """Return arguments of a client for the server on the node of this process."""
-    import ray
-
+    ray = _library()
     handle = _server_on(ray, ray.get_runtime_context().get_node_id(), servers.flags)
     return {"url": _known(ray, handle.url.remote()), "timeout_s": servers.timeout_s}
 
 
 def _server_on(ray: Any, node: str, flags: Sequence[str]) -> Any:
     """Return the actor that keeps a node's server, which is made once, and ends with the job."""
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    place = NodeAffinitySchedulingStrategy(node, soft=False)
+    place = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node, soft=False)
     options = {"name": f"triptych-{node}", "get_if_exists": True, "scheduling_strategy": place}
     return ray.remote(NodeServer).options(num_cpus=0, max_concurrency=8, **options).remote(flags)
 
