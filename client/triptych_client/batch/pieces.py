@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from triptych_client.archive import parquet
@@ -46,7 +46,7 @@ class Piece:
 
     def part(self) -> Part:
         """Return what became of the window, for stitching."""
-        analysis = Analysis.from_dict(json.loads(zlib.decompress(self.answer))) if self.answer else None
+        analysis = Analysis.from_dict(msgspec.json.decode(zlib.decompress(self.answer))) if self.answer else None
         looks = np.frombuffer(zlib.decompress(self.looks), np.uint8) if self.looks else None
         return Part(
             self.window,
