@@ -60,58 +60,58 @@ class Tally:
 
 
 class Triton:
-    """Clips in Triton at once: each is done at the rate that its company leaves it."""
+    """Clips in Triton at once: each is done at the rate that its company leaves it, all at the same one.
+
+    So it is enough to count how far a clip would be that had been there from the beginning.
+    """
 
     def __init__(self, env: simpy.Environment, share: float) -> None:
         self._env, self._share = env, share
-        self._left: dict[simpy.Event, float] = {}
+        self._ends: dict[simpy.Event, float] = {}
+        """Of each clip, how far such a clip would be when this one is done."""
+        self._far_s = self._at = 0.0
         self._changed = env.event()
-        self._at = 0.0
         env.process(self._run())
 
     def begin(self, work_s: float) -> simpy.Event:
         """Take a clip that alone would take so long; return what happens when it is done."""
         self._advance()
         done = self._env.event()
-        self._left[done] = work_s
+        self._ends[done] = self._far_s + work_s
         self._wake()
         return done
 
     def shorten(self, done: simpy.Event, work_s: float) -> None:
-        """Leave at most so much to be done of a clip."""
+        """Leave at most so much to be done of a clip that is in it."""
         self._advance()
-        self._left[done] = min(self._left.get(done, 0.0), work_s)
+        self._ends[done] = min(self._ends[done], self._far_s + work_s)
         self._wake()
 
     @property
     def _slowness(self) -> float:
-        return 1 + self._share * (len(self._left) - 1)
+        return 1 + self._share * (len(self._ends) - 1)
 
     def _wake(self) -> None:
         self._changed.succeed()
         self._changed = self._env.event()
 
     def _advance(self) -> None:
-        """Take off what was done since the last time."""
-        done_s = (self._env.now - self._at) / self._slowness if self._left else 0.0
+        if self._ends:
+            self._far_s += (self._env.now - self._at) / self._slowness
         self._at = self._env.now
-        for clip in self._left:
-            self._left[clip] -= done_s
 
     def _run(self) -> Steps:
         while True:
             changed = self._changed
-            if self._left:
-                soonest = min(self._left, key=self._left.__getitem__)
-                ended = self._env.timeout(max(self._left[soonest], 0.0) * self._slowness)
-                yield ended | changed
-                if changed.triggered:
-                    continue
-                self._advance()
-                del self._left[soonest]
-                soonest.succeed()
-            else:
+            if not self._ends:
                 yield changed
+                continue
+            soonest = min(self._ends, key=self._ends.__getitem__)
+            yield self._env.timeout(max(self._ends[soonest] - self._far_s, 0.0) * self._slowness) | changed
+            if not changed.triggered:
+                self._advance()
+                del self._ends[soonest]
+                soonest.succeed()
 
 
 class Server:
@@ -191,9 +191,10 @@ def arrivals(server: Server, a_second: float, seconds: float, manners: Manners, 
         server.env.process(server.call(manners, tally))
 
 
-def learn(server: Server, clips: int = 30) -> Steps:
-    """Let as many callers as are let in take turns for so many clips each, so that the door knows what they cost."""
-    callers = [server.env.process(_turns(server, clips)) for _ in range(server.admission.bounds.in_flight)]
+def learn(server: Server, clips: int = 60) -> Steps:
+    """Let as many callers as are let in take turns for so many clips together: then the door knows what they cost."""
+    in_flight = server.admission.bounds.in_flight
+    callers = [server.env.process(_turns(server, max(clips // in_flight, 3))) for _ in range(in_flight)]
     yield simpy.AllOf(server.env, callers)
 
 

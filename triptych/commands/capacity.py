@@ -33,7 +33,7 @@ class Kind(str, Enum):
 JUMP_S = 900.0
 """So long a jump of the load is looked at."""
 FEWEST_SIMULATED = 4
-CALLS_SIMULATED = 20_000
+CALLS_SIMULATED = 6_000
 """Of a fleet to which the peak comes, about so many calls are looked at: a larger one in proportion."""
 
 

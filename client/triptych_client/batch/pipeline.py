@@ -58,6 +58,8 @@ class Cluster:
     servers: Servers
     _ray: Any = field(default=None, init=False)
     _fleet: Limits | None = field(default=None, init=False)
+    _kept: list[Any] = field(default_factory=list, init=False)
+    """The actors that keep the nodes' servers: one that nobody holds is ended."""
 
     def __enter__(self) -> Cluster:
         serving.quiet()
@@ -90,9 +92,9 @@ class Cluster:
         """Return what the servers take, as soon as all of them answer; the error of the first that does not."""
         if self._fleet is not None:
             return self._fleet
-        handles = [_server_on(self._ray, node, self.servers.flags) for node in self.nodes]
-        with ThreadPoolExecutor(len(handles)) as pool:
-            told = list(pool.map(lambda handle: _known(self._ray, handle.limits.remote()), handles))
+        self._kept = [_server_on(self._ray, node, self.servers.flags) for node in self.nodes]
+        with ThreadPoolExecutor(len(self._kept)) as pool:
+            told = list(pool.map(lambda server: _known(self._ray, server.limits.remote()), self._kept))
         return min(told, key=lambda limits: (limits.max_seconds or 0.0, limits.max_clip_bytes or 0))
 
     def answered(self, paths: Sequence[str], todo: Sequence[int], fetching: Fetching, asked: Asked) -> Iterator[Piece]:
@@ -136,8 +138,12 @@ class Asking:
         serving.quiet()
         from triptych_client.client import Client
 
-        known = servers.client if servers.client is not None else _own(servers)
-        self._client = Client(**known)
+        if servers.client is None:
+            ray = _library()
+            self._kept = _server_on(ray, ray.get_runtime_context().get_node_id(), servers.flags)
+            self._client = Client(_known(ray, self._kept.url.remote()), timeout_s=servers.timeout_s)
+        else:
+            self._client = Client(**servers.client)
         self._lane = Lane(self._client, asked, servers.patience_s)
 
     def __call__(self, table: Any) -> Iterator[Any]:
@@ -178,13 +184,6 @@ def _fetched(table: Any, wanted: Any, fetching: Fetching) -> Iterator[Any]:
     for row in share.take(table["id"]).to_pylist():
         for piece in fetching.pieces(row["clip"], row["url"]):
             yield to_table([piece])
-
-
-def _own(servers: Servers) -> dict[str, Any]:
-    """Return arguments of a client for the server on the node of this process."""
-    ray = _library()
-    handle = _server_on(ray, ray.get_runtime_context().get_node_id(), servers.flags)
-    return {"url": _known(ray, handle.url.remote()), "timeout_s": servers.timeout_s}
 
 
 def _server_on(ray: Any, node: str, flags: Sequence[str]) -> Any:
