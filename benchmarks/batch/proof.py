@@ -28,6 +28,8 @@ COMMAND = (sys.executable, "-c", "from triptych_client.cli import main; main()",
 NODES = 2
 PARTITION = 10
 OUTAGE_S = 10.0
+READ = 8
+"""Clips that were read when the store begins to fail: so some are read meanwhile."""
 WINDOW_S = 6.0
 FILM_S = 12
 SAME_S = 0.0011
@@ -193,9 +195,9 @@ def kill_early(s3: S3, run: Run, out: str) -> int:
 
 
 def survive(s3: S3, run: Run, wanted: Wanted, out: str, faults: Sequence[Fault] = FAULTS) -> Found:
-    """Let things fail while the job runs, evenly from its first partition on, and look at what it has written."""
+    """Let the store fail while the job reads, and things evenly over its partitions; look at what it has written."""
     began_s, here = time.monotonic(), psutil.Process()
-    there = partitions(s3, out)
+    there, read = partitions(s3, out), s3.reads
     left = math.ceil((len(wanted.lengths) + len(wanted.lost)) / PARTITION) - there
     killed: list[str] = []
     while run.process.poll() is None:
@@ -203,9 +205,10 @@ def survive(s3: S3, run: Run, wanted: Wanted, out: str, faults: Sequence[Fault] 
             run.process.kill()
             raise TimeoutError(f"the job is not done after {PATIENCE_S:g} s:\n" + "\n".join(run.lines[-20:]))
         due = there + 1 + len(killed) * left / (len(faults) + 1)
-        if len(killed) < len(faults) and partitions(s3, out) >= due:
-            killed.append(faults[len(killed)](s3, here))
-        time.sleep(0.25)
+        fault = faults[len(killed)] if len(killed) < len(faults) else None
+        if (fault is fail_store and s3.reads > read + READ) or (fault and partitions(s3, out) >= due):
+            killed.append(fault(s3, here))
+        time.sleep(0.1)
     return look(s3, run, wanted, out, killed, time.monotonic() - began_s)
 
 

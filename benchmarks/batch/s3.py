@@ -28,7 +28,8 @@ class S3:
 
     def __init__(self) -> None:
         self.failing = Event()
-        self.errors = 0
+        self.errors = self.reads = 0
+        """Requests that were answered with an error, and clips that were read."""
         self._app = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=_Silent)
         self.environment = {**KEYS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._server.port}"}
@@ -55,6 +56,7 @@ class S3:
         )
 
     def _answer(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        self.reads += environ["REQUEST_METHOD"] == "GET" and environ["PATH_INFO"].startswith(f"/{BUCKET}/in/")
         if self.failing.is_set():
             self.errors += 1
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))

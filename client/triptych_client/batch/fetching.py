@@ -40,7 +40,7 @@ class Fetching:
             yield replace(clip, data=_read(path))
             return
         with Film(path) as film, sending.Source(film, self.bounds, {}) as source:
-            yield from _ended(_windows(clip, source))
+            yield from _ended(_windows(replace(clip, is_film=True, film_s=film.duration_s or 0.0), source))
 
 
 def _windows(clip: Piece, source: sending.Source) -> Iterator[Piece]:
@@ -52,7 +52,6 @@ def _windows(clip: Piece, source: sending.Source) -> Iterator[Piece]:
             start_s=window.start_s,
             end_s=window.end_s,
             origin_s=origin_s,
-            is_film=True,
             is_last=False,
             data=data,
         )

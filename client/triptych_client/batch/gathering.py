@@ -67,7 +67,7 @@ def _analysis(path: str, pieces: Sequence[Piece]) -> Analysis:
     """Return a clip's answer; InvalidClip where none of its pieces has one."""
     parts = [_within(piece.part(), pieces) for piece in pieces]
     if any(piece.is_film for piece in pieces) or parts[0].analysis is None:
-        return stitch(parts, path, None)
+        return stitch(parts, path, pieces[0].film_s or None)
     analysis = parts[0].analysis
     return replace(analysis, clip=replace(analysis.clip, path=path))
 

@@ -34,6 +34,8 @@ class Piece:
     origin_s: float = 0.0
     is_last: bool = True
     is_film: bool = False
+    film_s: float = 0.0
+    """How long the film is, as its header says; 0 where it does not."""
     kind: str = ""
     error: str = ""
     retries: tuple[str, ...] = ()

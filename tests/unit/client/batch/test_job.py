@@ -196,7 +196,7 @@ def test_windows_of_long_footage_become_one_clip(clips: Path, out: Path):
     assert rates.answered == CLIPS + 1
     row = table(out, rows.CLIPS).filter(pl.col("path") == str(film))
     assert row["parts"].to_list() == [3]
-    assert row["duration_s"][0] == pytest.approx(12, abs=0.5)
+    assert row["duration_s"][0] == pytest.approx(12, abs=0.05)
     starts = table(out, rows.WINDOWS).filter(pl.col("path") == str(film))["start_s"].to_list()
     assert starts == sorted(starts)
     assert max(starts) > 8
