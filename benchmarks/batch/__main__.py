@@ -1,17 +1,18 @@
 """Does a job on a cluster lose or double a clip when things die, and what does it cost beside a plain loop?
 
-python -m benchmarks.batch [--clips 300] [--films 2] [--only survival|overhead] [--repeats 2]
+python -m benchmarks.batch survival [--clips 300] [--films 2]
+python -m benchmarks.batch overhead [--clips 300] [--repeats 2]
 
 Survival: two raylets of Ray on this machine, each with a `triptych serve` of its own, and moto's S3; the job is killed
-and given again, then a worker is killed, the store answers 503 for ten seconds, and a server is killed. Then the rows
-of each clip are counted.
+and given again; the store answers 503 for ten seconds while clips are read, a worker is killed, a server is killed. Then
+the rows of each clip are counted.
 Overhead: the same clips through one server, by a plain loop of the client and by a job with the same concurrency.
 """
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
+from enum import Enum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -22,7 +23,7 @@ from benchmarks.batch import overhead, proof
 from benchmarks.batch.overhead import Pair
 from benchmarks.batch.proof import Found
 from benchmarks.batch.s3 import BUCKET, S3
-from benchmarks.measure import machine, publish, table
+from benchmarks.measure import publish, table
 from triptych.commands.demo import make_clip
 from triptych.paths import BUILD, MODEL_REPOSITORY
 from triptych.serving.service import Service
@@ -31,27 +32,31 @@ from triptych_client import Client
 MOST = 1.1
 
 
+class Part(str, Enum):
+    """What is measured; each has a page of its own."""
+
+    SURVIVAL = "survival"
+    OVERHEAD = "overhead"
+
+
 def main(
+    part: Annotated[Part, typer.Argument(help="What is measured.")],
     clips: Annotated[int, typer.Option(min=20)] = 300,
-    films: Annotated[int, typer.Option(min=0)] = 2,
-    only: Annotated[str, typer.Option(help="survival or overhead; both by default.")] = "",
-    repeats: Annotated[int, typer.Option(min=1)] = 2,
+    films: Annotated[int, typer.Option(min=0, help="Of the clips, for survival: each is cut into windows.")] = 2,
+    repeats: Annotated[int, typer.Option(min=1, help="For overhead.")] = 2,
 ) -> None:
-    """Measure, and write down both."""
-    text: list[str] = []
+    """Measure, and write it down."""
     with TemporaryDirectory(prefix="triptych-") as folder:
-        if only != "overhead":
-            found = survival(clips, films, Path(folder) / "survival.log")
-            text.append(_survival(found))
-        if only != "survival":
-            pairs, gathered = costs(clips - films, repeats, Path(folder) / "overhead.log")
-            text.append(_overhead(pairs, gathered))
-    command = f"python -m benchmarks.batch --clips {clips} --films {films} --repeats {repeats}"
-    if only:
-        print("\n\n".join(text), machine())
-    else:
-        publish("batch", command, "\n\n".join(text))
-    sys.exit(1 if only != "overhead" and found.wrong else 0)
+        log = Path(folder) / "log"
+        if part is Part.SURVIVAL:
+            found = survival(clips, films, log)
+            publish(
+                "batch_survival", f"python -m benchmarks.batch survival --clips {clips} --films {films}", told(found)
+            )
+            raise typer.Exit(1 if found.wrong else 0)
+        pairs, gathered = costs(clips, repeats, log)
+        command = f"python -m benchmarks.batch overhead --clips {clips} --repeats {repeats}"
+        publish("batch_overhead", command, compared(pairs, gathered))
 
 
 def survival(clips: int, films: int, log: Path, repository: Path = MODEL_REPOSITORY) -> Found:
@@ -82,7 +87,8 @@ def costs(clips: int, repeats: int, log: Path) -> tuple[list[Pair], float]:
     return pairs, overhead.gathered_a_second(answer)
 
 
-def _survival(found: Found) -> str:
+def told(found: Found) -> str:
+    """Return what was found as a page."""
     retries = ", ".join(f"{reason} {count}" for reason, count in found.retries.most_common()) or "none"
     rows = [
         ("rows of clips, each clip once", found.clips),
@@ -94,11 +100,13 @@ def _survival(found: Found) -> str:
         ("seconds, the start of two servers included", f"{found.seconds:.0f}"),
         ("exit code", found.status),
     ]
-    lines = "\n".join(f"    {line}" for line in found.lines[-8:])
-    return f"## What it survives\n\n{table(('what', 'found'), rows)}\n\nIts last lines:\n\n{lines}"
+    own = [line for line in found.lines if not line.startswith(("[", "\x1b"))]
+    lines = "\n".join(f"    {line}" for line in own[-8:])
+    return f"{table(('what', 'found'), rows)}\n\nWhat it said:\n\n{lines}"
 
 
-def _overhead(pairs: list[Pair], gathered: float) -> str:
+def compared(pairs: list[Pair], gathered: float) -> str:
+    """Return both times as a page."""
     rows = [
         (
             number,
@@ -112,7 +120,7 @@ def _overhead(pairs: list[Pair], gathered: float) -> str:
     ]
     header = ("pair", "loop, s", "job, s", "ratio", "job from its first answer on, s", "ratio")
     limit = f"One process takes in, and makes tables of, {gathered:.0f} answers a second like that of the demo clip."
-    return f"## What it costs\n\n{table(header, rows)}\n\nThe bar is {MOST}. {limit}"
+    return f"{table(header, rows)}\n\nThe bar is {MOST}. {limit}"
 
 
 if __name__ == "__main__":
