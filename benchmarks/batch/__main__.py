@@ -3,9 +3,9 @@
 python -m benchmarks.batch survival [--clips 300] [--films 2]
 python -m benchmarks.batch overhead [--clips 300] [--repeats 2]
 
-Survival: two raylets of Ray on this machine, each with a `triptych serve` of its own, and moto's S3; the job is killed
-and given again; the store answers 503 for ten seconds while clips are read, a worker is killed, a server is killed. Then
-the rows of each clip are counted.
+Survival: two raylets of Ray on this machine, each with a `triptych serve` of its own, and moto's S3. The job is killed
+and given again; the store answers 503 for ten seconds while clips are read, a worker is killed, a server is killed.
+Then the rows of each clip are counted.
 Overhead: the same clips through one server, by a plain loop of the client and by a job with the same concurrency.
 """
 
