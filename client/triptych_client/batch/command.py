@@ -38,7 +38,8 @@ def batch(
     column: Annotated[str, typer.Option(help="Column of the manifest that names the clips.")] = "path",
     partition: Annotated[int, typer.Option(min=1, help="Clips in a file; a killed job goes on behind it.")] = 100,
     cluster: Annotated[
-        str | None, typer.Option(help="Address of a cluster of Ray (auto, ray://HOST:10001); else this machine alone.")
+        str | None,
+        typer.Option(help="Address of a cluster of Ray (HOST:6379; auto on one of its nodes); else this machine."),
     ] = None,
     url: Annotated[
         str | None,

@@ -68,13 +68,13 @@ class Cluster:
             self._fleet = _limits(self.servers.client)
         with needed_for("triptych batch", "batch"):
             self._ray = ray = _library()
+        address = self.address or os.environ.get("RAY_ADDRESS")  # Ray's own variable
         quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
         try:
-            # Without an address this machine becomes a cluster of one node; RAY_ADDRESS is Ray's own variable.
-            ray.init(self.address, include_dashboard=None if self.address else False, **quiet)
+            ray.init(address, include_dashboard=None if address else False, **quiet)
         except Exception as error:  # a node that does not start in time is an Exception, and no kind of it
             said = " ".join(str(error).split())
-            raise TriptychClientError(f"no cluster of Ray at {self.address or 'this machine'}: {said}") from error
+            raise TriptychClientError(f"no cluster of Ray at {address or 'this machine'}: {said}") from error
         for name in ("ray", "ray.data"):
             logging.getLogger(name).setLevel(logging.ERROR)
         ray.data.DataContext.get_current().enable_progress_bars = False

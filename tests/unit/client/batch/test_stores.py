@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from samples.faulty_store import FaultyStore, faulty_store
-from triptych_client.batch import stores
+from triptych_client.batch import manifest, stores
 from triptych_client.batch.stores import Folder, Patience, StoreError
 
 
@@ -83,6 +86,29 @@ def test_a_file_of_this_machine_is_not_copied(tmp_path: Path):
     for url in (str(tmp_path / "a b.mp4"), (tmp_path / "a b.mp4").as_uri().replace("%20", " ")):
         with stores.local(url, Patience(0), stores.silent) as path:
             assert path == tmp_path / "a b.mp4"
+
+
+@pytest.fixture
+def website(tmp_path: Path) -> Iterator[str]:
+    """The address of a web server that gives the files of a folder."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_manifest_and_clips_of_a_web_server(website: str, tmp_path: Path):
+    (tmp_path / "film.mp4").write_bytes(b"film")
+    (tmp_path / "clips.csv").write_text("path\nfilm.mp4\ngone.mp4\n")
+    film, gone = manifest.read(f"{website}/clips.csv", "path", Patience(0)).clips
+    with stores.local(film, Patience(0), stores.silent) as path:
+        assert path.read_bytes() == b"film"
+    with pytest.raises(StoreError, match="there is nothing there"), stores.local(gone, Patience(0), stores.silent):
+        pass
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path):
