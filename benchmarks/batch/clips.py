@@ -10,6 +10,8 @@ import numpy as np
 
 SIZE = (96, 64)
 SHORTEST_S, STEP_S = 0.300, 0.002
+LAST_S = 0.1
+"""How long the last picture is shown."""
 
 
 def length_s(number: int) -> float:
@@ -19,15 +21,15 @@ def length_s(number: int) -> float:
 
 def short_clip(number: int) -> bytes:
     """Return a clip without sound: two pictures, the second of which ends when the clip does."""
-    return _encoded(number, [0.0, length_s(number) - 0.1], 0.1)
+    return _encoded(number, [0.0, length_s(number) - LAST_S])
 
 
 def film(seconds: int) -> bytes:
     """Return a film without sound, a key frame each second: long enough to be cut."""
-    return _encoded(seconds, [second / 4 for second in range(4 * seconds)], 0.25)
+    return _encoded(seconds, [tenth / 10 for tenth in range(10 * seconds)])
 
 
-def _encoded(number: int, times: list[float], last_s: float) -> bytes:
+def _encoded(number: int, times: list[float]) -> bytes:
     target = io.BytesIO()
     with av.open(target, "w", format="matroska") as container:
         video = container.add_stream("libx264", rate=10, options={"preset": "ultrafast", "g": "4"})
@@ -38,7 +40,7 @@ def _encoded(number: int, times: list[float], last_s: float) -> bytes:
             grey = np.full((SIZE[1], SIZE[0], 3), 20 + (number * 7 + round(time_s * 40)) % 200, np.uint8)
             frame = av.VideoFrame.from_ndarray(grey, format="rgb24")
             frame.pts, frame.time_base = round(time_s * 1000), Fraction(1, 1000)
-            frame.duration = round(last_s * 1000)
+            frame.duration = round(LAST_S * 1000)
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
     return target.getvalue()

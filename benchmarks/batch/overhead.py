@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.batch.proof import Run, Wanted, partitions
+from benchmarks.batch.checks import Wanted
+from benchmarks.batch.proof import Run, partitions
 from benchmarks.batch.s3 import BUCKET, S3
 from triptych_client import Analysis, Client
 from triptych_client.batch import rows

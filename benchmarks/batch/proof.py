@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 import pyarrow.parquet as pq
 
+from benchmarks.batch.checks import Wanted, flaws
 from benchmarks.batch.clips import film, length_s, short_clip
 from benchmarks.batch.s3 import BUCKET, S3
 from triptych.paths import MODEL_REPOSITORY
@@ -32,22 +33,7 @@ READ = 8
 """Clips that were read when the store begins to fail: so some are read meanwhile."""
 WINDOW_S = 6.0
 FILM_S = 12
-SAME_S = 0.0011
-"""Two lengths that differ by less are the same: they are written in milliseconds, and answered in float32."""
 PATIENCE_S = 540.0
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The clips of a job by URL, and how long each is. `lost` will have no answer: no media file, or none at all."""
-
-    lengths: Mapping[str, float]
-    lost: Sequence[str]
-
-    @property
-    def manifest(self) -> str:
-        """All of them as a listing."""
-        return "\n".join([*self.lengths, *self.lost])
 
 
 @dataclass
@@ -215,9 +201,7 @@ def survive(s3: S3, run: Run, wanted: Wanted, out: str, faults: Sequence[Fault] 
 def look(s3: S3, run: Run, wanted: Wanted, out: str, killed: list[str], seconds: float) -> Found:
     """Compare what was written with what there should be."""
     clips, windows, dead = (_rows(s3, f"{out}/{table}") for table in (CLIPS, WINDOWS, DEAD_LETTERS))
-    wrong = [*_doubled_or_lost(clips, wanted), *_of_another(clips, wanted), *_windows(windows, clips)]
-    if sorted(row["path"] for row in dead) != sorted(wanted.lost):
-        wrong.append(f"dead letters are {[row['path'] for row in dead]}")
+    wrong = flaws(wanted, clips, windows, dead)
     reasons = Counter(
         reason.partition(":")[0] for row in clips for reason in (row["retries"] or "").split("\n") if reason
     )
@@ -229,31 +213,3 @@ def _rows(s3: S3, folder: str) -> list[dict[str, Any]]:
     files = s3.files
     found = files.find(folder)
     return [row for name in found for row in pq.read_table(files.open(name, "rb")).to_pylist()]
-
-
-def _doubled_or_lost(clips: Sequence[Mapping[str, Any]], wanted: Wanted) -> Iterator[str]:
-    counts = Counter(row["path"] for row in clips)
-    for path in [*wanted.lengths, *wanted.lost]:
-        if counts[path] != 1:
-            yield f"{path} is there {counts[path]} times"
-    for path in counts.keys() - wanted.lengths.keys() - set(wanted.lost):
-        yield f"{path} was not asked for"
-
-
-def _of_another(clips: Sequence[Mapping[str, Any]], wanted: Wanted) -> Iterator[str]:
-    """Say of which clips the answer is another's, or none."""
-    for row in clips:
-        length_s = wanted.lengths.get(row["path"])
-        said_s = row["duration_s"] or 0.0
-        if length_s is not None and (row["error"] or abs(said_s - length_s) > SAME_S):
-            yield f"{row['path']} is {length_s:.3f} s long, and the answer says {row['duration_s']} ({row['error']})"
-
-
-def _windows(windows: Sequence[Mapping[str, Any]], clips: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Say which windows are there twice, and which clips have none."""
-    counts = Counter((row["path"], row["start_s"]) for row in windows)
-    for (path, start_s), count in counts.items():
-        if count > 1:
-            yield f"the window of {path} at {start_s} s is there {count} times"
-    have = {path for path, _ in counts}
-    yield from (f"{row['path']} has no window" for row in clips if not row["error"] and row["path"] not in have)
