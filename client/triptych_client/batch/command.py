@@ -26,7 +26,7 @@ from triptych_client.outages import PATIENCE_S
 from triptych_client.output import complain
 
 UNFINISHED = 3
-"""The exit code of a job that ended before every clip was tried; given again, it goes on."""
+"""The exit code of a job or a run into a folder that ended before every clip was tried; given again, it goes on."""
 
 
 def batch(
