@@ -1,7 +1,7 @@
 """Does a job on a cluster lose or double a clip when things die, and what does it cost beside a plain loop?
 
 python -m benchmarks.batch survival [--clips 300] [--films 2]
-python -m benchmarks.batch overhead [--clips 300] [--repeats 2]
+python -m benchmarks.batch overhead [--clips 300] [--repeats 2] [--seconds 3]
 
 Survival: two raylets of Ray on this machine, each with a `triptych serve` of its own, and moto's S3. The job is killed
 and given again; the store answers 503 for ten seconds while clips are read, a worker is killed, a server is killed.
@@ -23,6 +23,7 @@ from benchmarks.batch import overhead, proof
 from benchmarks.batch.overhead import Pair
 from benchmarks.batch.proof import Found
 from benchmarks.batch.s3 import BUCKET, S3
+from benchmarks.load import short_clip
 from benchmarks.measure import publish, table
 from triptych.commands.demo import make_clip
 from triptych.paths import BUILD, MODEL_REPOSITORY
@@ -44,6 +45,9 @@ def main(
     clips: Annotated[int, typer.Option(min=20)] = 300,
     films: Annotated[int, typer.Option(min=0, help="Of the clips, for survival: each is cut into windows.")] = 2,
     repeats: Annotated[int, typer.Option(min=1, help="For overhead.")] = 2,
+    seconds: Annotated[
+        float, typer.Option(min=0, help="For overhead: so much of the demo clip, not tiny clips without sound.")
+    ] = 0.0,
 ) -> None:
     """Measure, and write it down."""
     with TemporaryDirectory(prefix="triptych-") as folder:
@@ -54,8 +58,8 @@ def main(
                 "batch_survival", f"python -m benchmarks.batch survival --clips {clips} --films {films}", told(found)
             )
             raise typer.Exit(1 if found.wrong else 0)
-        pairs, gathered = costs(clips, repeats, log)
-        command = f"python -m benchmarks.batch overhead --clips {clips} --repeats {repeats}"
+        pairs, gathered = costs(clips, repeats, seconds, log)
+        command = f"python -m benchmarks.batch overhead --clips {clips} --repeats {repeats} --seconds {seconds:g}"
         publish("batch_overhead", command, compared(pairs, gathered))
 
 
@@ -72,12 +76,14 @@ def survival(clips: int, films: int, log: Path, repository: Path = MODEL_REPOSIT
             return replace(found, killed=[f"the job was killed with {there} partitions there", *found.killed])
 
 
-def costs(clips: int, repeats: int, log: Path) -> tuple[list[Pair], float]:
+def costs(clips: int, repeats: int, seconds: float, log: Path) -> tuple[list[Pair], float]:
     """Time the loop and the job in turn, against one server; and how many answers one process gathers in a second."""
     pairs = []
     with S3() as s3, Service(work=BUILD / "benchmarks" / "batch") as service:
         wanted = proof.put_clips(s3, clips, 0)
-        overhead.by_loop(service.grpc_url, s3, list(wanted.lengths)[:20])  # what is loaded late is loaded now
+        for url in wanted.lengths if seconds else ():
+            s3.files.pipe_file(url, short_clip(seconds))
+        overhead.by_loop(service.grpc_url, s3, list(wanted.lengths)[:6])  # what is loaded late is loaded now
         for number in range(repeats):
             loop_s = overhead.by_loop(service.grpc_url, s3, list(wanted.lengths))
             job_s = overhead.by_job(service.grpc_url, s3, wanted, f"s3://{BUCKET}/out{number}", log)
@@ -118,7 +124,7 @@ def compared(pairs: list[Pair], gathered: float) -> str:
         )
         for number, pair in enumerate(pairs, 1)
     ]
-    header = ("pair", "loop, s", "job, s", "ratio", "job from its first answer on, s", "ratio")
+    header = ("pair", "loop, s", "whole job, s", "ratio", "job from its first answer on, s", "ratio")
     limit = f"One process takes in, and makes tables of, {gathered:.0f} answers a second like that of the demo clip."
     return f"{table(header, rows)}\n\nThe bar is {MOST}. {limit}"
 
