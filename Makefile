@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: demo test lint serve ui doctor bench fuzz soak wheels clean sbom test-alerts test-container test-bundle test-tensorrt gates gpu-check
+.PHONY: demo test lint serve ui doctor bench fuzz soak wheels clean sbom test-alerts test-container test-bundle test-batch test-tensorrt gates gpu-check
 
 demo: .venv/demo
 	$(BIN)/triptych demo $(CLIP)
@@ -58,6 +58,11 @@ RTX := build/tensorrt-rtx
 test-tensorrt: .venv/dev
 	$(INSTALL) --no-deps --upgrade --target $(RTX) tensorrt-rtx-cu13-libs==1.7.1.116 tensorrt-rtx-cu13-bindings==1.7.1.116
 	PYTHONPATH=$(RTX) $(BIN)/python -m pytest tests/engines
+
+# `triptych batch` on two nodes of Ray and an S3 of this machine, while things are killed: Ray and moto, 150 MB.
+test-batch: .venv/dev
+	$(INSTALL) --editable client --editable '.[batch]'
+	$(BIN)/python -m pytest tests/batch
 
 # How far the exported graphs are from their networks. DATA=DIR adds the faces of FER2013.
 gates: .venv/demo

@@ -167,12 +167,15 @@ def _rates(phases: Sequence[Phase], watch: Watch) -> dict[str, list[float]]:
 
 
 def _facts(phase: Phase) -> dict[str, object]:
+    waits = [reply.seconds for reply in phase.replies if reply.status == OK]
     return {
         "name": phase.name,
         "start_s": round(phase.start_s, 1),
         "end_s": round(phase.end_s, 1),
         "statuses": dict(load.statuses(phase.replies)),
         "goodput": round(phase.goodput, 3),
+        "p50_s": round(percentile(waits, 0.5), 2),
+        "p95_s": round(percentile(waits, 0.95), 2),
         "recovery_s": round(phase.recovery_s, 2),
         "load_s": round(phase.load_s, 1),
     }

@@ -19,6 +19,7 @@ from triptych_client import __version__, clips, files
 from triptych_client.archive import run
 from triptych_client.archive.run import Wish
 from triptych_client.asking import Asking
+from triptych_client.batch.command import UNFINISHED, batch
 from triptych_client.call import DEFAULT_TIMEOUT_S
 from triptych_client.characters import prepare_console, printable
 from triptych_client.copies import Copies, written
@@ -44,9 +45,6 @@ from triptych_client.schema import load as schema_of_answer
 
 INTERRUPTED = 128 + signal.SIGINT
 """The exit code that typer gives a command that was interrupted."""
-
-UNFINISHED = 3
-"""The exit code of a run into a folder that ended before every clip was tried; given again, it goes on."""
 
 app = typer.Typer(
     cls=Commands,
@@ -221,6 +219,9 @@ def ui(
         with serve(client, host, port, lang.value, concurrency) as page:
             typer.echo(page.url)
             page.wait()
+
+
+app.command()(batch)
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -58,28 +58,39 @@ class Server:
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         from triptych_client.client import Client
 
-        return Client(
-            self.url,
-            timeout_s=timeout_s,
-            ssl=self.tls,
-            root_certificates=self.root_certificates,
-            private_key=self.private_key,
-            certificate_chain=self.certificate_chain,
-            token=_token(self.token_file),
-            allow_plaintext_token=self.allow_plaintext_token,
-            metadata=_metadata(self.metadata or []),
-            shared_memory=self.shared_memory,
-        )
+        return Client(**self.arguments(timeout_s))
+
+    def arguments(self, timeout_s: float) -> dict[str, Any]:
+        """Return the arguments of a client, for one that is made elsewhere."""
+        return {
+            "url": self.url,
+            "timeout_s": timeout_s,
+            "ssl": self.tls,
+            "root_certificates": self.root_certificates,
+            "private_key": self.private_key,
+            "certificate_chain": self.certificate_chain,
+            "token": _token(self.token_file),
+            "allow_plaintext_token": self.allow_plaintext_token,
+            "metadata": _metadata(self.metadata or []),
+            "shared_memory": self.shared_memory,
+        }
 
 
 def reaching(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command with the options of `Server` in the place of its parameter `server`, as typer reads them."""
-    options = inspect.signature(Server, eval_str=True).parameters
+    """Return a command with the options of `Server` in the place of its parameter `server`, as typer reads them.
+
+    An option that the command has itself stays as it has it.
+    """
     own = inspect.signature(command, eval_str=True)
+    options = {
+        name: option
+        for name, option in inspect.signature(Server, eval_str=True).parameters.items()
+        if name not in own.parameters
+    }
 
     @wraps(command)
     def run(**given: Any) -> None:
-        server = Server(**{field.name: given.pop(field.name) for field in fields(Server)})
+        server = Server(**{name: given.pop(name) for name in options})
         command(**given, **{PARAMETER: server})
 
     parameters: list[inspect.Parameter] = []

@@ -47,7 +47,7 @@ def stream(
                 yield replace(outcome, index=index)
         if not source.lost:
             return
-        _wait_for(client, patience_s, rest)
+        wait_for(client, patience_s, rest)
 
 
 @dataclass
@@ -71,7 +71,7 @@ class _Source:
             yield numbered[1]
 
 
-def _wait_for(client: Client, patience_s: float, rest: Callable[[float], None]) -> None:
+def wait_for(client: Client, patience_s: float, rest: Callable[[float], None]) -> None:
     """Return when the server answers; Unavailable when it has not after `patience_s`."""
     end_s = time.monotonic() + patience_s
     while True:

@@ -25,6 +25,7 @@ SERVER_COMMANDS = {
     "bundle": "Write what serving needs into a folder, for a host without a network.",
     "adapt": "Adapt channels to unlabelled footage of your own.",
     "swap": "Exchange a channel's model in the running server.",
+    "capacity": "Turn a day's clips into servers, memory and money.",
 }
 """Commands of the server's package: known, and explained, where it is not installed."""
 INSTALL = (

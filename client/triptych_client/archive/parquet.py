@@ -83,7 +83,7 @@ class _Table:
 
     def add(self, rows: Iterable[dict[str, Any]]) -> None:
         """Add rows; names of files that are no UTF-8 are written with escapes, as in JSON."""
-        self._rows.extend({name: _text(cell) for name, cell in row.items()} for row in rows)
+        self._rows.extend({name: text(cell) for name, cell in row.items()} for row in rows)
         if len(self._rows) >= GROUP_ROWS:
             self._flush()
 
@@ -92,5 +92,7 @@ class _Table:
         self._rows.clear()
 
 
-def _text(cell: object) -> object:
+def text(cell: object) -> object:
+    """Return a cell; a text that is no UTF-8, as names of files can be, gets escapes."""
+    """Return a cell; a text that is no UTF-8, as names of files can be, gets escapes."""
     return cell.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(cell, str) else cell

@@ -62,7 +62,7 @@ def stream(
     """
     known = dict(journal.parts) if journal else {}
     yield from known.values()
-    source = _Source(film, bounds, known)
+    source = Source(film, bounds, known)
     looks = client.known_limits().max_seconds is not None
     with source:
         for outcome in outages.stream(client, source.files(), concurrency=concurrency, looks=looks, **options):
@@ -78,7 +78,7 @@ def stream(
 
 
 @dataclass
-class _Source:
+class Source:
     """Makes the files of windows that are not known yet; `sent` are those windows, without their packets."""
 
     film: Film
@@ -88,7 +88,7 @@ class _Source:
     origins: list[float] = field(default_factory=list)
     _open: ExitStack = field(default_factory=ExitStack)
 
-    def __enter__(self) -> _Source:
+    def __enter__(self) -> Source:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -16,7 +16,8 @@ from triptych_client.cli import app
 
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 LINE = re.compile(
-    r"^(?:\.venv/bin/)?(triptych (?:train|export|models|evaluate|bench|doctor|serve|demo|bundle|swap)\b[^#\n]*)",
+    r"^(?:\.venv/bin/)?"
+    r"(triptych (?:train|export|models|evaluate|bench|doctor|serve|demo|bundle|swap|capacity|batch)\b[^#\n]*)",
     re.MULTILINE,
 )
 QUOTED = re.compile(r"`(triptych (?:train|export|models|evaluate|doctor|serve|demo) -[^`]*|triptych train [^`]*)`")

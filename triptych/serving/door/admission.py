@@ -61,17 +61,18 @@ class Stay:
 
 
 class Admission:
-    """Counts who is inside; to be used within one event loop."""
+    """Counts who is inside; to be used within one event loop. `clock` tells the seconds of a simulation."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, clock: Callable[[], float] | None = None) -> None:
         self.bounds = bounds
         self.waiting = 0
         self.pace = Pace()
-        self.answered_at = time.monotonic()
+        self._now = clock or time.monotonic
+        self.answered_at = self._now()
         self._turns = asyncio.Semaphore(bounds.in_flight)
         self._refused: deque[float] = deque(maxlen=4096)
         self._stays: set[Stay] = set()
-        self._load, self._load_at = 0.0, time.monotonic()
+        self._load, self._load_at = 0.0, self._now()
 
     @property
     def in_flight(self) -> int:
@@ -86,7 +87,7 @@ class Admission:
     @property
     def oldest_in_flight_s(self) -> float:
         """How long the clip has been in Triton that has been there longest; 0 without any."""
-        return time.monotonic() - min(stay.began for stay in self._stays) if self._stays else 0.0
+        return self._now() - min(stay.began for stay in self._stays) if self._stays else 0.0
 
     def check(self, remaining_s: float | None) -> None:
         """Raise Refusal for a clip that would not be answered within `remaining_s` (None: any time).
@@ -106,7 +107,7 @@ class Admission:
 
         So a crowd that comes again and again takes little from those who are answered.
         """
-        now = time.monotonic()
+        now = self._now()
         self._refused.append(now)
         while self._refused[0] < now - CROWD_S:
             self._refused.popleft()
@@ -128,13 +129,13 @@ class Admission:
         return before_its_turn * self.work_s + self.pace.stay_s(min(ahead + 1, self.bounds.in_flight))
 
     def _begin(self) -> Stay:
-        stay = Stay(time.monotonic(), self._load_now())
+        stay = Stay(self._now(), self._load_now())
         self._stays.add(stay)
         return stay
 
     def end(self, stay: Stay) -> None:
         """End the stay of a clip, and let the next one in."""
-        load, now = self._load_now() - stay.load_before, time.monotonic()
+        load, now = self._load_now() - stay.load_before, self._now()
         self._stays.remove(stay)
         self._turns.release()
         if stay.answered:
@@ -144,7 +145,7 @@ class Admission:
 
     def _load_now(self) -> float:
         """Return the sum over time of the clips in Triton, in clip seconds: differences give their mean number."""
-        now = time.monotonic()
+        now = self._now()
         self._load += len(self._stays) * (now - self._load_at)
         self._load_at = now
         return self._load
@@ -164,8 +165,12 @@ class Place:
         Refusal when by then too little is left of the caller's time: `remaining()` in seconds, None for any.
         """
         await self._admission._turns.acquire()
+        return self.begin(remaining())
+
+    def begin(self, left_s: float | None) -> Stay:
+        """Begin the stay of a clip whose turn it is; Refusal when too little is left of its caller's time."""
         self.give_up()
-        left_s, needed_s = remaining(), self._admission.pace.stay_s(self._admission.in_flight + 1)
+        needed_s = self._admission.pace.stay_s(self._admission.in_flight + 1)
         if left_s is not None and left_s < needed_s:
             self._admission._turns.release()
             words = f"the clip's turn came too late: it takes about {needed_s:.1f} s, and {left_s:.1f} s are left"
