@@ -20,7 +20,7 @@ from grpc_health.v1._async import HealthServicer  # what `health.aio` is, by a n
 from triptych.errors import TriptychError
 from triptych.media.limits import Limits, longest_s
 from triptych.paths import BUILD, MODEL_REPOSITORY
-from triptych.serving import control, heap, metrics
+from triptych.serving import control, metrics
 from triptych.serving.door import tracing
 from triptych.serving.door.admission import Admission, Bounds
 from triptych.serving.door.credentials import Security
@@ -181,7 +181,6 @@ async def running(settings: Settings) -> AsyncIterator[Serving]:
 
 async def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status. TriptychError when it cannot be started."""
-    heap.keep()
     settings.door.check("--grpc-port")
     settings.web.check("--metrics-port")
     stopping = asyncio.ensure_future(_told_to_stop())
