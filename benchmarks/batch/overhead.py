@@ -61,7 +61,7 @@ def by_job(url: str, s3: S3, wanted: Wanted, out: str, log: Path) -> tuple[float
     command = [manifest, "--out", out, "--url", url, "--lanes", str(LANES), "--partition", "25"]
     began_s = time.monotonic()
     run = Run.start(command, s3.environment, log)
-    while run.process.poll() is None and not any(line.endswith(" clips") for line in run.lines):
+    while run.process.poll() is None and not any(line.startswith("1 of ") for line in run.lines):
         time.sleep(0.05)
     first_s = time.monotonic()
     if run.process.wait():
