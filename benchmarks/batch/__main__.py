@@ -124,7 +124,7 @@ def compared(pairs: list[Pair], gathered: float) -> str:
         )
         for number, pair in enumerate(pairs, 1)
     ]
-    header = ("pair", "loop, s", "whole job, s", "ratio", "job from its first answer on, s", "ratio")
+    header = ("pair", "loop, s", "whole job, s", "ratio", "first answer to last write, s", "ratio")
     limit = f"One process takes in, and makes tables of, {gathered:.0f} answers a second like that of the demo clip."
     return f"{table(header, rows)}\n\nThe bar is {MOST}. {limit}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from threading import Event, Thread
 from typing import Any
@@ -30,6 +31,8 @@ class S3:
         self.failing = Event()
         self.errors = self.reads = 0
         """Requests that were answered with an error, and clips that were read."""
+        self.written_s = 0.0
+        """When something was written last, by time.monotonic()."""
         self._app = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=_Silent)
         self.environment = {**KEYS, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self._server.port}"}
@@ -64,4 +67,7 @@ class S3:
                 "503 Slow Down", [("Content-Type", "application/xml"), ("Content-Length", str(len(SLOW_DOWN)))]
             )
             return [SLOW_DOWN]
-        return self._app(environ, start_response)
+        answer = self._app(environ, start_response)
+        if environ["REQUEST_METHOD"] == "PUT":
+            self.written_s = time.monotonic()
+        return answer
