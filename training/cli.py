@@ -195,8 +195,10 @@ def words(
     else:
         from training.words import adapters
 
-        settings = adapters.SPOKEN_SETTINGS if spoken else adapters.SETTINGS
-        adapters.train_words(data, out, init, settings.on(device), spoken)
+        if spoken:
+            adapters.train_spoken(data, out, init, adapters.SPOKEN_SETTINGS.on(device))
+        else:
+            adapters.train_words(data, out, init, adapters.SETTINGS.on(device))
 
 
 @app.command()

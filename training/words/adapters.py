@@ -48,17 +48,21 @@ class Part:
     lengths: np.ndarray
 
 
-def train_words(
-    data: Path, out: Path, init: str | None = None, settings: Settings = SETTINGS, spoken: bool = False
-) -> None:
+def train_words(data: Path, out: Path, init: str | None = None, settings: Settings = SETTINGS) -> None:
     """Train on the texts in `data`; weights, card and pictures go to `out`. Interrupted, it goes on when repeated.
-
-    `spoken`: also on what people say, see `training.data.dialogue`.
 
     `init` names a published encoder to start from (`hub:NAME`, `dir:PATH`); the result is then also kept as a
     checkpoint, `out/model`, for `triptych export`.
     """
-    texts = text.join([text.load(data), dialogue.load(data)]) if spoken else text.load(data)
+    _train(text.load(data), out, init, settings, spoken=False)
+
+
+def train_spoken(data: Path, out: Path, init: str | None = None, settings: Settings = SPOKEN_SETTINGS) -> None:
+    """Do the same on what people say besides, see `training.data.dialogue`."""
+    _train(text.join([text.load(data), dialogue.load(data)]), out, init, settings, spoken=True)
+
+
+def _train(texts: Texts, out: Path, init: str | None, settings: Settings, spoken: bool) -> None:
     encoder, tokenizer = words_encoder.start(init)
     upper, log = train(encoder, tokenizer, texts, settings, out)
     words = Words({name: value.half() for name, value in trained_tensors(upper, encoder).items()})

@@ -8,6 +8,7 @@ import pytest
 
 from export import catalog
 from samples import client as samples
+from triptych.answer import adaptation
 from triptych_client import contract
 from triptych_client.english import ENGLISH
 from triptych_client.labels import Labels
@@ -90,4 +91,5 @@ def test_a_language_without_words_is_refused_by_name():
 
 @pytest.mark.parametrize("labels", [ENGLISH, RUSSIAN])
 def test_every_role_of_the_catalogue_has_a_name(labels):
-    assert {entry.role for entry in catalog.load().values() if entry.role} == labels.roles.keys()
+    roles = {entry.role for entry in catalog.load().values() if entry.role}
+    assert {*roles, adaptation.ROLE} == labels.roles.keys()

@@ -93,6 +93,7 @@ RECIPES = {
     ("voice", "--model", "spectrogram-cnn"): ("training.voice.spectrogram_cnn", "train_voice"),
     ("voice", "--init", "dir:x"): ("training.voice.wav2vec2", "fine_tune"),
     ("words",): ("training.words.adapters", "train_words"),
+    ("words", "--spoken"): ("training.words.adapters", "train_spoken"),
     ("words", "--model", "bert"): ("training.words.bert", "train_words_bert"),
     ("words", "--model", "bilstm"): ("training.words.bilstm", "train_words_bilstm"),
 }

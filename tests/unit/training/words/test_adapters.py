@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -208,18 +209,54 @@ def test_thresholds_are_of_each_corpus_and_of_validation_only() -> None:
 
 
 @pytest.fixture(scope="module")
-def wiring(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of the whole training from a tiny random BERT, for wiring."""
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with data, and a tiny random BERT with its tokenizer, for wiring."""
     folder = tmp_path_factory.mktemp("wiring")
     text_corpora.write_all(folder / "data")
+    text_corpora.write_spoken(folder / "data")
     tiny("bert").save_pretrained(folder / "bert")
     tiny_tokenizer().save(str(folder / "bert" / "tokenizer.json"))
+    return folder
+
+
+def run(recipe: Callable[..., None], folder: Path, out: Path) -> Path:
+    """Run a whole training of two short epochs."""
     settings = replace(adapters.SETTINGS, epochs=2, learning_rate=0.01)
     with pytest.MonkeyPatch.context() as patch:
         for module in (metrics, multilabel):
             patch.setattr(module, "RESAMPLES", 20)
-        adapters.train_words(folder / "data", folder / "out", f"dir:{folder / 'bert'}", settings)
-    return folder
+        recipe(folder / "data", out, f"dir:{folder / 'bert'}", settings)
+    return out
+
+
+@pytest.fixture(scope="module")
+def wiring(encoder: Path) -> Path:
+    """A run of the whole training from a tiny random BERT, for wiring."""
+    return run(adapters.train_words, encoder, encoder / "out").parent
+
+
+def test_wiring_of_words_of_speech(encoder: Path) -> None:
+    out = run(adapters.train_spoken, encoder, encoder / "spoken")
+    card = (out / "README.md").read_text(encoding="utf-8")
+    for part in (
+        "DailyDialog, English",
+        "XED, subtitles, Russian",
+        "non-commercial use",
+        "DIR --spoken --init dir:PATH",
+    ):
+        assert part in card
+    thresholds = words_weights.load(out / words_weights.FILE).thresholds
+    assert {"goemotions", "cedr", "dailydialog", "empathetic", "xed_en", "xed_ru"} == thresholds.keys()
+
+
+def test_a_corpus_has_an_offset_of_its_own_and_their_mean_is_served() -> None:
+    upper = Upper(tiny(), 3).eval()
+    with torch.no_grad():
+        upper.offsets.copy_(torch.arange(3.0)[:, None] * torch.ones(7))
+    states, mask = torch.randn(2, 4, 16), torch.ones(2, 4)
+    with torch.inference_mode():
+        plain, mine = upper(states, mask), upper(states, mask, torch.tensor([0, 2]))
+    torch.testing.assert_close(mine - plain, torch.tensor([[-1.0] * 7, [1.0] * 7]))
 
 
 def test_wiring_of_a_published_encoder(wiring: Path) -> None:
