@@ -1,6 +1,6 @@
 """Does a words model that learnt from what people say name the emotion of it better, and what does it lose elsewhere?
 
-python -m benchmarks.words_spoken --data DIR [--entry xlm-roberta --entry xlm-roberta-spoken]
+python -m benchmarks.words_spoken --data DIR [--entry xlm-roberta --entry ANOTHER]
 
 DIR holds text/ with all corpora of `training.data.text` and `training.data.dialogue`. Every model classifies the same
 lines with one emotion, which training held out, by the likeliest emotion of its own logits. Macro-F1 is over all
@@ -51,7 +51,7 @@ def main(
     entry: Annotated[list[str] | None, typer.Option(help="Catalogue entries to compare.")] = None,
 ) -> None:
     """Classify the held-out lines of each corpus with each model."""
-    entries = entry or ["xlm-roberta", "xlm-roberta-spoken"]
+    entries = entry or ["xlm-roberta"]
     texts = text.join([text.load(data), dialogue.load(data)]).of([DEV])
     texts = texts.choose(text.single_rows(texts.targets))
     found = {name: _named(name, texts.texts) for name in entries}
