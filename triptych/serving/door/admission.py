@@ -23,7 +23,7 @@ MARGIN = 1.2
 SOON_S = 0.5
 """The hint when to try again, as long as nothing was measured."""
 
-CROWD_S = 15.0
+CROWD_S = 5.0
 """Those who were refused of late come again: each is asked to leave time for all of them, but no more than this."""
 
 
