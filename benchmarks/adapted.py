@@ -27,7 +27,7 @@ from training.data.speech import MEASURED_ONLY, SpeechWindows
 from training.evaluation.answered import Answered
 from training.fusion.fit import answers
 from training.metrics import balanced_accuracy, expected_calibration_error
-from training.voice.across import among
+from training.voice.across import among, carried
 from training.voice.whisper_states import collect, predict
 from triptych.answer import adaptation
 from triptych.answer.parameters import FUSION_FILE, Parameters
@@ -50,7 +50,7 @@ def main(
     parameters = Parameters.read(OWN_WEIGHTS / "fusion" / FUSION_FILE)
     plain = _scores(answered, answered.evidence, parameters)
     cuts = [_scores(answered, _by_other_half(answered, seed), parameters) for seed in range(CUTS)]
-    whole = _scores(answered, _by_group(answered, answered.evidence, np.zeros(len(answered.labels), bool)), parameters)
+    whole = _scores(answered, _by_group(answered, np.zeros(len(answered.labels), bool)), parameters)
     rows = [
         (name, f"{plain[name]:.3f}", f"{np.min(values):.3f}, {np.median(values):.3f}", f"{whole[name]:.3f}")
         for name, values in ((name, [cut[name] for cut in cuts]) for name in plain)
@@ -84,13 +84,12 @@ def _groups(answered: Answered) -> Iterable[tuple[str, Array]]:
 def _by_other_half(answered: Answered, seed: int) -> Array:
     """Return the evidence, each half of a group's clips adapted by the other."""
     first = np.random.default_rng(seed).random(len(answered.labels)) < 0.5
-    moved = _by_group(answered, answered.evidence, first)
-    return np.where(first[:, None, None], moved, _by_group(answered, answered.evidence, ~first))
+    return np.where(first[:, None, None], _by_group(answered, first), _by_group(answered, ~first))
 
 
-def _by_group(answered: Answered, evidence: Array, left_out: Array) -> Array:
-    """Return evidence [n, 4, 14] adapted by group, by the clips that are not `left_out` [n]."""
-    moved = evidence.copy()
+def _by_group(answered: Answered, left_out: Array) -> Array:
+    """Return the evidence [n, 4, 14] adapted by group, by the clips that are not `left_out` [n]."""
+    evidence, moved = answered.evidence, answered.evidence.copy()
     for _, rows in _groups(answered):
         for column in (CHANNELS.index(channel) for channel in ADAPTED):
             logits = evidence[rows & ~left_out, column, : len(EMOTIONS)]
@@ -112,17 +111,14 @@ def _voice(data: Path, states: Path) -> list[tuple[object, ...]]:
 
 
 def _corpus(head: Head, temperature: float, heard: SpeechWindows) -> tuple[object, ...]:
-    plain = predict(head, heard) / temperature
-    whole = plain + adaptation.fit(plain, adaptation.equal())
-    by_speaker = plain.copy()
+    whole = carried(head, heard, temperature)
+    by_speaker = predict(head, heard) / temperature
     for speaker in np.unique(heard.speakers):
         rows = heard.speakers == speaker
-        by_speaker[rows] += adaptation.fit(plain[rows], adaptation.equal())
-    present = np.unique(heard.labels)
-    recalls = [balanced_accuracy(heard.labels, among(one, present).argmax(1)) for one in (plain, whole, by_speaker)]
-    errors = [expected_calibration_error(heard.labels, softmax(one, axis=1)) for one in (plain, whole)]
-    numbers = (f"{number:.3f}" for number in (*recalls, *errors))
-    return str(heard.corpora[0]), len(heard.labels), len(present), *numbers
+        by_speaker[rows] += adaptation.fit(by_speaker[rows], adaptation.equal())
+    found = balanced_accuracy(heard.labels, among(by_speaker, np.unique(heard.labels)).argmax(1))
+    numbers = (f"{number:.3f}" for number in (whole.recall, whole.adapted, found, whole.ece, whole.adapted_ece))
+    return whole.corpus, whole.clips, whole.emotions, *numbers
 
 
 if __name__ == "__main__":

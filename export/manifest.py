@@ -93,8 +93,15 @@ def write(repository: Path, entries: Sequence[Entry]) -> None:
 
 
 def _kept(folder: Path, entries: Mapping[str, str]) -> dict[str, bytes]:
-    """Return the adaptation that the models before had, as far as it is of these `entries` by role."""
-    before = Adaptation.read(generations.current(folder) / ADAPTATION_FILE)
+    """Return the adaptation that the models before had, as far as it is of these `entries` by role.
+
+    One that is damaged is left out, with a warning: an export mends what is there.
+    """
+    try:
+        before = Adaptation.read(generations.current(folder) / ADAPTATION_FILE)
+    except TriptychError as error:
+        LOG.warning("nothing is adapted any more: %s", error)
+        return {}
     kept = before.of(entries)
     for channel in before.channels.keys() - kept.channels.keys():
         LOG.warning("the %s channel has another model: it is no longer adapted to %s", channel, before.name)

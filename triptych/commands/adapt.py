@@ -11,12 +11,11 @@ import typer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from scipy.special import softmax
 
 from export import manifest
-from triptych import generations
 from triptych.answer import adaptation
-from triptych.answer.adaptation import ADAPTATION_FILE, Adaptation, Offset
+from triptych.answer.adaptation import Adaptation, Offset
+from triptych.answer.manifest import Manifest
 from triptych.errors import TriptychError
 from triptych.files import write_atomically
 from triptych.paths import MODEL_REPOSITORY
@@ -65,7 +64,11 @@ def adapt(
     if undo:
         manifest.adapt(repository, Adaptation())
         return
-    found = Adaptation.read(use) if use else learn(folder or Path(), name, _known(channels), neutral, repository)
+    if folder is None:
+        assert use is not None
+        found = Adaptation.read(use)
+    else:
+        found = learn(folder, name, _known(channels), neutral, repository)
     if out is not None:
         write_atomically(out, lambda path: path.write_bytes(found.text()))
     else:
@@ -81,7 +84,7 @@ def learn(folder: Path, name: str, channels: Sequence[str], neutral: float, repo
     paths = [item.path for item in find([folder]).found]
     if not paths:
         raise TriptychError(f"there is no clip in {folder}")
-    before = Adaptation.read(generations.current(repository / manifest.STEP / "1") / ADAPTATION_FILE)
+    before = Manifest.read(repository / manifest.STEP / "1").adaptation
     with Service(repository) as server, Client(server.grpc_url) as client:
         evidence, models = _ask(paths, client)
     logits = {channel: before.taken_back(channel, _there(evidence, channel)) for channel in channels}
@@ -137,6 +140,6 @@ def _table(found: Mapping[str, Offset], logits: Mapping[str, np.ndarray]) -> Tab
             table.add_row(channel, str(len(rows)), f"too few, of {FEWEST}")
             continue
         for when, moved in (("before", rows), ("after", rows + found[channel].offset)):
-            shares = np.bincount(softmax(moved, axis=1).argmax(1), minlength=len(EMOTIONS)) / len(rows)
+            shares = np.bincount(moved.argmax(1), minlength=len(EMOTIONS)) / len(rows)
             table.add_row(channel, str(len(rows)), when, *(f"{share:.2f}" for share in shares))
     return table

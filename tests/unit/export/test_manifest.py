@@ -274,6 +274,19 @@ def test_an_adaptation_stays_until_its_model_goes(repository: Path, caplog: pyte
     assert "the face channel has another model: it is no longer adapted to ward 7" in caplog.text
 
 
+def test_an_export_leaves_out_an_adaptation_that_is_damaged(repository: Path, caplog: pytest.LogCaptureFixture):
+    folder = repository / "fusion" / "1"
+    export_step(repository, LIGHT)
+    manifest.write(repository, served_with(LIGHT))
+    manifest.adapt(repository, adapted())
+    (folder / "adaptation.json").write_text("{")
+    assert manifest.faults(repository) == ["the manifest in fusion/1 is damaged"]
+    manifest.write(repository, served_with(LIGHT))
+    assert not manifest.faults(repository)
+    assert not Manifest.read(folder).adaptation.channels
+    assert "nothing is adapted any more" in caplog.text
+
+
 def test_an_adaptation_can_be_taken_away(repository: Path):
     export_step(repository, LIGHT)
     manifest.write(repository, served_with(LIGHT))

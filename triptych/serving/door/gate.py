@@ -210,8 +210,8 @@ class Gate(grpc.GenericRpcHandler):
     async def _hand_over(self, parcel: Parcel, stay: Stay, call: Call, headers: Headers) -> bytes:
         """Ask Triton, and wait for its answer. That the caller has left is written on the board, and no more.
 
-        _Lost when a process ends meanwhile. The clip may have passed it, or still be far from it: to find out would
-        take as long as to begin anew, so whatever is inside is treated as if its caller had left.
+        _Lost when it comes to nothing, and as soon as a process ends that clips inside are likely to need yet: the clip
+        may be far from it, so its work is left as if its caller had gone.
         """
         ticket = self._tickets.take()
         work = asyncio.create_task(self._ask_triton(parcel, stay, ticket, call, headers))
