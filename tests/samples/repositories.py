@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from export import catalog
 from export.stamp import SOURCES, STAMP, Stamp
+from triptych.paths import CACHE
+from triptych.serving import sources
 
 LARGE_BYTES = 1 << 20
 
@@ -31,6 +36,20 @@ def take_exports(source: Path, target: Path, entries: Mapping[str, str]) -> None
             _empty(here)
             for path in sorted(_exports(there), key=lambda path: path.name == STAMP):
                 link_or_copy(path, here / path.name)
+
+
+@contextmanager
+def home_with(repository: Path, parent: Path) -> Iterator[Path]:
+    """Give a folder below `parent` to set TRIPTYCH_HOME to: every default model of `repository` is exported there."""
+    with TemporaryDirectory(prefix="home-", dir=parent) as name:
+        home = Path(name)
+        sources.lay_out(home / "model_repository")
+        take_exports(
+            repository, home / "model_repository", {step: one.name for step, one in catalog.choose({}).items()}
+        )
+        (home / "build").mkdir()
+        (home / "build" / "cache").symlink_to(CACHE, target_is_directory=True)
+        yield home
 
 
 def _exported_at(folder: Path) -> float:

@@ -10,14 +10,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
-from export import catalog
-from samples.repositories import take_exports
-from triptych.paths import BUILD, CACHE, ROOT
-from triptych.serving import sources
+from samples.repositories import home_with
+from triptych.paths import BUILD, ROOT
 from triptych.serving.checksums import sha256
 from triptych_client.contract import EMOTIONS
 
@@ -30,13 +27,7 @@ OURS = ("client", "export", "networks", "training", "triptych", "weights")
 @pytest.fixture
 def home(repository: Path) -> Iterator[Path]:
     """What TRIPTYCH_HOME is set to: a place where every default model is exported already."""
-    with TemporaryDirectory(prefix="home-", dir=BUILD / "tests") as name:
-        home = Path(name)
-        sources.lay_out(home / "model_repository")
-        defaults = {step: entry.name for step, entry in catalog.choose({}).items()}
-        take_exports(repository, home / "model_repository", defaults)
-        (home / "build").mkdir()
-        (home / "build" / "cache").symlink_to(CACHE, target_is_directory=True)
+    with home_with(repository, BUILD / "tests") as home:
         yield home
 
 

@@ -42,22 +42,11 @@ grpc.insecure_channel(sys.argv[1]).unary_unary("/inference.GRPCInferenceService/
 """
 
 
-@pytest.fixture(scope="module")
-def graph(tmp_path_factory: pytest.TempPathFactory) -> ToyGraph:
-    return ToyGraph(tmp_path_factory.mktemp("models"))
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def serving(graph: ToyGraph, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serving]:
     work = tmp_path_factory.mktemp("work")
     async with served(graph, work, bounds=Bounds(in_flight=4, waiting=1), client_shared_memory=True) as running:
         yield running
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def channel(serving: Serving) -> AsyncIterator[grpc.aio.Channel]:
-    async with grpc.aio.insecure_channel(str(serving.settings.door), WITHOUT_PROXY) as channel:
-        yield channel
 
 
 def regions(serving: Serving) -> list[os.stat_result]:
