@@ -73,7 +73,7 @@ class Check:
         self.serve_until_s = STAGES_S if with_stages else 0.0
         command = f"python -m benchmarks.gpu_check --device {device}"
         self.report = Report(command, device, host.describe())
-        self.stem = out / f"gpu_check_{_slug(self.report.machine['GPU']) if device == 'cuda' else 'cpu'}"
+        self.stem = out / f"gpu_check_{host.slug(self.report.machine['GPU']) if device == 'cuda' else 'cpu'}"
         out.mkdir(parents=True, exist_ok=True)
         self.save()
 
@@ -162,12 +162,6 @@ class Check:
             subprocess.run([*command, *only], env=environment, cwd=self.out, check=True)
         newest = max(self.out.glob("stages_*.md"), key=lambda path: path.stat().st_mtime)
         self.report.stages = newest.name
-
-
-def _slug(name: str) -> str:
-    """Return a GPU's name for files: "NVIDIA H100 80GB HBM3" -> "h100"; the first one's where there are several."""
-    words = name.lower().split(",")[0].split()
-    return next((word for word in words if word[0].isalpha() and any(map(str.isdigit, word))), "no_gpu")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,12 @@ def describe() -> dict[str, str]:
     }
 
 
+def slug(name: str) -> str:
+    """Return a GPU's name for files: "NVIDIA H100 80GB HBM3" -> "h100"; the first one's where there are several."""
+    words = name.lower().split(",")[0].split()
+    return next((word for word in words if word[0].isalpha() and any(map(str.isdigit, word))), "no_gpu")
+
+
 def driver() -> str:
     """Return the version of NVIDIA's driver; "none" without one."""
     import pynvml

@@ -152,7 +152,7 @@ def test_what_there_is_no_time_for_is_said(tmp_path: Path):
     ],
 )
 def test_results_bear_the_card_s_name(name: str, slug: str):
-    assert gpu_check._slug(name) == slug
+    assert host.slug(name) == slug
 
 
 def test_the_networks_alone_find_our_packages_and_nothing_of_ours_beside_them():
