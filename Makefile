@@ -8,8 +8,9 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 demo: .venv/demo
 	$(BIN)/triptych demo $(CLIP)
 
+# In two processes, of which one has the tests of the session's server (tests/conftest.py).
 test: .venv/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .
