@@ -97,6 +97,8 @@ clean:
 	$(INSTALL) --editable 'client[ui]'
 	touch $@
 
-.venv/dev: .venv/demo
+# Also what the demo needs, in one resolution by pip.
+.venv/dev: pyproject.toml client/pyproject.toml
+	$(PYTHON) -m venv .venv
 	$(INSTALL) --editable client --editable '.[dev]'
-	touch $@
+	touch .venv/demo $@
