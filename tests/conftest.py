@@ -14,6 +14,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
+from benchmarks import load
 from export import catalog, fetch, runner
 from samples.repositories import take_exports
 from triptych.commands.demo import make_clip
@@ -125,3 +126,11 @@ def demo_clip() -> Path:
     """The demo clip: one face, three spoken lines, 20 s."""
     with alone("demo_clip"):
         return make_clip()
+
+
+@pytest.fixture(scope="session")
+def short_clip(demo_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The beginning of the demo clip, one line long: every channel has something to go by, and it takes a third."""
+    path = tmp_path_factory.mktemp("short") / "short.mp4"
+    path.write_bytes(load.short_clip(5.0))
+    return path

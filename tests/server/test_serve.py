@@ -33,7 +33,7 @@ def whole(answer: Analysis) -> bool:
 
 
 def test_a_term_signal_lets_the_clip_that_is_inside_be_answered_and_leaves_nothing(
-    repository: Path, demo_clip: Path, tmp_path: Path
+    repository: Path, short_clip: Path, tmp_path: Path
 ):
     """At an address of IPv6: so that is served as well."""
     service = Service(repository, work=tmp_path / "work", host="::1")
@@ -41,11 +41,11 @@ def test_a_term_signal_lets_the_clip_that_is_inside_be_answered_and_leaves_nothi
     with service, Client(service.grpc_url) as client:
         assert service.grpc_url.startswith("[::1]:")
         assert client.triton_version() == "2.51.0"
-        client.analyze(demo_clip)
+        client.analyze(short_clip)
         family = psutil.Process(service.process.pid).children(recursive=True)
         (mine,) = {path.name.partition("_")[0] for path in watching.shared_files(family)}
         assert mine in shared_memory()
-        asking = threading.Thread(target=lambda: answers.append(client.analyze(demo_clip)))
+        asking = threading.Thread(target=lambda: answers.append(client.analyze(short_clip)))
         asking.start()
         deadline = time.monotonic() + 60
         while "triptych_in_flight 1.0" not in service.metrics() and time.monotonic() < deadline:
