@@ -28,9 +28,9 @@ settings.load_profile("patient")
 
 ONE = "server"
 """What the files whose tests ask for the session's server are together: one process has them all."""
-ORDER = (ONE, "tests/unit/training/", "tests/server/", "tests/")
-"""What begins first where two processes divide the tests: the longest; what needs no exported models, while the other
-process exports them; and at the end short files, so that both end together."""
+ORDER = (ONE, "tests/unit/training/", "tests/unit/networks/", "tests/server/", "tests/")
+"""What begins first where two processes divide the tests: the longest; what needs few exported models or none, while
+the other process exports them; and at the end short files, so that both end together."""
 
 
 @cache

@@ -130,14 +130,14 @@ async def test_a_server_that_was_not_told_to_take_it_asks_for_the_clip(graph: To
 
 
 def test_the_client_hands_a_clip_over_and_gets_the_same_answer(
-    server: Service, client: Client, short_clip: Path, caplog: pytest.LogCaptureFixture
+    server: Service, client: Client, demo_clip: Path, caplog: pytest.LogCaptureFixture
 ):
     before = shared(server)
     with Client(server.grpc_url, shared_memory=True) as sharing:
-        answer = sharing.analyze(short_clip)
+        answer = sharing.analyze(demo_clip)
     assert shared(server) == before + 1
     assert not caplog.records
-    assert answer.emotion == client.analyze(short_clip).emotion
+    assert answer.emotion == client.analyze(demo_clip).emotion
 
 
 def shared(server: Service) -> float:
