@@ -8,8 +8,9 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 demo: .venv/demo
 	$(BIN)/triptych demo $(CLIP)
 
+# In two processes, of which one has the tests of the session's server (tests/conftest.py).
 test: .venv/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .
@@ -96,6 +97,8 @@ clean:
 	$(INSTALL) --editable 'client[ui]'
 	touch $@
 
-.venv/dev: .venv/demo
+# Also what the demo needs, in one resolution by pip.
+.venv/dev: pyproject.toml client/pyproject.toml
+	$(PYTHON) -m venv .venv
 	$(INSTALL) --editable client --editable '.[dev]'
-	touch $@
+	touch .venv/demo $@

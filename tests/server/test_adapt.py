@@ -14,7 +14,6 @@ from triptych.answer.adaptation import ADAPTATION_FILE, Adaptation
 from triptych.answer.manifest import Manifest
 from triptych.commands import adapt as command
 from triptych.commands.demo_speech import synthesise
-from triptych.errors import TriptychError
 from triptych.serving.service import Service
 from triptych_client import Client
 
@@ -77,18 +76,3 @@ def test_what_was_adapted_is_adapted_anew_from_what_the_models_say(
     assert not (mine / "fusion" / "1" / ADAPTATION_FILE).exists()
     command.adapt(use=tmp_path / "kept.json", repository=mine)
     assert Manifest.read(mine / "fusion" / "1").adaptation.name == "again"
-
-
-def test_too_few_clips_are_refused(mine: Path, footage: Path, tmp_path: Path):
-    with pytest.raises(TriptychError, match="too few clips to adapt to: face, voice answered for 2 at most, of the 10"):
-        command.adapt(footage, repository=mine)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(TriptychError, match="there is no clip in"):
-        command.adapt(tmp_path / "empty", repository=mine)
-
-
-def test_options_that_make_no_sense_are_refused(mine: Path, footage: Path):
-    with pytest.raises(TriptychError, match="there is no channel smell: --channel takes face, sound, voice, words"):
-        command.adapt(footage, channels=["smell"], repository=mine)
-    with pytest.raises(TriptychError, match="give one of FOLDER, --use FILE and --undo"):
-        command.adapt(footage, undo=True, repository=mine)

@@ -32,13 +32,13 @@ def home(repository: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def folder(demo_clip: Path, tmp_path: Path) -> Path:
+def folder(short_clip: Path, tmp_path: Path) -> Path:
     """The files of the page, and a clip."""
     folder = tmp_path / "my-models"
     for name, content in FILES:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content, encoding="utf-8")
-    shutil.copy(demo_clip, folder / "clip.mp4")
+    shutil.copy(short_clip, folder / "clip.mp4")
     return folder
 
 

@@ -20,9 +20,9 @@ VALIDATOR = jsonschema.Draft202012Validator(schema.load())
 
 
 @pytest.fixture(scope="module")
-def answer(server, demo_clip: Path) -> Analysis:
+def answer(server, short_clip: Path) -> Analysis:
     with Client(server.grpc_url) as client:
-        return client.analyze(demo_clip, embeddings=True)
+        return client.analyze(short_clip, embeddings=True)
 
 
 def triptych(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -30,9 +30,9 @@ def triptych(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_answer_is_valid(answer: Analysis, demo_clip: Path):
+def test_answer_is_valid(answer: Analysis, short_clip: Path):
     VALIDATOR.validate(json.loads(answer.to_json()))
-    assert answer.clip.path == str(demo_clip)
+    assert answer.clip.path == str(short_clip)
     assert sum(answer.emotion.probabilities.values()) == pytest.approx(1, abs=1e-4)
     assert answer.server.triton
     assert answer.transcript.text
@@ -41,38 +41,38 @@ def test_answer_is_valid(answer: Analysis, demo_clip: Path):
     assert all(part.what in answer.transcript.text for part in answer.rationale_parts if part.channel == "words")
 
 
-def test_embeddings_come_on_request(answer: Analysis, server, demo_clip: Path):
+def test_embeddings_come_on_request(answer: Analysis, server, short_clip: Path):
     assert set(answer.embeddings) == {tensor.name for tensor in contract.EMBEDDINGS}
     assert len(answer.embeddings["FACE_EMBEDDINGS"]) == len(answer.faces)
     with Client(server.grpc_url) as client:
-        assert not client.analyze(demo_clip).embeddings
+        assert not client.analyze(short_clip).embeddings
 
 
-async def test_async_client_and_file_objects_answer_alike(answer: Analysis, server, demo_clip: Path):
+async def test_async_client_and_file_objects_answer_alike(answer: Analysis, server, short_clip: Path):
     async with AsyncClient(server.grpc_url) as client:
-        other = await client.analyze(io.BytesIO(demo_clip.read_bytes()))
+        other = await client.analyze(io.BytesIO(short_clip.read_bytes()))
     assert other.transcript.text == answer.transcript.text
     assert other.emotion.label == answer.emotion.label
     assert other.clip.path is None
 
 
-def test_bad_clip_is_the_caller_s_fault_and_harms_no_other(server, demo_clip: Path):
+def test_bad_clip_is_the_caller_s_fault_and_harms_no_other(server, short_clip: Path):
     with Client(server.grpc_url) as client:
-        outcomes = list(client.map([b"this is no media file", demo_clip, "gone.mp4"]))
+        outcomes = list(client.map([b"this is no media file", short_clip, "gone.mp4"]))
     assert [type(outcome.error) for outcome in outcomes] == [InvalidClip, type(None), InvalidClip]
     assert "ensemble" not in str(outcomes[0].error)
 
 
-def test_unknown_language_is_the_caller_s_fault_and_not_the_clip_s(server, demo_clip: Path):
+def test_unknown_language_is_the_caller_s_fault_and_not_the_clip_s(server, short_clip: Path):
     with Client(server.grpc_url) as client:
         with pytest.raises(InvalidRequest, match="the parameter language is 'xx'; it can be one of en, zh") as caught:
-            client.analyze(demo_clip, language="xx")
+            client.analyze(short_clip, language="xx")
         with pytest.raises(InvalidRequest):
-            list(client.map([demo_clip, demo_clip], language="xx"))
+            list(client.map([short_clip, short_clip], language="xx"))
     assert caught.value.path is None
 
 
-def test_reasons_are_codes_with_words_in_both_languages(server, demo_clip: Path):
+def test_reasons_are_codes_with_words_in_both_languages(server, short_clip: Path):
     with Client(server.grpc_url) as client:
         answer = client.analyze(clips.make(clips.greys(25)))
     face, words = answer.channels["face"], answer.channels["words"]
@@ -83,16 +83,16 @@ def test_reasons_are_codes_with_words_in_both_languages(server, demo_clip: Path)
     assert (answer.rationale, russian.rationale) == ("No channel gave evidence.", "Ни один канал не дал данных.")
 
 
-def test_command_line_writes_json_and_tells_of_failures(server, demo_clip: Path, tmp_path: Path):
+def test_command_line_writes_json_and_tells_of_failures(server, short_clip: Path, tmp_path: Path):
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(b"this is no media file")
-    result = triptych("analyze", demo_clip, bad, "--url", server.grpc_url, "--format", "jsonl")
+    result = triptych("analyze", short_clip, bad, "--url", server.grpc_url, "--format", "jsonl")
     assert result.returncode == 1
     VALIDATOR.validate(json.loads(result.stdout))
     assert json.loads(result.stderr)["path"] == str(bad)
 
 
-def test_command_line_writes_files(server, demo_clip: Path, tmp_path: Path):
-    result = triptych("analyze", demo_clip, "--url", server.grpc_url, "--lang", "ru", "--out", f"{tmp_path}/out/")
+def test_command_line_writes_files(server, short_clip: Path, tmp_path: Path):
+    result = triptych("analyze", short_clip, "--url", server.grpc_url, "--lang", "ru", "--out", f"{tmp_path}/out/")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
-    assert "Выраженная эмоция" in (tmp_path / "out" / demo_clip.with_suffix(".txt").name).read_text(encoding="utf-8")
+    assert "Выраженная эмоция" in (tmp_path / "out" / short_clip.with_suffix(".txt").name).read_text(encoding="utf-8")

@@ -57,30 +57,30 @@ def test_channels_in_an_order_of_their_own_are_heard_and_so_is_the_next_clip(cli
         assert answer.clip.duration_s == pytest.approx(2, abs=0.1)
 
 
-def test_a_decoder_without_memory_costs_its_clip_one_stream(server: Service, client: Client, demo_clip: Path):
+def test_a_decoder_without_memory_costs_its_clip_one_stream(server: Service, client: Client, short_clip: Path):
     for process in decoders(server, "audio_decode")[:1]:
         process.rlimit(resource.RLIMIT_DATA, (1 << 20, 1 << 20))
-    answers = [client.analyze(demo_clip) for _ in range(3)]
+    answers = [client.analyze(short_clip) for _ in range(3)]
     assert answers[0].channels["face"].status == "ok"
     assert {answer.channels["words"].status for answer in answers[1:]} == {"ok"}
     first = answers[0].channels["words"]
     assert first.status == "ok" or re.match("decoder_|undecodable_", first.reason_code), "or a canary was before it"
 
 
-async def test_who_leaves_ends_the_decoder_and_it_is_counted(server: Service, client: Client, demo_clip: Path):
+async def test_who_leaves_ends_the_decoder_and_it_is_counted(server: Service, client: Client, short_clip: Path):
     left = {"step": "audio_decode", "cause": "left"}
     deaths = counted(server, "triptych_decoder_deaths", **left)
     detected = counted(server, "nv_inference_count", model="face_detector")
     decoders(server, "audio_decode")[0].suspend()
     async with AsyncClient(server.grpc_url) as hasty:
-        call = asyncio.create_task(hasty.analyze(demo_clip))
+        call = asyncio.create_task(hasty.analyze(short_clip))
         # The pictures, decoded at the same time, have gone on: so the sound has come to the decoder that does nothing.
         await asyncio.to_thread(until, lambda: counted(server, "nv_inference_count", model="face_detector") > detected)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
     await asyncio.to_thread(until, lambda: counted(server, "triptych_decoder_deaths", **left) > deaths)
-    answer = await asyncio.to_thread(client.analyze, demo_clip)
+    answer = await asyncio.to_thread(client.analyze, short_clip)
     assert answer.channels["words"].status == "ok"
 
 

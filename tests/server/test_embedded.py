@@ -241,11 +241,11 @@ def test_nothing_is_left_after_the_stop(small: Path, tmp_path: Path):
 
 def test_what_a_killed_owner_leaves_the_next_server_sweeps_away(small: Path, tmp_path: Path):
     owner, folder, processes = owned_server(small, tmp_path)
+    assert folder.is_dir()
     owner.kill()
     owner.wait()
     _, alive = psutil.wait_procs(processes, timeout=30)
     assert not alive
-    assert folder.is_dir()
     with EmbeddedServer(small, work=tmp_path / "work") as server:
         assert is_ready(server)
         assert not list(SHARED_MEMORY.glob(f"{folder.name}*"))

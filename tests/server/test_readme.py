@@ -74,11 +74,11 @@ def test_the_models_are_listed_as_written(home: Path):
 
 
 @pytest.fixture
-def folder(tmp_path: Path, demo_clip: Path) -> Path:
+def folder(tmp_path: Path, short_clip: Path) -> Path:
     """A folder with the clips that the README speaks of."""
     (tmp_path / "footage").mkdir()
-    shutil.copy(demo_clip, tmp_path / "clip.mp4")
-    shutil.copy(demo_clip, tmp_path / "footage" / "one.mp4")
+    shutil.copy(short_clip, tmp_path / "clip.mp4")
+    shutil.copy(short_clip, tmp_path / "footage" / "one.mp4")
     return tmp_path
 
 

@@ -12,7 +12,7 @@ from benchmarks.watching import Watch
 from triptych.serving.service import Service
 
 CALLERS = 3
-SECONDS = 15.0
+SECONDS = 8.0
 
 
 @pytest.fixture(scope="module")

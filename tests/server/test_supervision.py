@@ -288,15 +288,17 @@ async def test_a_stop_while_the_server_is_being_started_anew_leaves_nothing(grap
 
 
 @pytest.mark.server
-async def test_steps_of_the_real_graph_are_back_with_the_same_answer(repository: Path, tmp_path: Path, demo_clip: Path):
+async def test_steps_of_the_real_graph_are_back_with_the_same_answer(
+    repository: Path, tmp_path: Path, short_clip: Path
+):
     async with supervised(repository, tmp_path / "work", Patience()) as watched:
         assert watched.stubs().keys() == STEPS.keys()
         async with AsyncClient(watched.server.grpc_url) as client:
-            expected = (await client.analyze(demo_clip)).to_dict()
+            expected = (await client.analyze(short_clip)).to_dict()
             for steps in (["whisper"], ["video_decode", "face_crop", "fusion"]):
                 before, pid = len(watched.door.told), watched.server.pid
                 for step in steps:
                     watched.stubs()[step].kill()
                 await watched.mended(before)
-                assert (await client.analyze(demo_clip)).to_dict() == expected
+                assert (await client.analyze(short_clip)).to_dict() == expected
                 assert watched.server.pid == pid

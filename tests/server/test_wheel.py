@@ -152,12 +152,12 @@ def test_what_has_to_be_exported_names_the_extra(installed: Installed):
 
 
 @pytest.mark.usefixtures("home")
-def test_it_serves_the_same_answer_from_an_empty_folder(installed: Installed, client: Client, demo_clip: Path):
+def test_it_serves_the_same_answer_from_an_empty_folder(installed: Installed, client: Client, short_clip: Path):
     with installed.serving() as url:
         out = installed.home / "answer.json"
-        asked = installed.run("analyze", str(demo_clip), "--url", url, "--format", "json", "--out", str(out))
+        asked = installed.run("analyze", str(short_clip), "--url", url, "--format", "json", "--out", str(out))
     assert asked.returncode == 0, asked.stderr
-    answer, expected = (json.loads(text) for text in (out.read_text("utf-8"), client.analyze(demo_clip).to_json()))
+    answer, expected = (json.loads(text) for text in (out.read_text("utf-8"), client.analyze(short_clip).to_json()))
     assert answer["emotion"]["label"]
     assert same(answer, expected)
     assert list(installed.folder.iterdir()) == []

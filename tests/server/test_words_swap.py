@@ -21,7 +21,7 @@ TEXTS = ["I am so happy for you!", "Get out of here, I hate you."]
 
 
 @pytest.mark.parametrize("entry", OTHERS)
-def test_the_ensemble_answers_with_it(entry: str, repository: Path, demo_clip: Path) -> None:
+def test_the_ensemble_answers_with_it(entry: str, repository: Path, short_clip: Path) -> None:
     with swapped(repository, {"words": entry}) as folder, EmbeddedServer(folder) as server:
         tokenizer = Tokenizer.from_file(str(folder / "text_tokens" / "1" / "tokenizer.json"))
         ids, mask = text.tokenize(tokenizer, TEXTS)
@@ -29,7 +29,7 @@ def test_the_ensemble_answers_with_it(entry: str, repository: Path, demo_clip: P
             server.grpc_url, folder, "text_emotion", "LOGITS", INPUT_IDS=ids, ATTENTION_MASK=mask
         )
         with Client(server.grpc_url) as client:
-            answer = client.analyze(demo_clip)
+            answer = client.analyze(short_clip)
     assert logits.argmax(1).tolist() == [3, 0]
     assert answer.models["words"].name == entry
     assert answer.channels["words"].status == "ok"

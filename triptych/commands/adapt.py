@@ -88,6 +88,15 @@ def learn(folder: Path, name: str, channels: Sequence[str], neutral: float, repo
     with Service(repository) as server, Client(server.grpc_url) as client:
         evidence, models = _ask(paths, client)
     logits = {channel: before.taken_back(channel, _there(evidence, channel)) for channel in channels}
+    found = offsets(folder, logits, models, neutral)
+    console.print(_table(found, logits))
+    return Adaptation(name or folder.resolve().name, neutral, found)
+
+
+def offsets(
+    folder: Path, logits: Mapping[str, np.ndarray], models: Mapping[str, str], neutral: float
+) -> dict[str, Offset]:
+    """Fit each channel that answered for enough clips, by its logits [n, 7]; TriptychError when none did."""
     prior = adaptation.with_neutral(neutral)
     found = {
         channel: Offset(models[channel], len(rows), adaptation.fit(rows, prior))
@@ -97,11 +106,10 @@ def learn(folder: Path, name: str, channels: Sequence[str], neutral: float, repo
     if not found:
         most = max(map(len, logits.values()))
         raise TriptychError(
-            f"{folder} has too few clips to adapt to: {', '.join(channels)} answered for {most} at most, of the "
+            f"{folder} has too few clips to adapt to: {', '.join(logits)} answered for {most} at most, of the "
             f"{FEWEST} that are needed"
         )
-    console.print(_table(found, logits))
-    return Adaptation(name or folder.resolve().name, neutral, found)
+    return found
 
 
 def _known(channels: Sequence[str] | None) -> Sequence[str]:

@@ -85,20 +85,13 @@ def test_a_row_does_not_depend_on_its_batch(exported):
     assert together[2:3] == pytest.approx(alone, abs=1e-5)
 
 
-PUBLISHED = {
-    "tiny, window 8 of 256 px": {"image_size": 256, "window_size": 8},
-    "base, window 12 to 16 of 192 to 256 px": {
-        "image_size": 256,
-        "window_size": 16,
-        "pretrained_window_sizes": [12, 12, 12, 6],
-    },
-}
+PUBLISHED = {"image_size": 256, "window_size": 16, "pretrained_window_sizes": [12, 12, 12, 6]}
+"""Those of the base, whose windows grew from the 12 of its training; the tiny one's, 8 as trained, ask less."""
 
 
-@pytest.mark.parametrize("sizes", PUBLISHED.values(), ids=PUBLISHED.keys())
-def test_parity_at_published_patches_and_windows(sizes: dict[str, object], tmp_path: Path):
+def test_parity_at_published_patches_and_windows(tmp_path: Path):
     """Four stages on patches of 4 px, as published, the first with a shifted window; few layers and channels."""
-    model = save_checkpoint(tmp_path, 3, embed_dim=6, depths=[2, 1, 1, 1], num_heads=[1, 2, 2, 2], **sizes)
+    model = save_checkpoint(tmp_path, 3, embed_dim=6, depths=[2, 1, 1, 1], num_heads=[1, 2, 2, 2], **PUBLISHED)
     graph = session_of(published_swin.SwinExpression.load(tmp_path), "expression")
     faces = np.random.default_rng(0).integers(0, 256, (2, FACE_PX, FACE_PX, 3), dtype=np.uint8)
     logits, embedding = graph.run(["LOGITS", "EMBEDDING"], inputs_of(faces))

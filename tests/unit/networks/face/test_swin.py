@@ -1,26 +1,28 @@
-"""The graph of the face channel's Swin-V2 against its network in PyTorch, with random weights."""
+"""The graph of the face channel's Swin-V2, as it is served, against its network in PyTorch."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
 
-from networks.face.swin import FaceSwin, ServedFace
+from networks.face.swin import ServedFace
 from samples.expression_inputs import inputs_of
-from samples.graphs import session_of
 
 
 @pytest.fixture(scope="module")
-def model() -> ServedFace:
-    torch.manual_seed(0)
-    return ServedFace(FaceSwin(), 1.7).eval()
+def model(weights: Callable[[str], Path]) -> ServedFace:
+    return ServedFace.load(weights("swinv2")).eval()
 
 
 @pytest.fixture(scope="module")
-def session(model: ServedFace) -> onnxruntime.InferenceSession:
-    return session_of(model, "expression")
+def session(repository: Path) -> onnxruntime.InferenceSession:
+    path = repository / "expression" / "1" / "model.onnx"
+    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
 
 
 @pytest.mark.parametrize("count", [1, 5])

@@ -56,8 +56,7 @@ def test_silence_gives_finite_logits_and_gain_does_not_matter(exported):
 OTHERS = {
     "wav2vec 2.0 of SUPERB": ("wav2vec2", "group", SUPERB, True),
     "HuBERT large": ("hubert", "layer", SUPERB, False),
-    "WavLM base": ("wavlm", "group", RAVDESS, False),
-    "WavLM large, all layers": ("wavlm", "layer", RAVDESS, True),
+    "WavLM, all layers": ("wavlm", "group", RAVDESS, True),
 }
 
 
@@ -97,9 +96,8 @@ def test_a_checkpoint_that_does_not_fit_is_refused(tmp_path: Path):
 def test_a_checkpoint_that_wants_the_sound_as_it_is_gets_it(tmp_path: Path):
     model = save_wav2vec2(tmp_path)
     Wav2Vec2FeatureExtractor(do_normalize=False).save_pretrained(tmp_path)
-    graph = session_of(WaveformEmotion.load(tmp_path), "voice_emotion")
-    sound = np.random.default_rng(0).normal(0, 0.1, (1, VOICE_SAMPLES)).astype(np.float32)
-    (logits,) = graph.run(["LOGITS"], {"FEATURES": sound[:, None]})
+    sound = torch.from_numpy(np.random.default_rng(0).normal(0, 0.1, (1, VOICE_SAMPLES)).astype(np.float32))
     with torch.no_grad():
-        expected = model(torch.from_numpy(sound)).logits[:, EMOTION_ORDER].numpy() / TEMPERATURE
-    np.testing.assert_allclose(logits, expected, atol=1e-4)
+        logits = WaveformEmotion.load(tmp_path).eval()(sound[:, None])
+        expected = model(sound).logits[:, EMOTION_ORDER] / TEMPERATURE
+    torch.testing.assert_close(logits, expected, rtol=0, atol=1e-4)
