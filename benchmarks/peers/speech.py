@@ -115,7 +115,7 @@ def engines_table(heard: Sequence[Heard], said: Sequence[Recording]) -> str:
     header = ("", "s: least, median", "sound a second", f"{HELD_AGAINST} / it: worst, median", "wrong words")
     return (
         f"{len(said)} recordings, {sound_s:.0f} s, one after another, their language given, greedy, features included, "
-        f"{cores()} threads. The weights are the same. Padded to 30 s is what MLPerf's closed division asks for and how "
+        f"{cores()} threads. The weights are the same. Padded to 30 s is what MLPerf's closed division wants, and how "
         "Triptych serves it; on the sound that exists is another claim, and the other programs have no such way.\n\n"
         + table(header, rows)
     )
