@@ -25,7 +25,7 @@ import typer
 from benchmarks.load import short_clip
 from benchmarks.measure import RESULTS, table
 from benchmarks.publishing import Machine, Result, goals
-from triptych.paths import CACHE, ROOT
+from triptych.paths import BUILD, CACHE, ROOT
 from triptych.serving.service import COMMAND, Service
 from triptych_client import Client
 from triptych_client.contract import STEPS
@@ -71,7 +71,8 @@ def main(
     """Measure, and write down."""
     machine = Machine.here()
     clip = short_clip(3.0)
-    with tempfile.TemporaryDirectory(prefix="triptych-cold-") as folder:
+    (BUILD / "benchmarks").mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="cold-", dir=BUILD / "benchmarks") as folder:  # the weights' file system
         export_s = export(Path(folder))
         repository = Path(folder, "model_repository")
         starts = [start(repository, clip, in_memory) for _ in range(repeats) for in_memory in (False, True)]

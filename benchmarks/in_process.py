@@ -62,7 +62,7 @@ class InProcess:
             "text_tokens": self._tokenizer(),
             "fusion": self._fusion(),
             **{name: self._network(name) for name in NETWORKS},
-            **{name: self._features(name) for name in FEATURES},
+            **{name: features(name, self._folder(name), self.threads) for name in FEATURES},
         }
 
     def analyze(self, clip: bytes) -> dict[str, np.ndarray]:
@@ -201,26 +201,25 @@ class InProcess:
 
         return run
 
-    def _features(self, step: str) -> Run:
-        """Load a pipeline of DALI as the server does."""
-        (given_name,), (made_name,) = (
-            [tensor.name for tensor in ends] for ends in (STEPS[step].inputs, STEPS[step].outputs)
-        )
-        pipeline = DaliPipeline.deserialize(
-            serialized_pipeline=_serialised(self._folder(step) / "dali.py"),
-            batch_size=STEPS[step].max_batch_size,
-            num_threads=self.threads,
-            device_id=None,
-            prefetch_queue_depth=1,
-        )
-        pipeline.build()
 
-        def run(given: Arrays) -> Arrays:
-            pipeline.feed_input(given_name, list(given[given_name]))
-            (output,) = pipeline.run()
-            return {made_name: np.stack([np.array(sample) for sample in output])}
+def features(step: str, folder: Path, threads: int) -> Run:
+    """Return a step of features: the pipeline of DALI in its folder, run as the server runs it."""
+    ((given_name,), (made_name,)) = ([end.name for end in ends] for ends in (STEPS[step].inputs, STEPS[step].outputs))
+    pipeline = DaliPipeline.deserialize(
+        serialized_pipeline=_serialised(folder / "dali.py"),
+        batch_size=STEPS[step].max_batch_size,
+        num_threads=threads,
+        device_id=None,
+        prefetch_queue_depth=1,
+    )
+    pipeline.build()
 
-        return run
+    def run(given: Arrays) -> Arrays:
+        pipeline.feed_input(given_name, list(given[given_name]))
+        (output,) = pipeline.run()
+        return {made_name: np.stack([np.array(sample) for sample in output])}
+
+    return run
 
 
 def _serialised(source: Path) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
 from collections.abc import Mapping, Sequence
@@ -12,19 +11,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from benchmarks.measure import finite, gpus, table
 from triptych import resources
 from triptych.files import write_text
 
 GIB = 1 << 30
 PACKAGES = ("triptych", "onnxruntime", "nvidia-pytriton", "numpy", "av")
-BUSY = 0.5
-"""Other work on more than half a core: what was measured is not what the machine can do, and the page says so."""
+WATCHED_S = 3.0
+BUSY = 0.2
+"""Other work on more of a core than this: what was measured is not what the machine can do, and the page says so."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What the figures are of. `busy`: how many cores other work kept, in the minute before."""
+    """What the figures are of. `busy`: how many cores other work kept, just before."""
 
     processor: str
     cores: int
@@ -36,8 +38,8 @@ class Machine:
     busy: float
 
     @classmethod
-    def here(cls) -> Machine:
-        """Describe this machine; to be asked before anything is measured."""
+    def here(cls, watched_s: float = WATCHED_S) -> Machine:
+        """Describe this machine; to be asked before anything is measured, since it watches for other work."""
         return cls(
             processor(),
             resources.cores(),
@@ -46,7 +48,7 @@ class Machine:
             f"{platform.system()} {platform.release().split('-')[0]}",
             platform.python_version(),
             {name: version(name) for name in PACKAGES},
-            round(os.getloadavg()[0], 2),
+            round(psutil.cpu_percent(watched_s) / 100 * (psutil.cpu_count() or 1), 2),
         )
 
     def described(self) -> str:
@@ -55,7 +57,7 @@ class Machine:
         warning = " **The cores were busy with other work: these figures are no measure.**" if self.busy > BUSY else ""
         return (
             f"{self.cores} cores of {self.processor}, {self.memory_gib:g} GiB, {self.gpu}; {self.kernel}, Python "
-            f"{self.python}, {packages}. Load in the minute before: {self.busy:.2f} cores.{warning}"
+            f"{self.python}, {packages}. Other work kept {self.busy:.2f} cores before.{warning}"
         )
 
 

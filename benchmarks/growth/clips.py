@@ -27,8 +27,9 @@ MOST_FACES = COLUMNS * ROWS
 FACES_S = 6.0
 SEEN = 64
 """So many faces are seen in each clip of people, one at a time: one in each frame that is looked at."""
-NOISE, NOISE_PX = 22.0, 4
-"""Grey levels and size of the pattern on each person's face, the same in all their pictures: what tells them apart."""
+GREYS, GRAINS, TINT = 20.0, 32, 0.35
+"""What tells people apart, the same in all their pictures: a pattern of so many grey levels, with so many grains to a
+picture's height, which is the scale of the textures that looks are told by, and how far their colours are changed."""
 
 
 def long(clip: Path, seconds: float) -> bytes:
@@ -66,12 +67,13 @@ def people(clip: Path, count: int) -> bytes:
 
 
 def as_person(picture: np.ndarray, number: int) -> np.ndarray:
-    """Return a picture UINT8 [H, W, 3] of somebody as that of another, by number: a pattern of their own lies on it."""
+    """Return a picture UINT8 [H, W, 3] of somebody as that of another, by number: colours and a pattern of their own."""
     random = np.random.default_rng(number)
     height, width = picture.shape[:2]
-    grains = random.normal(0, NOISE, (height // NOISE_PX, width // NOISE_PX)).astype(np.float32)
+    grains = random.normal(0, GREYS, (GRAINS, GRAINS * width // height)).astype(np.float32)
     pattern = cv2.resize(grains, (width, height), interpolation=cv2.INTER_CUBIC)[..., None]
-    return (picture + pattern).clip(0, 255).astype(np.uint8)
+    tint = 1 + random.uniform(-TINT, TINT, 3)
+    return (picture * tint + pattern).clip(0, 255).astype(np.uint8)
 
 
 def _faces(clip: Path, count: int) -> Sequence[np.ndarray]:

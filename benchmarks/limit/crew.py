@@ -6,9 +6,9 @@ import multiprocessing
 import os
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.pool import Pool
 from multiprocessing.synchronize import Barrier
 from statistics import fmean
 
@@ -21,6 +21,8 @@ from triptych_client.contract import STEPS
 
 CLIPS = (1, 2, 4)
 """So many clips' rows are computed together, where a step takes rows of several."""
+PATIENCE_S = 600.0
+"""A process that failed is not waited for longer."""
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -49,15 +51,16 @@ def measure(clip: bytes, repeats: int) -> Iterator[Cost]:
 class _Crew:
     threads: int
     at_once: int
-    pool: Pool
+    pool: ProcessPoolExecutor
 
     def cost(self, step: str, clips: int, repeats: int) -> Iterator[Cost]:
         """Yield what a step costs in one way; nothing when it takes no so many rows.
 
         Each process does it once for nothing, and then `repeats` times, of which the least is taken.
         """
-        least = self.pool.map(_least, [(step, clips, repeats)] * self.at_once, chunksize=1)
-        if None not in least:
+        found = self.pool.map(_least, [(step, clips, repeats)] * self.at_once)
+        least = [seconds for seconds in found if seconds is not None]
+        if least:
             yield Cost(step, self.threads, clips, self.at_once, fmean(least))
 
 
@@ -69,7 +72,7 @@ def _crew(threads: int, clip: bytes) -> Iterator[_Crew]:
     before = dict(os.environ)
     os.environ.update(ONE_THREAD)  # of numpy, beside the threads that a step is told to use
     try:
-        with spawning.Pool(at_once, _load, (threads, clip, spawning.Barrier(at_once))) as pool:
+        with ProcessPoolExecutor(at_once, spawning, _load, (threads, clip, spawning.Barrier(at_once))) as pool:
             yield _Crew(threads, at_once, pool)
     finally:
         os.environ.clear()
@@ -99,7 +102,7 @@ def _least(task: tuple[str, int, int]) -> float | None:
     question = together(here.questions[step], clips)
     most = STEPS[step].max_batch_size
     fits = not most or len(next(iter(question.values()))) <= most
-    here.barrier.wait()  # each process takes one of the tasks, since it waits for the others here
+    here.barrier.wait(PATIENCE_S)  # each process takes one of the tasks, since it waits for the others here
     if not fits:
         return None
     here.graph.run(step, question)

@@ -1,7 +1,7 @@
 """Programs that recognise speech with the same weights, each in a process of its own, and how fast and right they are.
 
 `python -m benchmarks.peers.hearing ENGINE THREADS` is such a process: lines of JSON come in, {"pcm": FILE, "language":
-"en"}, and go out, {"text": .., "seconds": ..}.
+"en"}, and go out, {"text": .., "seconds": ..}. Each imports what it runs, and nothing of the others.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.peers import environment
 from export import catalog, fetch
 from triptych.paths import CACHE, MODEL_REPOSITORY
-from triptych_client.contract import SAMPLE_RATE_HZ
+from triptych_client.contract import CHUNK_SAMPLES, SAMPLE_RATE_HZ
 
 Hear = Callable[[np.ndarray, str], str]
 """Takes sound FP32 [samples] of at most 30 s, 16 kHz, and its language; returns the text."""
@@ -31,18 +31,19 @@ SILENCE_S = 5.0
 
 def served(threads: int, silence_s: float) -> Hear:
     """Return the served Whisper; `silence_s` is how much silence its encoder hears after the sound."""
-    from triptych.sound import mel
+    from benchmarks.in_process import features
     from triptych.words.whisper.decoding import DecodingOptions
     from triptych.words.whisper.model import Running
     from triptych.words.whisper.recogniser import Recogniser
 
+    log_mel = features("whisper_features", MODEL_REPOSITORY / "whisper_features" / "1", threads)
     recogniser = Recogniser(MODEL_REPOSITORY / "whisper" / "1", Running(threads, silence_s=silence_s))
 
     def hear(pcm: np.ndarray, language: str) -> str:
-        window = np.pad(pcm, (0, 30 * SAMPLE_RATE_HZ - len(pcm)))
+        chunks = np.pad(pcm, (0, CHUNK_SAMPLES - len(pcm)))[None]
         pieces = np.array([[[0.0, len(pcm) / SAMPLE_RATE_HZ]]], np.float32)
         options = [DecodingOptions(language=language)]
-        (found,) = recogniser.transcribe(mel.whisper_log_mel(window)[None], pieces, options)
+        (found,) = recogniser.transcribe(log_mel({"CHUNKS": chunks})["LOG_MEL"], pieces, options)
         return " ".join(segment.text for segment in found.segments)
 
     return hear
@@ -67,6 +68,7 @@ def faster_whisper(threads: int, precision: str) -> Hear:
 def openai_whisper(threads: int) -> Hear:
     """Return openai-whisper, greedy, in float32, with the weights that are served; it pads to 30 s."""
     import torch
+    from tokenizers import Tokenizer
 
     from benchmarks.whisper_rivals import openai, text_of
     from networks.whisper import published
@@ -75,9 +77,6 @@ def openai_whisper(threads: int) -> Hear:
     folder = fetch.fetch(catalog.load()["whisper-base"], CACHE)
     whisper = published.read(folder)
     rival = openai(whisper)
-
-    from tokenizers import Tokenizer
-
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     return lambda pcm, language: text_of(rival(pcm, language), whisper, tokenizer)
 

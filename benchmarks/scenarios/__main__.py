@@ -34,6 +34,8 @@ STREAMS = 8
 """Clips of a query of MultiStream, as MLPerf has it."""
 LOWEST = 0.1
 """The search for a rate begins at this share of the throughput of Offline."""
+AT_ONCE = 8
+"""Clips that Offline asks for at a time: more than the door lets in at once, so that one always waits there."""
 WAITING = 64
 """Clips that may wait at the door: more than there are callers, so that none is refused for their number."""
 LOGS = BUILD / "benchmarks" / "loadgen"
@@ -58,7 +60,7 @@ def main(
     with ExitStack() as stack:
         address = url or _served(stack)
         single, multiple, offline = (
-            run(address, body, schedule, Bounds.in_flight if schedule.scenario == OFFLINE else None)
+            run(address, body, schedule, AT_ONCE if schedule.scenario == OFFLINE else None)
             for schedule in (
                 Schedule(SINGLE, queries, share),
                 Schedule(MULTI, multi, share, streams=STREAMS),

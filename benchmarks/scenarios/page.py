@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.measure import table
 from benchmarks.scenarios import counters
-from benchmarks.scenarios.confidence import CONFIDENCE, SHARES, percentile, queries_needed
+from benchmarks.scenarios.confidence import CONFIDENCE, SHARES, percentile, proven, queries_needed
 from benchmarks.scenarios.loadgen import Latencies, Schedule
 from benchmarks.scenarios.search import Tried
 from benchmarks.scenarios.stability import MOST_WINDOWS, TOLERANCE, WINDOWS
@@ -39,9 +39,10 @@ class Run:
 
     @property
     def met(self) -> bool:
-        """Whether every call was answered, and the percentile is proven to keep its bound."""
-        proven = percentile(self.latencies.seconds, self.schedule.share)
-        return not self.failed and proven is not None and proven <= self.schedule.bound_s
+        """Whether every call was answered, there are queries enough for the percentile, and few enough were late."""
+        seconds, share = self.latencies.seconds, self.schedule.share
+        late = self.latencies.late(self.schedule.bound_s)
+        return not self.failed and percentile(seconds, share) is not None and proven(len(seconds), late, share)
 
 
 def introduction(clip: str, bounds: str) -> str:

@@ -16,7 +16,7 @@ class Figure:
 
 
 def test_the_page_and_the_figures_hold_the_machine_and_the_command(tmp_path: Path) -> None:
-    machine = replace(Machine.here(), busy=0.1)
+    machine = replace(Machine.here(0.01), busy=0.1)
     facts = {"figures": [Figure("a", 1.5), Figure("b", float("nan"))], "by": {2.0: "two"}}
     Result("thing", "The thing", "python -m thing", machine, ["first", "second"], facts).publish(tmp_path)
     page = (tmp_path / "thing.md").read_text(encoding="utf-8")
@@ -30,7 +30,7 @@ def test_the_page_and_the_figures_hold_the_machine_and_the_command(tmp_path: Pat
 
 
 def test_a_busy_machine_is_said_to_be_no_measure() -> None:
-    assert "these figures are no measure" in replace(Machine.here(), busy=1.5).described()
+    assert "these figures are no measure" in replace(Machine.here(0.01), busy=1.5).described()
 
 
 def test_the_processor_has_a_name(tmp_path: Path) -> None:
