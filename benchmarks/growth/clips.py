@@ -67,7 +67,7 @@ def people(clip: Path, count: int) -> bytes:
 
 
 def as_person(picture: np.ndarray, number: int) -> np.ndarray:
-    """Return a picture UINT8 [H, W, 3] of somebody as that of another, by number: colours and a pattern of their own."""
+    """Return a picture UINT8 [H, W, 3] as that of somebody else, by number: with colours and a pattern of their own."""
     random = np.random.default_rng(number)
     height, width = picture.shape[:2]
     grains = random.normal(0, GREYS, (GRAINS, GRAINS * width // height)).astype(np.float32)

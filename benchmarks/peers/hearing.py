@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from benchmarks.peers import environment
 from export import catalog, fetch
@@ -25,6 +26,8 @@ from triptych_client.contract import CHUNK_SAMPLES, SAMPLE_RATE_HZ
 
 Hear = Callable[[np.ndarray, str], str]
 """Takes sound FP32 [samples] of at most 30 s, 16 kHz, and its language; returns the text."""
+TIMES_FROM, VOCABULARY = 50_364, 51_865
+"""The token of 0 s, and how many tokens there are, in multilingual models before large-v3."""
 SILENCE_S = 5.0
 """So much silence after the sound Triptych's Whisper hears in the way that does not fill 30 s."""
 
@@ -53,8 +56,9 @@ def faster_whisper(threads: int, precision: str) -> Hear:
     """Return faster-whisper, greedy, without its fallbacks; it pads to 30 s."""
     from faster_whisper import WhisperModel
 
-    folder = fetch.fetch(catalog.load()["whisper-base"], CACHE)
-    model = WhisperModel(str(folder), device="cpu", compute_type=precision, cpu_threads=threads)
+    with tempfile.TemporaryDirectory() as folder:
+        lay_out(fetch.fetch(catalog.load()["whisper-base"], CACHE), Path(folder))
+        model = WhisperModel(folder, device="cpu", compute_type=precision, cpu_threads=threads)
 
     def hear(pcm: np.ndarray, language: str) -> str:
         segments, _ = model.transcribe(
@@ -65,10 +69,21 @@ def faster_whisper(threads: int, precision: str) -> Hear:
     return hear
 
 
+def lay_out(source: Path, target: Path) -> None:
+    """Link CTranslate2's files into a folder, and write the list of tokens that the package leaves out.
+
+    CTranslate2 refuses one that is not as long as the model's vocabulary: the times, which end it, are named here.
+    """
+    for file in source.iterdir():
+        (target / file.name).symlink_to(file.resolve())
+    names = {number: token for token, number in Tokenizer.from_file(str(source / "tokenizer.json")).get_vocab().items()}
+    tokens = [names.get(number, f"<|{(number - TIMES_FROM) * 0.02:.2f}|>") for number in range(VOCABULARY)]
+    (target / "vocabulary.json").write_text(json.dumps(tokens), encoding="utf-8")
+
+
 def openai_whisper(threads: int) -> Hear:
     """Return openai-whisper, greedy, in float32, with the weights that are served; it pads to 30 s."""
     import torch
-    from tokenizers import Tokenizer
 
     from benchmarks.whisper_rivals import openai, text_of
     from networks.whisper import published
