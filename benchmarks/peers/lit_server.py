@@ -1,4 +1,4 @@
-"""The graph in one process behind LitServe: a clip is a form's file, the answer are bytes.
+"""The graph in one process behind LitServe: a clip is what is posted, the answer is bytes.
 
 Annotations are not postponed here: LitServe hands them to FastAPI as they are.
 """
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import litserve
 import typer
-from fastapi import File, Response
+from fastapi import Body, Response
 
 from benchmarks.in_process import InProcess
 from benchmarks.peers.answers import packed
@@ -24,7 +24,7 @@ class Graph(litserve.LitAPI):
         """Load the models."""
         self.graph = InProcess(self.threads)
 
-    def decode_request(self, request: Annotated[bytes, File()]) -> bytes:
+    def decode_request(self, request: Annotated[bytes, Body(media_type="application/octet-stream")]) -> bytes:
         """Return the clip."""
         return request
 

@@ -113,7 +113,6 @@ class OverHttp:
 
     name: str
     url: str
-    as_form: bool
 
     def answer(self, clip: bytes) -> Answer:
         """Return the tensors of the answer for a clip."""
@@ -132,11 +131,7 @@ class OverHttp:
             return await take_turns(lambda: self._post(session, clip), clips, callers)
 
     async def _post(self, session: aiohttp.ClientSession, clip: bytes) -> bytes:
-        data: object = clip
-        if self.as_form:
-            data = aiohttp.FormData()
-            data.add_field("request", clip, filename="clip.mp4", content_type="video/mp4")
-        async with session.post(self.url, data=data) as reply:
+        async with session.post(self.url, data=clip) as reply:
             if reply.status != 200:
                 raise TriptychError(f"{self.name} did not answer: {reply.status}: {(await reply.text())[:500]}")
             return await reply.read()
@@ -160,7 +155,7 @@ def serving(peer: str, python: Path, workers: int, threads: int) -> Iterator[Ove
         )
     try:
         name = f"{peer}, {workers} x {threads} thread{'s' if threads > 1 else ''}"
-        found = OverHttp(name, f"http://127.0.0.1:{port}/predict", as_form=peer == "LitServe")
+        found = OverHttp(name, f"http://127.0.0.1:{port}/predict")
         _wait(process, found.url, path)
         yield found
     finally:

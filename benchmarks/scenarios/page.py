@@ -91,7 +91,7 @@ def _seconds(value: float | None) -> str:
 def search_table(rate: float, tried: Sequence[Tried[Run]]) -> str:
     """Return the search for the largest rate."""
     schedule = tried[0].what.schedule
-    found = f"**{rate:.3f} clips a second**" if rate else "**no rate that was tried**"
+    found = f"the largest rate that is met is **{rate:.3f} clips a second**" if rate else "**no rate was met**"
     rows = [
         (
             f"{one.rate:.3f}",
@@ -104,9 +104,8 @@ def search_table(rate: float, tried: Sequence[Tried[Run]]) -> str:
     ]
     title = f"p{100 * schedule.share:g} s"
     return (
-        f"Server: {found} come at random times (Poisson) and are answered within {schedule.bound_s:g} s for p"
-        f"{100 * schedule.share:g}, {schedule.queries} queries a try.\n\n"
-        + table(("rate", "late", title, "no answer", "met"), rows)
+        f"Server, clips at random times (Poisson), p{100 * schedule.share:g} within {schedule.bound_s:g} s: {found}. "
+        f"{schedule.queries} queries a try.\n\n" + table(("rate", "late", title, "no answer", "met"), rows)
     )
 
 
@@ -134,9 +133,15 @@ def sweep_table(levels: Sequence[Level]) -> str:
 
 def steps_table(level: Level) -> str:
     """Return what Triton counted of each step."""
-    return f"Steps with {level.callers} callers, {level.answers} clips:\n\n" + table(
-        counters.HEADER, counters.rows(level.steps, level.answers)
+    return (
+        f"Steps with {_callers(level)}, {level.answers} clips. Compute is how long a clip waited for an execution, "
+        "whether its rows were alone in it or with others' rows.\n\n"
+        + table(counters.HEADER, counters.rows(level.steps, level.answers))
     )
+
+
+def _callers(level: Level) -> str:
+    return "one caller" if level.callers == 1 else f"{level.callers} callers"
 
 
 def shown(levels: Sequence[Level]) -> list[Level]:
@@ -161,7 +166,7 @@ def draw(levels: Sequence[Level], file: Path) -> None:
         for place, one in enumerate(counted):
             words = f" {one.executions} x {one.rows_an_execution:.1f}"
             axis.annotate(words, (compute[place] + queue[place], place), va="center", fontsize="x-small")
-        axis.set(title=f"{level.callers} callers", xlabel="ms a clip")
+        axis.set(title=_callers(level), xlabel="ms a clip")
         axis.margins(x=0.25)
     axes[0][0].invert_yaxis()
     axes[0][0].legend(fontsize="small")

@@ -98,7 +98,8 @@ def _over(windows: Sequence[Window]) -> bool:
 def perf_csv(levels: Sequence[Level]) -> str:
     """Return perf_analyzer's file: by rising throughput.
 
-    The client neither encodes nor decodes here, so its two columns are 0; the ensemble's own counters are the server's.
+    The client neither encodes nor decodes here, so its two columns are 0. The server's are the ensemble's own counters:
+    the sums of its steps, of which some run side by side, so that they can exceed the latency.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
