@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from typing import Annotated
 
@@ -18,8 +17,6 @@ from benchmarks.peers.answers import packed
 from triptych.resources import cores
 
 QUEUED = 1000
-STARTING = {"RAY_raylet_start_wait_time_s": "240"}
-"""Ray gives its own processes a minute to start, which is not enough on cores that others keep busy."""
 
 
 @serve.deployment(max_ongoing_requests=1, max_queued_requests=QUEUED)
@@ -42,7 +39,6 @@ def main(
     threads: Annotated[int, typer.Option()],
 ) -> None:
     """Serve until the process is ended."""
-    os.environ.update(STARTING)
     ray.init(num_cpus=cores(), include_dashboard=False, log_to_driver=False)
     serve.start(http_options={"host": "127.0.0.1", "port": port})
     deployment = Graph.options(num_replicas=workers, ray_actor_options={"num_cpus": cores() / workers})
