@@ -33,8 +33,12 @@ ui: .venv/ui
 doctor:
 	@if [ -x $(BIN)/triptych ]; then $(BIN)/triptych doctor; else $(PYTHON) -m triptych.commands.doctor; fi
 
+# What the README says of speed, in a quarter of an hour; nothing else is to run meanwhile.
 bench: .venv/dev
 	$(BIN)/python -m benchmarks.end_to_end
+	$(BIN)/python -m benchmarks.limit --window 6
+	$(BIN)/python -m benchmarks.scenarios --seconds 3
+	$(BIN)/python -m benchmarks.cold --repeats 2
 
 # DATA=DIR adds the media files of a folder to the seeds that are made.
 fuzz: .venv/dev

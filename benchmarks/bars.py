@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import matplotlib
 
-from benchmarks.measure import RESULTS, machine, table
+from benchmarks.measure import RESULTS, finite, machine, table
 from benchmarks.watching import MEASURES, Sample, Trend, trend
 
 matplotlib.use("svg")
@@ -102,13 +101,4 @@ def write_json(name: str, command: str, bars: Sequence[Bar], samples: Sequence[S
         **facts,
         "samples": [{key: round(value, 2) for key, value in asdict(sample).items()} for sample in samples],
     }
-    (RESULTS / f"{name}.json").write_text(json.dumps(_finite(page), indent=1) + "\n", encoding="utf-8")
-
-
-def _finite(value: Any) -> Any:
-    """Return what JSON can hold: null for numbers that are none, or infinite."""
-    if isinstance(value, Mapping):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    (RESULTS / f"{name}.json").write_text(json.dumps(finite(page), indent=1) + "\n", encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Triptych beside what somebody would build instead, with the same weights, clips and cores, in one run."""
