@@ -37,7 +37,6 @@ doctor:
 bench: .venv/dev
 	$(BIN)/python -m benchmarks.end_to_end
 	$(BIN)/python -m benchmarks.limit --window 6
-	$(BIN)/python -m benchmarks.scenarios --seconds 3
 	$(BIN)/python -m benchmarks.cold --repeats 2
 
 # DATA=DIR adds the media files of a folder to the seeds that are made.

@@ -23,7 +23,6 @@ def main(clip: Path | None = None, repeats: Annotated[int, typer.Option(min=1)] 
     data = (clip or make_clip()).read_bytes()
     script = Sequential()
     with EmbeddedServer() as server, Client(server.grpc_url) as client:
-        assert server.process is not None
         at_rest = memory_mib(server.pid)
         client.analyze(data)
         before = step_times(server.grpc_url)
