@@ -10,12 +10,13 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.measure import Seconds, StepTime, difference, interleave, memory_mib, publish, step_times, table
+from benchmarks import counters
+from benchmarks.measure import Seconds, interleave, memory_mib, publish, table
 from benchmarks.sequential import Sequential
 from triptych.commands.demo import make_clip
 from triptych.serving.embedded import EmbeddedServer
 from triptych_client import Client
-from triptych_client.contract import ENSEMBLE, STEPS
+from triptych_client.contract import ENSEMBLE
 
 
 def main(clip: Path | None = None, repeats: Annotated[int, typer.Option(min=1)] = 10) -> None:
@@ -25,11 +26,13 @@ def main(clip: Path | None = None, repeats: Annotated[int, typer.Option(min=1)] 
     with EmbeddedServer() as server, Client(server.grpc_url) as client:
         at_rest = memory_mib(server.pid)
         client.analyze(data)
-        before = step_times(server.grpc_url)
+        before = counters.read(server.grpc_url)
         served, sequential = interleave(repeats, lambda: client.analyze(data), lambda: script.analyze(data))
-        steps = difference(step_times(server.grpc_url), before)
+        steps = counters.since(server.grpc_url, before)
         used = memory_mib(server.pid)
-    text = "\n\n".join([_totals(served, sequential), _steps(steps), _memory(at_rest, used)])
+    clips = steps[ENSEMBLE].requests
+    counted = f"{clips} clips:\n\n{table(counters.HEADER, counters.rows(steps, clips))}"
+    text = "\n\n".join([_totals(served, sequential), counted, _memory(at_rest, used)])
     publish("end_to_end", f"python -m benchmarks.end_to_end --repeats {repeats}", text)
 
 
@@ -41,17 +44,6 @@ def _totals(served: Seconds, sequential: Seconds) -> str:
         ("ratio, pair by pair", f"{ratios.least:.2f}", f"{ratios.median:.2f}"),
     ]
     return table(("seconds a clip", "min", "median"), rows)
-
-
-def _steps(steps: dict[str, StepTime]) -> str:
-    requests = steps[ENSEMBLE].rows
-
-    def per_clip(seconds: float) -> str:
-        return f"{1000 * seconds / requests:.1f}"
-
-    counted = ((name, steps[name]) for name in STEPS)
-    rows = [(f"`{name}`", of.executions, per_clip(of.queue_s), per_clip(of.compute_s)) for name, of in counted]
-    return table((f"step, {requests} clips", "executions", "queue ms a clip", "compute ms a clip"), rows)
 
 
 def _memory(at_rest: float, used: float) -> str:

@@ -19,7 +19,7 @@ from nvidia.dali._utils.autoserialize import invoke_autoserialize
 from tokenizers import Tokenizer
 
 from triptych.answer import answer
-from triptych.face import crop, tracks
+from triptych.face import crop
 from triptych.media import audio, probe, video
 from triptych.media.limits import Limits
 from triptych.paths import MODEL_REPOSITORY
@@ -111,21 +111,7 @@ class InProcess:
             given["LANDMARKS"],
             (facts["width_px"], facts["height_px"]),
         )
-        found = crop.crop_all(detected, crop.max_faces(self.limits))
-        return {
-            "FACES": found.crops,
-            "FACE_TIMES": found.times,
-            "FACE_TRACKS": found.tracks,
-            "TRACK_POSITIONS": tracks.positions(found.tracks, found.times),
-            "FACE_BOXES": found.boxes,
-            "FACE_SCORES": found.scores,
-            "FACE_COUNT": found.count,
-            "FACES_FOUND": found.found,
-            "FACE_STANDS_FOR": found.stands_for,
-            "FACE_MOUTHS": found.mouths,
-            "FACE_VISIBLE": found.visible,
-            "TRACK_LOOKS": found.looks,
-        }
+        return crop.crop_all(detected, crop.max_faces(self.limits)).tensors()
 
     def _sound_decoder(self) -> Run:
         samples = settings.read_int(self._folder("audio_decode"), "sound_window_samples")

@@ -11,7 +11,6 @@ layout_<GPU or cpu>.json and .md after each round.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Mapping
@@ -20,7 +19,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
-import psutil
 import tritonclient.grpc as triton
 import typer
 from google.protobuf import text_format
@@ -30,9 +28,9 @@ from benchmarks.gpu_check import answers, host, serving
 from benchmarks.gpu_check.answers import Clip
 from benchmarks.gpu_check.results import Answer, Load
 from benchmarks.measure import table
-from benchmarks.watching import family
+from benchmarks.watching import cpu_s, family
 from triptych.commands.demo import make_clip
-from triptych.files import write_text
+from triptych.files import link_or_copy, write_text
 from triptych.paths import BUILD, MODEL_REPOSITORY
 from triptych.serving.profile import OPTION
 from triptych.serving.service import Service
@@ -83,7 +81,7 @@ def read_counts(repository: Path, profile: str) -> dict[str, int]:
 
 def lay_out(repository: Path, profile: str, counts: Counts, target: Path) -> None:
     """Copy a repository, by links where it can, with the configs NAME: a profile's with other numbers of instances."""
-    shutil.copytree(repository, target, copy_function=_link, symlinks=True)
+    shutil.copytree(repository, target, copy_function=link_or_copy, symlinks=True)
     for step, count in counts.items():
         config = _config(repository, step, profile)
         config.instance_group[0].count = count
@@ -102,18 +100,6 @@ def busy_seconds(url: str) -> dict[str, float]:
         for model in models
         if model.name in STEPS
     }
-
-
-def cpu_seconds(processes: list[psutil.Process]) -> dict[int, float]:
-    """Return by process the CPU time that it has used so far; processes that have ended are left out."""
-    used: dict[int, float] = {}
-    for process in processes:
-        try:
-            times = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        used[process.pid] = times.user + times.system
-    return used
 
 
 class Search:
@@ -161,18 +147,18 @@ class Search:
         url, clip = service.grpc_url, self.clip.data
         [answer] = answers.ask(url, [self.clip], ANSWER_S)
         serving.load(url, clip, self.callers, WARM_S)
-        processes = family(service.process.pid)
-        before, used, began = busy_seconds(url), cpu_seconds(processes), time.monotonic()
+        pid = service.process.pid
+        before, used_s, began = busy_seconds(url), cpu_s(family(pid)), time.monotonic()
         load = serving.load(url, clip, self.callers, self.seconds)
         took = time.monotonic() - began
-        after, cores = busy_seconds(url), cpu_seconds(processes)
+        after, cores = busy_seconds(url), (cpu_s(family(pid)) - used_s) / took
         compared = answers.compare(self.clip.name, self.first, answer) if self.first else None
         self.first = self.first or answer
         return Round(
             dict(counts),
             load,
             {step: (after[step] - before[step]) / (took * count) for step, count in counts.items()},
-            sum(cores[pid] - used[pid] for pid in cores if pid in used) / took,
+            cores,
             compared,
         )
 
@@ -233,13 +219,6 @@ def page(search: Search) -> str:
         table(("step", *(f"round {number}" for number in range(1, len(rounds) + 1))), steps),
     )
     return "\n\n".join(parts) + "\n"
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another file system
-        shutil.copy2(source, target)
 
 
 def _config(repository: Path, step: str, profile: str) -> model_config_pb2.ModelConfig:

@@ -14,7 +14,6 @@ from typing import Any
 
 import psutil
 import pynvml
-import tritonclient.grpc as triton
 from tabulate import tabulate
 
 RESULTS = Path(__file__).parent / "results"
@@ -50,49 +49,6 @@ def _time(function: Callable[[], object]) -> float:
     start = time.perf_counter()
     function()
     return time.perf_counter() - start
-
-
-@dataclass(frozen=True)
-class StepTime:
-    """What Triton counted for a step: executions, rows, and seconds in its queue and computing."""
-
-    executions: int
-    rows: int
-    queue_s: float
-    compute_s: float
-
-
-def step_times(url: str) -> dict[str, StepTime]:
-    """Return Triton's cumulative statistics of every model."""
-    with triton.InferenceServerClient(url) as client:
-        models = client.get_inference_statistics().model_stats
-    return {
-        model.name: StepTime(
-            model.execution_count,
-            model.inference_count,
-            model.inference_stats.queue.ns / 1e9,
-            (
-                model.inference_stats.compute_input.ns
-                + model.inference_stats.compute_infer.ns
-                + model.inference_stats.compute_output.ns
-            )
-            / 1e9,
-        )
-        for model in models
-    }
-
-
-def difference(after: Mapping[str, StepTime], before: Mapping[str, StepTime]) -> dict[str, StepTime]:
-    """Return what was counted between two readings."""
-    return {
-        name: StepTime(
-            time.executions - before[name].executions,
-            time.rows - before[name].rows,
-            time.queue_s - before[name].queue_s,
-            time.compute_s - before[name].compute_s,
-        )
-        for name, time in after.items()
-    }
 
 
 def memory_mib(pid: int) -> float:

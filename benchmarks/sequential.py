@@ -87,20 +87,9 @@ class Sequential:
         batches = torch.from_numpy(seen.frames).split(FRAMES_AT_ONCE)
         boxes, scores, landmarks = (torch.cat(part).numpy() for part in zip(*map(self.detector, batches)))
         detected = crop.DetectedFrames(seen.frames, seen.times, boxes, scores, landmarks, size)
-        found = crop.crop_all(detected, self.limits.faces)
+        found = crop.crop_all(detected, crop.max_faces(self.limits))
         logits, _ = self.expression(torch.from_numpy(found.crops))
-        return {
-            "FACE_TIMES": found.times,
-            "FACE_TRACKS": found.tracks,
-            "FACE_BOXES": found.boxes,
-            "FACE_SCORES": found.scores,
-            "FACE_COUNT": found.count,
-            "FACES_FOUND": found.found,
-            "FACE_STANDS_FOR": found.stands_for,
-            "FACE_MOUTHS": found.mouths,
-            "FACE_VISIBLE": found.visible,
-            "FACE_LOGITS": logits.numpy(),
-        }
+        return {**found.tensors(), "FACE_LOGITS": logits.numpy()}
 
     def _heard(self, pcm: np.ndarray) -> dict[str, np.ndarray]:
         sound = self._sound(pcm)

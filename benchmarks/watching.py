@@ -67,6 +67,18 @@ def family(pid: int) -> list[psutil.Process]:
         return []
 
 
+def cpu_s(processes: Sequence[psutil.Process]) -> float:
+    """Return the processor time of processes, and of children of theirs that have ended."""
+    total = 0.0
+    for process in processes:
+        try:
+            times = process.cpu_times()
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue  # it has ended since it was listed: its parent has its time
+        total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
 def shared_files(processes: Sequence[psutil.Process]) -> set[Path]:
     """Return the files in /dev/shm that some processes map."""
     return {Path(path) for process in processes for path in _mapped(process.pid) if path.startswith(SHARED)}

@@ -15,8 +15,7 @@ from export.placing import place, saying_when_full
 from export.runner import Report
 from export.stamp import Stamp
 from triptych import generations
-
-LARGE_BYTES = 1 << 20
+from triptych.files import link_or_copy
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def exported_beside(
     """
     with TemporaryDirectory(prefix=f".{repository.name}-", dir=repository.parent) as folder:
         copy = Path(folder, repository.name)
-        shutil.copytree(repository, copy, symlinks=True, copy_function=_link_or_copy, ignore=_left_over)
+        shutil.copytree(repository, copy, symlinks=True, copy_function=link_or_copy, ignore=_left_over)
         runner.export(copy, cache, choices, report, sources=sources)
         beside = Beside(copy, changed(repository, copy))
         for step in beside.steps:
@@ -73,14 +72,3 @@ def _move(repository: Path, beside: Beside) -> None:
 
 def _left_over(folder: str, names: list[str]) -> set[str]:
     return {name for name in names if name == "__pycache__" or name.startswith(generations.PARTIAL)}
-
-
-def _link_or_copy(source: str, target: str) -> str:
-    """Give a large file a second name, where the filesystem can; copy others, and those."""
-    if os.path.getsize(source) > LARGE_BYTES:
-        try:
-            os.link(source, target)
-        except OSError:
-            return shutil.copy2(source, target)
-        return target
-    return shutil.copy2(source, target)

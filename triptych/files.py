@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from triptych.errors import TriptychError
+
+LARGE_BYTES = 1 << 20
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -29,6 +32,18 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text as `write_atomically` writes."""
     write_atomically(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """Give a large file, which is only read, a second name where the file system can; copy others, and those.
+
+    For shutil.copytree too.
+    """
+    if os.path.getsize(source) > LARGE_BYTES:
+        with suppress(OSError):
+            os.link(source, target)
+            return
+    shutil.copy2(source, target)
 
 
 @contextmanager

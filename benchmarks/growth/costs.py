@@ -8,12 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-import psutil
-
 from benchmarks import load
 from benchmarks.growth.lines import Line, through
 from benchmarks.load import OK, Target
-from benchmarks.watching import Sample, Watch, family
+from benchmarks.watching import Sample, Watch, cpu_s, family
 from triptych_client import Client
 
 PATIENCE_S = 600.0
@@ -76,18 +74,6 @@ class Memory:
     peak_mib: float
     line: Line
     """MiB, an answer."""
-
-
-def cpu_s(processes: Sequence[psutil.Process]) -> float:
-    """Return the processor time of processes, and of children of theirs that have ended."""
-    total = 0.0
-    for process in processes:
-        try:
-            times = process.cpu_times()
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue  # it has ended since it was listed: its parent has its time
-        total += times.user + times.system + times.children_user + times.children_system
-    return total
 
 
 def grow(what: str, service: Target, clips: Mapping[float, bytes], repeats: int) -> Growth:

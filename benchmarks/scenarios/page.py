@@ -9,8 +9,8 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
+from benchmarks import counters
 from benchmarks.measure import table
-from benchmarks.scenarios import counters
 from benchmarks.scenarios.confidence import CONFIDENCE, SHARES, percentile, proven, queries_needed
 from benchmarks.scenarios.loadgen import Latencies, Schedule
 from benchmarks.scenarios.search import Tried

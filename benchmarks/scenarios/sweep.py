@@ -13,10 +13,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks import load
+from benchmarks import counters, load
+from benchmarks.counters import Counted
 from benchmarks.load import OK
-from benchmarks.scenarios import counters
-from benchmarks.scenarios.counters import Counted
 from benchmarks.scenarios.stability import MOST_WINDOWS, WINDOWS, Window, cut, stable
 from benchmarks.watching import percentile
 from triptych_client.contract import ENSEMBLE

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,18 +9,9 @@ from tempfile import TemporaryDirectory
 
 from export import catalog
 from export.stamp import SOURCES, STAMP, Stamp
+from triptych.files import link_or_copy
 from triptych.paths import CACHE
 from triptych.serving import sources
-
-LARGE_BYTES = 1 << 20
-
-
-def link_or_copy(source: str | Path, target: str | Path) -> None:
-    """Copy a file; a large one, which is only read, gets a second name instead."""
-    if os.path.getsize(source) > LARGE_BYTES:
-        os.link(source, target)
-    else:
-        shutil.copy2(source, target)
 
 
 def take_exports(source: Path, target: Path, entries: Mapping[str, str]) -> None:

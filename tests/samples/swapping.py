@@ -14,7 +14,7 @@ import tritonclient.grpc as triton
 from tritonclient.utils import np_to_triton_dtype
 
 from export import runner
-from samples.repositories import link_or_copy
+from triptych.files import link_or_copy
 from triptych.paths import CACHE, ROOT
 
 

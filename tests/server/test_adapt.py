@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from samples import clips
-from samples.repositories import link_or_copy
 from triptych.answer.adaptation import ADAPTATION_FILE, Adaptation
 from triptych.answer.manifest import Manifest
 from triptych.commands import adapt as command
 from triptych.commands.demo_speech import synthesise
+from triptych.files import link_or_copy
 from triptych.serving.service import Service
 from triptych_client import Client
 

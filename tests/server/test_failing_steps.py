@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from samples.repositories import link_or_copy
+from triptych.files import link_or_copy
 from triptych.serving.host import Address, free_port
 from triptych.serving.run import Settings, running
 from triptych_client import AsyncClient

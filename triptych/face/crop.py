@@ -89,6 +89,23 @@ class FaceCrops:
     visible: np.ndarray
     looks: np.ndarray
 
+    def tensors(self) -> dict[str, np.ndarray]:
+        """Return the outputs of the step `face_crop` by name."""
+        return {
+            "FACES": self.crops,
+            "FACE_TIMES": self.times,
+            "FACE_TRACKS": self.tracks,
+            "TRACK_POSITIONS": tracks.positions(self.tracks, self.times),
+            "FACE_BOXES": self.boxes,
+            "FACE_SCORES": self.scores,
+            "FACE_COUNT": self.count,
+            "FACES_FOUND": self.found,
+            "FACE_STANDS_FOR": self.stands_for,
+            "FACE_MOUTHS": self.mouths,
+            "FACE_VISIBLE": self.visible,
+            "TRACK_LOOKS": self.looks,
+        }
+
 
 def max_faces(limits: Limits) -> int:
     """Return how many faces of a clip are analysed at most: the limit, or what `expression` takes in one batch."""

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from export.stamp import STAMP
-from samples import repositories
 from samples.repositories import take_exports
+from triptych import files
 
 
 def exported(repository: Path, step: str, entry: str, content: str, stamped_at: int) -> Path:
@@ -24,7 +24,7 @@ def exported(repository: Path, step: str, entry: str, content: str, stamped_at: 
 
 def test_defaults_are_taken_and_what_a_developer_set_is_left(tmp_path: Path):
     live, tests = tmp_path / "live", tmp_path / "tests"
-    exported(live, "expression", "swinv2", "x" * (repositories.LARGE_BYTES + 1), 2)
+    exported(live, "expression", "swinv2", "x" * (files.LARGE_BYTES + 1), 2)
     exported(live, "text_emotion", "bert", "a choice", 2)
     take_exports(live, tests, {"expression": "swinv2", "text_emotion": "xlm-roberta"})
     taken = tests / "expression" / "1"

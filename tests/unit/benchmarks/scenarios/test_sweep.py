@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import load
+from benchmarks.counters import Counted
 from benchmarks.load import OK
 from benchmarks.scenarios import loadgen, page, sweep
 from benchmarks.scenarios.calls import Caller
-from benchmarks.scenarios.counters import Counted
 from benchmarks.scenarios.loadgen import OFFLINE, SERVER, SINGLE, Latencies, Schedule
 from benchmarks.scenarios.page import Run
 from benchmarks.scenarios.search import Tried

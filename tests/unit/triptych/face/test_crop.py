@@ -244,3 +244,10 @@ def test_looks_are_told_of_each_person_and_evenly_over_the_clip():
     assert np.array_equal(looks[0, [0, -1]], counted[[0, 8]])
     assert np.array_equal(looks[1, 0], counted[2])
     assert not looks[1, 1:].any()
+
+
+@pytest.mark.parametrize("faces", [[], [(100, 100, 80, 0.9)]], ids=["none", "one"])
+def test_the_tensors_of_a_clip_s_faces_are_the_step_s_outputs(faces: list[tuple[float, float, float, float]]):
+    tensors = crop.crop_all(detections(faces), most=9).tensors()
+    assert list(tensors) == [output.name for output in contract.STEPS["face_crop"].outputs]
+    assert all(tensors[output.name].ndim == len(output.dims) for output in contract.STEPS["face_crop"].outputs)
