@@ -32,7 +32,7 @@ from benchmarks.watching import cpu_s, family
 from triptych.commands.demo import make_clip
 from triptych.files import link_or_copy, write_text
 from triptych.paths import BUILD, MODEL_REPOSITORY
-from triptych.serving.profile import OPTION
+from triptych.serving.profile import OPTION, Profile, read_all
 from triptych.serving.service import Service
 from triptych_client.contract import STEPS
 from triptych_client.results import Analysis
@@ -74,18 +74,20 @@ def doubled(counts: Counts, steps: list[str]) -> dict[str, int]:
     return {step: 2 * count if step in steps else count for step, count in counts.items()}
 
 
-def read_counts(repository: Path, profile: str) -> dict[str, int]:
+def read_counts(repository: Path, profile: Profile) -> dict[str, int]:
     """Return by step how many instances a profile of a repository has."""
     return {step: _config(repository, step, profile).instance_group[0].count for step in STEPS}
 
 
-def lay_out(repository: Path, profile: str, counts: Counts, target: Path) -> None:
+def lay_out(repository: Path, profile: Profile, counts: Counts, target: Path) -> None:
     """Copy a repository, by links where it can, with the configs NAME: a profile's with other numbers of instances."""
     shutil.copytree(repository, target, copy_function=link_or_copy, symlinks=True)
     for step, count in counts.items():
         config = _config(repository, step, profile)
         config.instance_group[0].count = count
-        write_text(target / step / "configs" / f"{NAME}.pbtxt", text_format.MessageToString(config))
+        path = target / step / "configs" / f"{NAME}.pbtxt"
+        path.parent.mkdir(exist_ok=True)
+        write_text(path, text_format.MessageToString(config))
 
 
 def busy_seconds(url: str) -> dict[str, float]:
@@ -105,7 +107,7 @@ def busy_seconds(url: str) -> dict[str, float]:
 class Search:
     """The rounds on one host."""
 
-    def __init__(self, repository: Path, profile: str, callers: int, seconds: float, out: Path) -> None:
+    def __init__(self, repository: Path, profile: Profile, callers: int, seconds: float, out: Path) -> None:
         self.repository, self.profile, self.callers, self.seconds = repository, profile, callers, seconds
         self.machine = host.describe()
         self.out, self.rounds = out, list[Round]()
@@ -166,7 +168,7 @@ class Search:
         """Write what is known by now."""
         gpu = self.machine["GPU"]
         stem = self.out / f"layout_{host.slug(gpu) if self.rounds[0].load.card else 'cpu'}"
-        told = {"machine": self.machine, "profile": self.profile, "rounds": [asdict(one) for one in self.rounds]}
+        told = {"machine": self.machine, "profile": self.profile.name, "rounds": [asdict(one) for one in self.rounds]}
         write_text(stem.with_suffix(".json"), json.dumps(told, indent=1) + "\n")
         write_text(stem.with_suffix(".md"), page(self))
 
@@ -208,7 +210,7 @@ def page(search: Search) -> str:
         (step, *(f"{one.counts[step]}: {one.busy[step]:.2f}" for one in rounds))
         for step in sorted(rounds[0].counts, key=lambda step: -rounds[0].busy[step])
     ]
-    command = f"python -m benchmarks.layout --profile {search.profile} --callers {search.callers}"
+    command = f"python -m benchmarks.layout --profile {search.profile.name} --callers {search.callers}"
     asked = f"{search.callers} callers ask for the demo clip (20 s), each again as soon as it has its answer."
     parts = (
         "# Instances of each step",
@@ -221,8 +223,8 @@ def page(search: Search) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _config(repository: Path, step: str, profile: str) -> model_config_pb2.ModelConfig:
-    text = (repository / step / "configs" / f"{profile}.pbtxt").read_text(encoding="utf-8")
+def _config(repository: Path, step: str, profile: Profile) -> model_config_pb2.ModelConfig:
+    text = (repository / profile.path(STEPS[step])).read_text(encoding="utf-8")
     return text_format.Parse(text, model_config_pb2.ModelConfig())
 
 
@@ -235,8 +237,11 @@ def main(
     repository: Annotated[Path, typer.Option(help="the model repository")] = MODEL_REPOSITORY,
 ) -> None:
     """Search, and say what was found."""
+    profiles = {known.name: known for known in read_all()}
+    if profile not in profiles:
+        raise typer.BadParameter(f"there is no profile {profile}: there are {', '.join(profiles)}")
     out.mkdir(parents=True, exist_ok=True)
-    Search(repository, profile, callers, seconds, out.absolute()).run(rounds)
+    Search(repository, profiles[profile], callers, seconds, out.absolute()).run(rounds)
 
 
 if __name__ == "__main__":
