@@ -18,6 +18,9 @@ from triptych_client.errors import InvalidRequest, ServerBusy, SharedMemoryRefus
 from triptych_client.request import Ask, ClipSource, Request, check, path_of, prepare
 from triptych_client.results import Analysis, Outcome
 
+UNNOTICED_S = 0.5
+"""A signal that comes just before the main thread begins to wait does not end the wait: so long it goes unnoticed."""
+
 
 class Client(Connection):
     """A connection to a Triptych server; threads may share it. The arguments are those of `Connection`.
@@ -186,9 +189,13 @@ class Client(Connection):
 
 
 def _any_done(pending: list[Future[Outcome]]) -> list[Future[Outcome]]:
-    return list(wait(pending, return_when=FIRST_COMPLETED).done)
+    """Return those that are done, once one is; Ctrl-C ends the wait."""
+    while not (done := wait(pending, UNNOTICED_S, FIRST_COMPLETED).done):
+        pass
+    return list(done)
 
 
 def _leading_done(pending: list[Future[Outcome]]) -> list[Future[Outcome]]:
-    wait(pending[:1])
+    """Return those that are done before the first that is not, once there are any; Ctrl-C ends the wait."""
+    _any_done(pending[:1])
     return list(takewhile(Future.done, pending))
